@@ -1,0 +1,5 @@
+"""`python -m main`."""
+
+from main.cli import app
+
+app(prog_name="python -m main")

@@ -1,0 +1,197 @@
+"""TensorFlow's own part of a training: its import, threads, precision and input pipeline.
+
+Everything else speaks Keras, so that another Keras backend would be one more file like this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from main.config import AugmentConfig
+from main.data import Split
+from main.gpus import gpus, gpus_support_bfloat16
+
+Precision = Literal["float32", "bfloat16"]
+VALIDATION_BATCH = 1000  # large, so that validation is bound by arithmetic and not by steps
+
+
+def quiet_import() -> None:
+    """Import TensorFlow and Keras without the lines that TensorFlow's C++ prints to standard error at load.
+
+    TF_CPP_MIN_LOG_LEVEL does not silence TensorFlow 2.21, so file descriptor 2 points elsewhere for that moment. Nor is
+    garbage collected then: there is none yet, and looking for it is a fifth of the import's time.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _silenced_standard_error(), _uncollected():
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # device discovery prints too
+        tf.get_logger().setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _silenced_standard_error() -> Iterator[None]:
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def set_threads(threads: int) -> None:
+    """Let one operation use `threads` cores; must precede TensorFlow's first operation.
+
+    Raises:
+        RuntimeError: TensorFlow has already computed something in this process with other numbers.
+    """
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def supports_bfloat16() -> bool:
+    """Whether this machine's processor multiplies bfloat16 in hardware (AVX512_BF16 or AMX); asked of Linux only."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def choose_precision(requested: str) -> Precision:
+    """`auto` becomes bfloat16 where what trains, GPUs or the processor, has it in hardware; float32 elsewhere."""
+    if requested == "auto":
+        supported = gpus_support_bfloat16() if gpus() else supports_bfloat16()
+        return "bfloat16" if supported else "float32"
+    return "bfloat16" if requested == "bfloat16" else "float32"
+
+
+@contextlib.contextmanager
+def dtype_policy(precision: Precision) -> Iterator[None]:
+    """Layers made inside compute in `precision`; their variables are float32 either way."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def input_gradient(model: Any, images: NDArray[np.float32], output: int) -> NDArray[np.float32]:
+    """Gradient of one of a model's outputs by every pixel, of the shape of `images`; Keras has no word for it."""
+    import tensorflow as tf
+
+    tensor = tf.convert_to_tensor(images)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        score = tf.reduce_sum(model(tensor, training=False)[:, output])
+    return np.asarray(tape.gradient(score, tensor), dtype=np.float32)
+
+
+class TrainingBatches:
+    """Shuffled batches of epoch after epoch, as a tf.data.Dataset of (float32 (b, h, w, c) in [0, 1], int64 (b,)).
+
+    The order of an epoch is a permutation of (seed, epoch) alone, so a training resumed at any epoch sees what an
+    uninterrupted one would have seen. Every image appears once an epoch; its last batch may be smaller. The pipeline is
+    traced once: seed and first epoch are variables, read when an iterator starts.
+    """
+
+    def __init__(self, split: Split, *, batch_size: int, augment: AugmentConfig | None) -> None:
+        import tensorflow as tf
+
+        images, labels = _resident(split)
+        with tf.device("CPU:0"):
+            self._seed = tf.Variable(0, dtype=tf.int64, trainable=False)
+            self._first = tf.Variable(0, dtype=tf.int64, trainable=False)
+        indices = tf.range(len(split.labels), dtype=tf.int64)
+
+        def epoch_batches(count: Any) -> Any:
+            epoch = self._first + count
+            order = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([self._seed, epoch]))
+            steps = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
+            return steps.map(lambda step, chosen: gather(epoch, step, chosen))
+
+        def gather(epoch: Any, step: Any, chosen: Any) -> Any:
+            batch = tf.cast(tf.gather(images, chosen), tf.float32) / 255.0
+            if augment is not None:
+                from main.augment import augment_batch
+
+                batch = augment_batch(batch, augment, seed=tf.stack([self._seed, epoch, step]))
+            return batch, tf.gather(labels, chosen)
+
+        self._dataset = _plain(tf.data.Dataset.counter(dtype=tf.int64).flat_map(epoch_batches).prefetch(2))
+
+    def starting(self, *, seed: int, epoch: int) -> Any:
+        """The dataset, endless, from `epoch` (counted from 0) on; what an earlier call returned is done with."""
+        self._seed.assign(seed)
+        self._first.assign(epoch)
+        return self._dataset
+
+
+@lru_cache(maxsize=8)
+def training_batches(split: Split, *, batch_size: int, augment: AugmentConfig | None) -> TrainingBatches:
+    """This process's batches of a split, made once."""
+    return TrainingBatches(split, batch_size=batch_size, augment=augment)
+
+
+@lru_cache(maxsize=4)
+def validation_batches(split: Split) -> Any:
+    """The whole split in order, in batches of 1,000, as a tf.data.Dataset like that of `TrainingBatches`."""
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices(_resident(split)).batch(VALIDATION_BATCH)
+    return _plain(dataset.map(lambda images, labels: (tf.cast(images, tf.float32) / 255.0, labels)))
+
+
+@lru_cache(maxsize=4)
+def _resident(split: Split) -> Any:
+    """The split's images (uint8) and labels as tensors in main memory, copied once per process."""
+    import tensorflow as tf
+
+    with tf.device("CPU:0"):
+        return tf.constant(split.images), tf.constant(split.labels)
+
+
+def _plain(dataset: Any) -> Any:
+    """No threads of the pipeline's own, no autotuner.
+
+    In a single-threaded process the autotuner makes the iterator wait for its wake-up period, which doubles from
+    10 ms: epochs of 2.6 s then take 5.1 s.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.deterministic = True
+    return dataset.with_options(options)

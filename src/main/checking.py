@@ -1,0 +1,242 @@
+"""Checks plain data against a section, and says in words what is wrong with it, value by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from main.annotations import KeyPath, annotation_at, section_of, tags, value_at, words
+from main.complaints import Complaint
+from main.document import Document, described
+from main.yaml12 import Plain, flow
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+
+REQUIRED = "required, but not written"
+"""The message about a key that is missing."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with plain data."""
+
+    path: KeyPath
+    """Of the value, from the top of the data."""
+    message: str
+    """The rule, then what was read."""
+    hint: str = ""
+    """What is allowed, or what to write instead."""
+    at_key: bool = False
+    """Whether it is the key that is wrong, rather than its value."""
+
+
+def check(model: type[SectionT], data: Plain, path: KeyPath = ()) -> tuple[SectionT | None, list[Problem]]:
+    """`data` as a `model`, or everything that is wrong with it.
+
+    Args:
+        model: The section that `data` should be.
+        data: What was read; lists as tuples.
+        path: Where `data` stands, which the problems' paths begin with.
+    """
+    try:
+        return model.model_validate(data), []
+    except ValidationError as error:
+        return None, list(_problems(error, model, data, path))
+
+
+def complaints(document: Document, problems: Iterable[Problem]) -> list[Complaint]:
+    """What is wrong with a document's data, each problem at its line."""
+    return [document.complaint(p.path, p.message, p.hint, at_key=p.at_key) for p in problems]
+
+
+def unknown_key(key: str, allowed: Iterable[str]) -> tuple[str, str]:
+    """Message and hint about a key that is none of `allowed`."""
+    return f"unknown key{did_you_mean(key, allowed)}", f"allowed here: {', '.join(sorted(allowed))}"
+
+
+def unknown_value(value: object, allowed: Iterable[object]) -> tuple[str, str]:
+    """Message and hint about a value that is none of `allowed`."""
+    choices = [flow(choice) for choice in allowed]
+    if not isinstance(value, str):
+        return f"expected {_or(choices)}, but read {described(value)}", ""
+    return f"unknown value '{value[:60]}'{did_you_mean(value, choices)}", f"allowed: {', '.join(choices)}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'pooling'?`, or nothing where no known word is near."""
+    lowered = {candidate.lower(): candidate for candidate in known}
+    nearest = get_close_matches(word.lower()[:80], lowered, n=1, cutoff=0.6)
+    return f"; did you mean '{lowered[nearest[0]]}'?" if nearest else ""
+
+
+def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path: KeyPath) -> Iterator[Problem]:
+    """One problem a value; of the members of a union, those that got furthest."""
+    found: dict[KeyPath, list[ErrorDetails]] = {}
+    through_union: set[KeyPath] = set()
+    for details in error.errors(include_url=False):
+        where = _real(details, data)
+        if _counts_only_what_is_right(details, value_at(data, where)):
+            continue
+        found.setdefault(where, []).append(details)
+        if len(where) < len(details["loc"]):
+            through_union.add(where)
+    for where, group in found.items():
+        deeper = any(other[: len(where)] == where and len(other) > len(where) for other in found)
+        if deeper and where in through_union:
+            continue
+        yield _problem(_Finding(group, where, model, data))._replace(path=path + where)
+
+
+def _counts_only_what_is_right(details: ErrorDetails, value: Plain) -> bool:
+    """Whether pydantic finds a list too short for the elements in it that are wrong, of which it says so too."""
+    return details["type"] == "too_short" and len(value or ()) >= details["ctx"]["min_length"]  # type: ignore[arg-type]
+
+
+class _Finding(NamedTuple):
+    """What pydantic said of one value."""
+
+    group: list[ErrorDetails]
+    where: KeyPath
+    model: type[BaseModel]
+    data: Plain
+
+    @property
+    def value(self) -> Plain:
+        return value_at(self.data, self.where)
+
+    @property
+    def annotation(self) -> Any:
+        return annotation_at(self.model, self.where, self.data)
+
+
+def _problem(found: _Finding) -> Problem:
+    """What to say about a value: a wrong type only where no member of a union has come further than that."""
+    further = [details for details in found.group if details["type"] not in _EXPECTED]
+    if not further:
+        return _wrong_type(found)
+    details = further[0]
+    say = _SAYINGS.get(details["type"])
+    return say(found) if say else _own_words(found, details)
+
+
+def _wrong_type(found: _Finding) -> Problem:
+    expected = _or(list(dict.fromkeys(_EXPECTED[details["type"]] for details in found.group)))
+    hint = _meant(expected, found.value)
+    if not hint and "mapping" in expected:
+        hint = _listed(section_of(found.annotation, found.value))
+    return Problem(found.where, f"expected {expected}, but read {described(found.value)}", hint)
+
+
+def _unknown_key(found: _Finding) -> Problem:
+    around = found._replace(where=found.where[:-1])
+    section = section_of(around.annotation, around.value)
+    allowed = section.model_fields if section is not None else ()
+    return Problem(found.where, *unknown_key(str(found.where[-1]), allowed), at_key=True)
+
+
+def _missing(found: _Finding) -> Problem:
+    around = found._replace(where=found.where[:-1])
+    section = section_of(around.annotation, around.value)
+    field = section.model_fields.get(str(found.where[-1])) if section is not None else None
+    hint = (field.description or "") if field is not None else ""
+    return Problem(found.where, REQUIRED, hint, at_key=True)
+
+
+def _unknown_word(found: _Finding) -> Problem:
+    where, value = found.where, found.value
+    allowed = words(found.annotation) or tags(found.annotation)
+    if isinstance(value, dict):  # of a union told apart by name
+        where, value = (*where, "name"), value.get("name")
+    return Problem(where, *unknown_value(value, allowed))
+
+
+def _nameless(found: _Finding) -> Problem:
+    return Problem(found.where, "`name` is required, but not written", f"one of {', '.join(tags(found.annotation))}")
+
+
+def _own_words(found: _Finding, details: ErrorDetails) -> Problem:
+    """A rule of bounds, or what a validator of ours raised."""
+    context = details.get("ctx", {})
+    if "error" in context:
+        return Problem(found.where, str(context["error"]))
+    bounds = {key: _whole(value) for key, value in context.items()}
+    rule = _RULES[details["type"]].format(**bounds) if details["type"] in _RULES else details["msg"]
+    read = flow(found.value)[:40] if isinstance(found.value, int | float) else described(found.value)
+    return Problem(found.where, f"{rule}, but read {read}")
+
+
+def _whole(bound: object) -> object:
+    """0.0 as 0: pydantic turns the bounds of floats into floats."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
+_SAYINGS: Mapping[str, Callable[[_Finding], Problem]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "literal_error": _unknown_word,
+    "union_tag_invalid": _unknown_word,
+    "union_tag_not_found": _nameless,
+}
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a word",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "none_required": "null",
+}
+_RULES = {
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must have at least {min_length} elements",
+    "too_long": "must have at most {max_length} elements",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+}
+_OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def _meant(expected: str, value: Plain) -> str:
+    """How to write what somebody probably meant."""
+    if not isinstance(value, str):
+        return ""
+    if "true or false" in expected and value.lower() in _OLD_BOOLEANS:
+        return f"write {_OLD_BOOLEANS[value.lower()]}; {value} is a word in YAML 1.2"
+    digits = value.replace("_", "").replace(",", "")
+    if "number" in expected and digits.isascii() and digits.isdigit():
+        return f"write {digits}"
+    return ""
+
+
+def _real(details: ErrorDetails, data: Plain) -> KeyPath:
+    """The path of pydantic's `loc` without the names of union members and validators in it."""
+    path: list[str | int] = []
+    loc = details["loc"]
+    for position, key in enumerate(loc):
+        last_missing = details["type"] == "missing" and position == len(loc) - 1
+        if isinstance(data, dict) and isinstance(key, str) and (key in data or last_missing):
+            path.append(key)
+            data = data.get(key)
+        elif isinstance(data, tuple) and isinstance(key, int) and key < len(data):
+            path.append(key)
+            data = data[key]
+    return tuple(path)
+
+
+def _listed(section: type[BaseModel] | None) -> str:
+    return f"its keys are {', '.join(section.model_fields)}" if section is not None else ""
+
+
+def _or(words: list[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)

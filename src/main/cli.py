@@ -1,0 +1,320 @@
+"""The command line of one model: `python -m main train|evaluate|predict|explain|convert|show-data`.
+
+Everything slow is imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import warnings
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from main.config import DataConfig
+    from main.data import TrainingData
+    from main.history import Epoch
+    from main.predict import Prediction
+
+app = typer.Typer(
+    name="main",
+    help="One model: train it, see how good it is, use it, and see what it looks at.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Model = Annotated[Path, typer.Argument(help="A model's file, such as results/pooling/cnn.h5.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="A source's name or path, whose test set is used; that of the model's card unless given."
+    ),
+]
+
+
+class Projection(StrEnum):
+    """How deep features are brought to two dimensions."""
+
+    tsne = "tsne"
+    pca = "pca"
+
+
+class Preparation(StrEnum):
+    """How pictures are brought to the form of the images trained on."""
+
+    mnist = "mnist"
+    digits = "digits"
+    plain = "plain"
+
+
+class Precision(StrEnum):
+    """What training computes in."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A file of data, model and train sections with nothing swept.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),
+    ] = None,
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to; results/<name of the file> unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, data order, dropout and augmentation.")] = 0,
+    precision: Annotated[Precision, typer.Option(help="What training computes in.")] = Precision.float32,
+    threads: Annotated[int, typer.Option(min=0, help="Cores to compute with; 0 takes them all.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train one network, without a sweep.
+
+    Leaves cnn.h5 of the best epoch, its card cnn.json, and the learning curve as table and chart.
+    """
+    with _messages():
+        from main.config import load
+
+        loaded = load(config, set_ or ())
+        from main.backend import choose_precision, quiet_import, set_threads
+        from main.single import train_once
+
+        quiet_import()
+        if threads:
+            set_threads(threads)
+        talk = err if as_json else out
+        trained = train_once(
+            loaded,
+            out_ or Path("results") / config.stem,
+            name=config.stem,
+            seed=seed,
+            precision=choose_precision(precision),
+            on_data=lambda data: _tell_data(talk, data),
+            on_epoch=lambda epoch: talk.print(_epoch_line(epoch, loaded.train.epochs)),
+        )
+        if as_json:
+            typer.echo(json.dumps(trained.card, indent=2, ensure_ascii=False))
+            return
+        test = trained.card["test"]
+        out.print(f"epoch {trained.card['epoch']} is kept; {trained.card['parameters']:,} parameters")
+        out.print(
+            f"test accuracy {test['accuracy']:.2%} "
+            f"(95%: {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)",
+            style="bold",
+        )
+        out.print(f"model  {trained.model}\ncurve  {trained.folder / 'curve.csv'}  {trained.folder / 'curve.png'}")
+        out.print(f"next   python -m main evaluate {trained.model}")
+
+
+def _tell_data(talk: Console, data: TrainingData) -> None:
+    if data.notice:
+        talk.print(f"NOTE: {data.notice}", style="bold yellow", markup=False)
+    talk.print(
+        f"{data.source}: {len(data.train):,} images to train, {len(data.validation):,} to validate", markup=False
+    )
+
+
+def _epoch_line(epoch: Epoch, epochs: int) -> str:
+    return (
+        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
+        f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.1f} s"
+    )
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    data: Data = None,
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to; `evaluation` beside the model unless given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score a model on a test set, with tables and charts.
+
+    Accuracy with its 95% interval, precision and recall of each class, confusion matrix, the worst mistakes,
+    calibration, ROC and precision-recall curves.
+    """
+    with _messages():
+        from main.evaluate import FOLDER
+        from main.evaluate import evaluate as evaluate_model
+        from main.evaluation_text import print_evaluation
+
+        evaluation = evaluate_model(model, data, out_)
+        if as_json:
+            typer.echo(json.dumps(evaluation.summary(), indent=2, ensure_ascii=False))
+        else:
+            print_evaluation(evaluation, out_ or model.parent / FOLDER, out)
+
+
+@app.command()
+def predict(
+    model: Model,
+    images: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or - for one from a pipe.")],
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: image, class, confidence, probabilities.")] = False,
+    prepare: Annotated[
+        Preparation | None,
+        typer.Option(
+            "--as",
+            help="Centre a digit as MNIST or scikit-learn's digits were made, or fit the whole picture in.",
+        ),
+    ] = None,
+) -> None:
+    """Say what is in pictures.
+
+    PNG, JPEG, TIFF and more, of any size, dark on light or light on dark.
+    """
+    with _messages():
+        from main.predict import Prediction, Predictor, Refusal, to_csv, to_json
+
+        predictor = Predictor(model, prepare.value if prepare else None)
+        results = []
+        for result in predictor.predict(images):
+            results.append(result)
+            if isinstance(result, Refusal):
+                err.print(f"error: {result.reason}", style="red", markup=False)
+            elif not (as_json or as_csv):
+                out.print(_prediction_line(result), markup=False)
+        if as_json:
+            typer.echo(to_json(results))
+        if as_csv:
+            predictions = [result for result in results if isinstance(result, Prediction)]
+            typer.echo(to_csv(predictions, predictor.classes), nl=False)
+        if any(isinstance(result, Refusal) for result in results):
+            raise typer.Exit(BAD_INPUT)
+
+
+def _prediction_line(prediction: Prediction) -> str:
+    ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+    (_, first), *others = ranked[:3]
+    rest = ", ".join(f"{name} {probability:.1%}" for name, probability in others)
+    return f"{prediction.image}: {prediction.label} {first:.1%}  ({rest})"
+
+
+@app.command()
+def explain(
+    model: Model,
+    image: Annotated[Path | None, typer.Argument(help="A picture; without one, test images are explained.")] = None,
+    data: Data = None,
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to; `explanation` beside the model unless given.")
+    ] = None,
+    method: Annotated[
+        Projection, typer.Option(help="How deep features are drawn in two dimensions.")
+    ] = Projection.tsne,
+    as_json: Json = False,
+) -> None:
+    """Draw what a model looks at.
+
+    Of a picture: the first layer's filters, feature maps, saliency. Of a test set also the deep features in two
+    dimensions, the hardest images, and calibration.
+    """
+    with _messages():
+        from main.explain import explain as explain_model
+
+        paths = explain_model(model, image, data=data, out=out_, method=method.value)
+        if as_json:
+            typer.echo(json.dumps([str(path) for path in paths], indent=2))
+        else:
+            out.print("\n".join(map(str, paths)), markup=False)
+
+
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(help="Data to read: a file, a folder, or a source's name.")],
+    target: Annotated[Path, typer.Argument(help="What to write: .npz, .h5, .pkl, .pkl.gz, or a folder of IDX files.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring data from one form to another."""
+    with _messages():
+        from main.data.convert import convert as convert_data
+
+        written = convert_data(source, target, overwrite=overwrite)
+        if as_json:
+            typer.echo(
+                json.dumps({"path": str(written.path), "images": written.sizes, "notes": written.notes}, indent=2)
+            )
+            return
+        for note in written.notes:
+            err.print(f"note: {note}", markup=False)
+        sizes = ", ".join(f"{part} {size:,}" for part, size in written.sizes.items())
+        out.print(f"{written.path}  ({sizes})", markup=False)
+
+
+@app.command("show-data")
+def show_data(
+    source: Annotated[
+        str | None, typer.Argument(help="A sweep or training file, a source's name or a path; mnist unless given.")
+    ] = None,
+    out_: Annotated[Path, typer.Option("--out", help="File (.png, .pdf, .svg) or folder to write to.")] = Path(),
+) -> None:
+    """Draw examples of each class, and the balance."""
+    with _messages():
+        from main.data.show import show_data as draw_data
+
+        out.print(str(draw_data(_data_section(source), out_)), markup=False)
+
+
+def _data_section(source: str | None) -> DataConfig:
+    """The data section of a file, of a sweep too, or that of a bare source."""
+    from main.config import DataConfig
+
+    if source is None:
+        return DataConfig(source="mnist", otherwise="digits")
+    if Path(source).suffix.lower() not in CONFIG_SUFFIXES:
+        return DataConfig(source=source)
+    from main.checking import check
+    from main.complaints import ConfigError
+    from main.document import read
+
+    document = read(source)
+    section, problems = check(DataConfig, document.data.get("data", {}), ("data",))
+    if section is None or problems:
+        raise ConfigError(document.complaint(p.path, p.message, p.hint, at_key=p.at_key) for p in problems)
+    return section
+
+
+@contextlib.contextmanager
+def _messages() -> Iterator[None]:
+    """Turn what a person can mend into one message and status 2; a fault of the program stays a traceback."""
+    from main.complaints import ConfigError, render
+    from main.data import DataError
+    from main.errors import UserError
+    from main.single import TrainingFailedError
+    from models import ImpossibleNetwork
+
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: err.print(f"note: {message}", style="yellow", markup=False)
+            yield
+    except ConfigError as error:
+        err.print(render(error.complaints))
+        raise typer.Exit(BAD_INPUT) from None
+    except (UserError, DataError, ImpossibleNetwork, OSError) as error:
+        err.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(BAD_INPUT) from None
+    except TrainingFailedError as error:
+        err.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        err.print("interrupted; nothing was saved")
+        raise typer.Exit(INTERRUPTED) from None

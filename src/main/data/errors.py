@@ -1,0 +1,11 @@
+"""What is raised when data cannot be had, or is not what it should be."""
+
+from main.errors import UserError
+
+
+class DataError(UserError):
+    """Data was refused: the message names the file, what was expected and what was found."""
+
+
+class MissingData(DataError):
+    """A source is nowhere to be found; the message lists everywhere it was looked for."""

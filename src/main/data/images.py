@@ -1,0 +1,170 @@
+"""A folder of images per class, as photographs and scans are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from main.data.bounded import MAX_BYTES
+from main.data.errors import DataError
+from main.data.picture import read_image
+from main.data.records import Images, Labels, Split
+from main.data.source import Header, Parts, n_drawn_for_test, n_drawn_for_validation
+from main.data.splits import TEST_SEED, joined, stratified_order, test_places
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".ppm"})
+IGNORED = frozenset({"thumbs.db", "desktop.ini"})
+PART_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val"),
+    "test": ("test", "testing"),
+}
+
+
+class ImageFolder:
+    """Images in one folder per class, beneath `train/` and `test/`, or without these.
+
+    Classes are the sorted names of the folders (by number where all are numbers). All images have one size.
+    Where the first is greyscale all are (one channel); where it is in colour all are read as colour (three
+    channels). Without `test/` one image in five is drawn for it. `validation/`, where there is one, becomes
+    the end of the training file. Images come in a stratified order that is always the same, so that any
+    stretch of them is a fair one.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        parts = {part: _subfolder(folder, names) for part, names in PART_NAMES.items()}
+        if parts["train"] is None and any(parts.values()):
+            raise DataError(f"{folder}: has {', '.join(f'{part}/' for part in parts if parts[part])} but no train/")
+        self._train = _Part(parts["train"] or folder)
+        self._validation = parts["validation"] and _Part(parts["validation"])
+        self._test = parts["test"] and _Part(parts["test"])
+
+    def header(self) -> Header:
+        """Classes and counts from the names of files and folders, and the size of the first image."""
+        n_train = len(self._train.paths)
+        if not self._test:
+            n_train -= n_drawn_for_test(n_train)
+        n_validation = len(self._validation.paths) if self._validation else 0
+        return Header(
+            image_shape=self._image_shape,
+            n_images=n_train + n_validation,
+            classes=self._train.classes,
+            validation=n_validation or n_drawn_for_validation(n_train),
+            split="last" if n_validation else "stratified",
+        )
+
+    def training(self) -> Split:
+        """The images of `train/`, less those drawn for a test set that is lacking, then `validation/`."""
+        if self._test:
+            train = self._read(self._train, stratified_order(self._train.labels, TEST_SEED))
+        else:
+            train = self._read(self._train, self._drawn[0])
+        if not self._validation:
+            return train
+        order = stratified_order(self._validation.labels, TEST_SEED)
+        return joined(train, self._read(self._validation, order))
+
+    def test(self) -> Split:
+        """The images of `test/`, or those drawn for it."""
+        if self._test:
+            return self._read(self._test, np.arange(len(self._test.paths)))
+        return self._read(self._train, self._drawn[1])
+
+    def parts(self) -> Parts:
+        """The images of each folder there is."""
+        order = stratified_order(self._train.labels, TEST_SEED)
+        train = self._read(self._train, order)
+        if self._test is None and self._validation is None:
+            return {"whole": train}
+        parts: Parts = {"train": train}
+        if self._validation:
+            parts["validation"] = self._read(self._validation, stratified_order(self._validation.labels, TEST_SEED))
+        if self._test:
+            parts["test"] = self.test()
+        return parts
+
+    @cached_property
+    def _image_shape(self) -> tuple[int, int, int]:
+        height, width, channels = read_image(self._train.paths[0]).shape
+        return height, width, channels
+
+    @property
+    def _drawn(self) -> tuple[Labels, Labels]:
+        return test_places(self._train.labels, n_drawn_for_test(len(self._train.paths)))
+
+    def _read(self, part: _Part, order: Labels) -> Split:
+        if part.classes != self._train.classes:
+            differing = ", ".join(sorted(set(part.classes) ^ set(self._train.classes)))
+            raise DataError(f"{part.folder}: expected the classes of {self._train.folder}; differing: {differing}")
+        return Split(self._read_images([part.paths[place] for place in order]), part.labels[order])
+
+    def _read_images(self, paths: Sequence[Path]) -> Images:
+        height, width, channels = self._image_shape
+        size = len(paths) * height * width * channels
+        if size > MAX_BYTES:
+            raise DataError(
+                f"{self.name}: {len(paths):,} images of {width} × {height} × {channels} take {size:,} bytes; "
+                f"at most {MAX_BYTES:,} are read"
+            )
+        images = np.empty((len(paths), height, width, channels), dtype=np.uint8)
+        for place, path in enumerate(paths):
+            images[place] = self._fitting(read_image(path), path)
+        return images
+
+    def _fitting(self, image: Images, path: Path) -> Images:
+        """The image, if it is of the first one's size and no colour is lost; refused by name otherwise."""
+        height, width, channels = self._image_shape
+        if image.shape[:2] != (height, width):
+            raise DataError(
+                f"{path}: expected {width} × {height} pixels, as {self._train.paths[0]} has, "
+                f"but found {image.shape[1]} × {image.shape[0]}; bring all images to one size first"
+            )
+        if image.shape[2] > channels:
+            raise DataError(f"{path}: is in colour, but {self._train.paths[0]} is greyscale; expected all alike")
+        return image
+
+
+class _Part:
+    """One folder of class folders: its classes, files and labels, in the order of their names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.classes = _in_order([path.name for path in _visible(folder) if path.is_dir()])
+        if len(self.classes) < 2:
+            raise DataError(
+                f"{folder}: expected a folder of images for each of two classes or more, "
+                f"but found {', '.join(self.classes) or 'none'}"
+            )
+        files = [_image_files(folder / name) for name in self.classes]
+        self.paths = [path for of_class in files for path in of_class]
+        self.labels = np.repeat(np.arange(len(files)), [len(of_class) for of_class in files])
+
+
+def _in_order(names: Sequence[str]) -> tuple[str, ...]:
+    """Names sorted, as numbers where all of them are."""
+    return tuple(sorted(names, key=int if all(map(str.isdecimal, names)) else None))
+
+
+def _image_files(folder: Path) -> list[Path]:
+    files = _visible(folder)
+    for path in files:
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+            raise DataError(f"{path}: expected images ({', '.join(sorted(SUFFIXES))}) in the folder of a class")
+    if not files:
+        raise DataError(f"{folder}: expected images of class {folder.name}, but it is empty")
+    return files
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What a folder holds, sorted, without what file managers leave there."""
+    return sorted(
+        path for path in folder.iterdir() if not path.name.startswith(".") and path.name.lower() not in IGNORED
+    )
+
+
+def _subfolder(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((path for path in _visible(folder) if path.is_dir() and path.name.lower() in names), None)

@@ -1,0 +1,73 @@
+"""From the name of a source in a sweep file to the source itself."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+
+from main.data.arraysource import ArraySource
+from main.data.digits import Digits
+from main.data.errors import DataError, MissingData
+from main.data.find import ENVIRONMENT, find, places
+from main.data.known import KNOWN, KnownData
+from main.data.paths import FILE_READERS, is_path, open_path
+from main.data.registered import open_registered, registered_names
+from main.data.source import Source
+
+WITHOUT_FILES: dict[str, Callable[[], Source]] = {"digits": Digits}
+
+
+def open_source(name: str) -> Source:
+    """The source of this name: a built-in one, one that a package registers, or a path, in this order.
+
+    A known data set that is nowhere on this machine is downloaded. Raises MissingData where a source can be
+    neither found nor downloaded, DataError where nothing is known by this name.
+    """
+    if name in KNOWN:
+        return _found(KNOWN[name]) or _downloaded(KNOWN[name])
+    if name in WITHOUT_FILES:
+        return WITHOUT_FILES[name]()
+    if name in registered_names():
+        return open_registered(name)
+    if is_path(name):
+        return open_path(name)
+    raise DataError(f"unknown source {name!r:.80}; {_hint(name)}")
+
+
+def is_to_be_downloaded(name: str) -> bool:
+    """Whether a source is a known data set that is nowhere on this machine yet."""
+    return name in KNOWN and find(KNOWN[name]) is None
+
+
+def _found(known: KnownData) -> Source | None:
+    arrays = find(known)
+    return ArraySource(known.name, arrays, known) if arrays else None
+
+
+def _downloaded(known: KnownData) -> Source:
+    from main.data.download import download
+
+    try:
+        download(known)
+    except MissingData as error:
+        raise MissingData(
+            f"{known.name} was not found, and could not be downloaded: {error}\n{_looked_in(known)}"
+        ) from None
+    source = _found(known)
+    if source is None:
+        raise MissingData(f"{known.name} was downloaded, but is not where Keras keeps it\n{_looked_in(known)}")
+    return source
+
+
+def _looked_in(known: KnownData) -> str:
+    unset = [] if os.environ.get(ENVIRONMENT) else [f"${ENVIRONMENT} (not set)"]
+    return "Looked for, in this order:\n  " + "\n  ".join([*unset, *(str(place) for place in places(known))])
+
+
+def _hint(name: str) -> str:
+    names = [*KNOWN, *WITHOUT_FILES, *registered_names()]
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"expected {', '.join(names)}, or a path: {', '.join(FILE_READERS)}, or a folder"

@@ -1,0 +1,149 @@
+"""A YAML file as plain data that knows where each of its values stands.
+
+YAML 1.2 without what a configuration has no use for: aliases, merges, tags, several documents, deep nesting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from main.annotations import KeyPath, dotted
+from main.complaints import ROOT, Complaint, ConfigError, Mark, Place, Source
+from main.reading import Reader, decoded
+from main.yaml12 import Plain, flow
+
+LARGEST_FILE = 64 * 1024
+"""Bytes of a file that are read at most."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """The plain data of a file, and the place of each key and value."""
+
+    source: Source
+    data: dict[str, Plain]
+    places: Mapping[KeyPath, Place]
+
+    def place(self, path: KeyPath) -> Place:
+        """Where the value at `path` stands; that of the nearest value around it where it is not written."""
+        for length in range(len(path), 0, -1):
+            if found := self.places.get(path[:length]):
+                return found
+        return Place(self.source, ROOT, ROOT)
+
+    def complaint(self, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False) -> Complaint:
+        """A complaint about the value at `path`, or about its key."""
+        place = self.place(path)
+        mark = place.key if at_key or path not in self.places else place.value
+        return Complaint(place.source, mark, dotted(path), message, hint)
+
+    def override(self, assignment: str) -> Document:
+        """The document with `PATH=VALUE` of the command line in it; VALUE is read as YAML.
+
+        Raises:
+            ConfigError: If it is no such assignment, or cannot be read.
+        """
+        written, equals, text = assignment.partition("=")
+        source = Source(f"--set {assignment}", assignment, is_file=False)
+        keys = written.strip().split(".")
+        if not equals or not all(keys):
+            message = "expected PATH=VALUE, such as train.epochs=3"
+            raise ConfigError([Complaint(source, ROOT, "", message)])
+        offset = len(written) + 1
+        reader = Reader(source, text, offset)
+        value = reader.read() if text.strip() else None
+        path, data = _assigned(self.data, (), keys, value, source)
+        place = Place(source, ROOT, Mark(1, offset + 1))
+        places = {key: found for key, found in self.places.items() if key[: len(path)] != path}
+        for length in range(1, len(path)):
+            places.setdefault(path[:length], Place(source, ROOT, ROOT))
+        places[path] = place
+        places |= {path + below: found for below, found in reader.places.items() if below}
+        assert isinstance(data, dict)
+        return Document(self.source, data, places)
+
+
+def read(path: Path | str, overrides: Iterable[str] = ()) -> Document:
+    """The document in a file, with the command line's overrides in it.
+
+    Raises:
+        ConfigError: If it cannot be read, with everything that is wrong with its YAML.
+    """
+    name = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError([Complaint(Source(name, ""), ROOT, "", f"cannot be read: {error.strerror}")]) from None
+    except ValueError as error:  # a NUL in the name
+        raise ConfigError([Complaint(Source(name, ""), ROOT, "", f"cannot be read: {error}")]) from None
+    return parse(content, name, overrides)
+
+
+def parse(content: bytes, name: str, overrides: Iterable[str] = ()) -> Document:
+    """The document in the bytes of a file called `name`; see `read`."""
+    if len(content) > LARGEST_FILE:
+        message = f"larger than {LARGEST_FILE // 1024} KiB, which no sweep file needs"
+        raise ConfigError([Complaint(Source(name, ""), ROOT, "", message)])
+    source = decoded(content, name)
+    reader = Reader(source, source.text)
+    data = reader.read()
+    if not isinstance(data, dict):
+        message = "empty" if data is None else f"expected a mapping at the top, but read {described(data)}"
+        raise ConfigError([Complaint(source, reader.places[()].value, "", message)])
+    document = Document(source, data, {path: place for path, place in reader.places.items() if path})
+    complaints: list[Complaint] = []
+    for assignment in overrides:
+        try:
+            document = document.override(assignment)
+        except ConfigError as error:
+            complaints += error.complaints
+    if complaints:
+        raise ConfigError(complaints)
+    return document
+
+
+def described(value: object, longest: int = 60) -> str:
+    """What was read, in words: `the word 'x'`, `the number 3`, `the list [1, 2]`."""
+    text = f"'{value}'" if isinstance(value, str) else flow(value)
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
+    for kind, words in _KINDS.items():
+        if isinstance(value, kind):
+            return words.format(text)
+    return text
+
+
+_KINDS: dict[type | tuple[type, ...], str] = {
+    type(None): "null",
+    bool: "the boolean {}",
+    (int, float): "the number {}",
+    str: "the word {}",
+    (list, tuple): "the list {}",
+    dict: "the mapping {}",
+}
+
+
+def _assigned(data: Plain, path: KeyPath, keys: list[str], value: Plain, source: Source) -> tuple[KeyPath, Plain]:
+    """`data` with `value` at `keys` below `path`, and the whole path that this came to.
+
+    A key set under a word keeps the word as `name`: under `optimizer: sgd`, `optimizer.momentum=0.9` is
+    `{name: sgd, momentum: 0.9}`.
+    """
+    if not keys:
+        return path, value
+    key, *rest = keys
+    if isinstance(data, tuple):
+        if not key.isascii() or not key.isdigit() or int(key) >= len(data):
+            message = f"{dotted(path)} has {len(data)} elements, the first of them {dotted((*path, 0))}"
+            raise ConfigError([Complaint(source, ROOT, dotted((*path, key)), message)])
+        index = int(key)
+        whole, item = _assigned(data[index], (*path, index), rest, value, source)
+        return whole, (*data[:index], item, *data[index + 1 :])
+    if data is not None and not isinstance(data, dict | str):
+        message = f"{dotted(path)} is {described(data)}, which has no {key!r}"
+        raise ConfigError([Complaint(source, ROOT, dotted((*path, key)), message)])
+    inner = data if isinstance(data, dict) else {} if data is None else {"name": data}
+    whole, item = _assigned(inner.get(key), (*path, key), rest, value, source)
+    return whole, {**inner, key: item}

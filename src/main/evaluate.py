@@ -1,0 +1,171 @@
+"""How good a saved model is on images it has never seen, and where it goes wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from main.config import DataConfig
+from main.data import DataError, Split, describe, load_test
+from main.evaluation import Evaluation
+from main.files import write_atomically
+from main.modelfile import ModelFileError, find_card, load_model
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+BATCH = 1000
+FOLDER = "evaluation"
+
+
+def evaluate(model_path: Path | str, data: str | None = None, out: Path | None = None) -> Evaluation:
+    """Score a model on a test set, and write tables and charts.
+
+    Args:
+        model_path: The model's file, …/cnn.h5.
+        data: A source's name or path; its test set is used. Unless given, that of the model's card.
+        out: Where to write; the folder `evaluation` beside the model unless given.
+
+    Raises:
+        ModelFileError: The model cannot be loaded, or does not give probabilities.
+        DataError: The data cannot be had, do not fit the model, or are not known for want of a card.
+        OSError: The folder cannot be written.
+    """
+    from main import evaluation_charts
+
+    path = Path(model_path)
+    model = load_model(path)
+    evaluation = assess(model, path, data or source_of(path))
+    folder = out or path.parent / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _tables(evaluation).items():
+        write_atomically(folder / name, content)
+    evaluation_charts.draw(evaluation, folder)
+    return evaluation
+
+
+def assess(model: keras.Model, path: Path, source: str) -> Evaluation:
+    """Put every image of the source's test set before a model.
+
+    Raises:
+        ModelFileError, DataError: As `evaluate`.
+    """
+    config = DataConfig(source=source)
+    split, classes = load_test(config), describe(config).classes
+    _check_fit(model, split, classes, source, path)
+    return assess_split(model, path, split, classes=classes, source=source)
+
+
+def assess_split(model: keras.Model, path: Path, split: Split, *, classes: tuple[str, ...], source: str) -> Evaluation:
+    """Put every image of a split before a model that takes such images.
+
+    Raises:
+        ModelFileError: What the model gives are no probabilities.
+    """
+    return Evaluation(
+        model=str(path),
+        source=source,
+        classes=classes,
+        images=split.images,
+        labels=split.labels,
+        probabilities=predict_probabilities(model, split.images, path),
+    )
+
+
+def source_of(path: Path) -> str:
+    """The data that a model's card says it was trained on.
+
+    Where training had fallen back to another source, that one: the model knows nothing of the first.
+
+    Raises:
+        DataError: There is no card, or it does not say.
+    """
+    described = (find_card(path) or {}).get("data")
+    source = described.get("source") if isinstance(described, Mapping) else None
+    if not isinstance(source, str):
+        raise DataError(f"{path}: no card says which data it was trained on; name them with --data")
+    return source
+
+
+def predict_probabilities(model: keras.Model, images: NDArray[np.uint8], path: Path) -> NDArray[np.float64]:
+    """Probabilities (n, classes) of uint8 images (n, height, width, channels).
+
+    Raises:
+        ModelFileError: What the model gives are no probabilities.
+    """
+    batches = [
+        np.asarray(model.predict_on_batch(images[start : start + BATCH].astype(np.float32) / 255.0))
+        for start in range(0, len(images), BATCH)
+    ]
+    probabilities = np.concatenate(batches).astype(np.float64)
+    sums = probabilities.sum(axis=1, keepdims=True)
+    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
+        raise ModelFileError(f"{path}: its output is not probabilities that sum to 1")
+    return np.asarray(probabilities / sums)
+
+
+def _check_fit(model: keras.Model, split: Split, classes: tuple[str, ...], source: str, path: Path) -> None:
+    if len(split) == 0:
+        raise DataError(f"{source}: its test set is empty")
+    takes, gives = model.input_shape[1:], model.output_shape[-1]
+    if split.images.shape[1:] != takes:
+        sizes = " × ".join(map(str, split.images.shape[1:])), " × ".join(map(str, takes))
+        raise DataError(f"{source}: has images of {sizes[0]}, but {path} takes {sizes[1]}")
+    if len(classes) != gives:
+        raise DataError(f"{source}: has {len(classes)} classes, but {path} tells {gives} apart")
+
+
+def _tables(evaluation: Evaluation) -> dict[str, str]:
+    import pandas as pd
+
+    places = evaluation.mistakes()
+    names = np.array([_neutral(name) for name in evaluation.classes], dtype=object)
+    confusion = pd.DataFrame(evaluation.confusion, index=pd.Index(names, name="true \\ predicted"), columns=names)
+    per_class = pd.DataFrame([scores.row() for scores in evaluation.per_class])
+    per_class["class"] = names
+    mistakes = pd.DataFrame(
+        {
+            "image": places,
+            "true": names[evaluation.labels[places]],
+            "predicted": names[evaluation.predicted[places]],
+            "confidence": evaluation.confidence[places],
+            "probability_of_true": evaluation.probabilities[places, evaluation.labels[places]],
+        }
+    )
+    calibration = pd.DataFrame(
+        [
+            {"from": low, "to": high, "confidence": confidence, **accuracy._asdict()}
+            for low, high, confidence, accuracy in zip(
+                evaluation.calibration.edges[:-1],
+                evaluation.calibration.edges[1:],
+                evaluation.calibration.confidence,
+                evaluation.calibration.accuracy,
+                strict=True,
+            )
+        ]
+    ).rename(columns={"value": "accuracy"})
+    return {
+        "evaluation.json": json.dumps(evaluation.summary(), indent=2, ensure_ascii=False) + "\n",
+        "classes.csv": _csv(per_class),
+        "confusion.csv": _csv(confusion.reset_index()),
+        "mistakes.csv": _csv(mistakes),
+        "calibration.csv": _csv(calibration),
+    }
+
+
+def _csv(table: pd.DataFrame) -> str:
+    buffer = io.StringIO()
+    table.to_csv(buffer, index=False, float_format="%.6g", lineterminator="\n")
+    return buffer.getvalue()
+
+
+def _neutral(name: str) -> str:
+    """A class's name that no spreadsheet takes for a formula."""
+    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

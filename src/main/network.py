@@ -1,0 +1,134 @@
+"""A compiled network that many trainings of one process can share: traced once, started afresh for each."""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+import models
+from main.backend import Precision, dtype_policy
+from main.config import TrainConfig, TrainingConfig
+from main.losses import training_loss
+from main.optimizers import make_optimizer, set_learning_rate
+from main.tracing import graph_key
+
+CACHED_NETWORKS = 4
+
+_cache: OrderedDict[Any, TracedNetwork] = OrderedDict()
+
+
+class TracedNetwork:
+    """A network compiled for one configuration's graph, and the exact way back to its untrained state.
+
+    Tracing a training step costs 1.0 to 1.5 s, more than a short trial's epoch. Trainings that differ only in what
+    are variables of the graph (initial weights, seeds, learning rate, label smoothing) run the same traced step.
+
+    Attributes:
+        model: input float32 (n, h, w, c) in [0, 1], output softmax probabilities (n, n_classes).
+        trainer: the same layers up to the logits, compiled; what is fitted.
+        traces: how often its training step has been traced.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        input_shape: tuple[int, int, int],
+        n_classes: int,
+        *,
+        precision: Precision,
+        steps: int,
+    ) -> None:
+        self._build: Callable[[], keras.Model] = lambda: models.build(config.model, input_shape, n_classes)
+        self._precision = precision
+        with dtype_policy(precision):
+            self.model = self._build()
+        self.trainer = keras.Model(self.model.inputs, self.model.get_layer("logits").output)
+        self._loss = training_loss(config.train.loss, config.train.label_smoothing, n_classes)
+        self.trainer.compile(
+            optimizer=make_optimizer(config.train, steps),
+            loss=self._loss,
+            metrics=[
+                keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+                keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="crossentropy"),
+            ],
+            steps_per_execution=steps,  # the whole epoch is one call: no Python between batches
+            jit_compile=False,  # XLA on a CPU trains six times slower
+        )
+        self.traces = 0
+        self._count_traces()
+        self.optimizer.build(self.trainer.trainable_variables)
+        # Not zeros: Adagrad's accumulators and Nadam's momentum product start elsewhere.
+        self._fresh_optimizer = arrays(self.optimizer.variables)
+
+    def _count_traces(self) -> None:
+        """Keras calls the Python of a training step only to trace it."""
+        step = self.trainer.train_step
+
+        def counted(batch: Any) -> Any:
+            self.traces += 1
+            return step(batch)
+
+        self.trainer.train_step = counted
+
+    @property
+    def optimizer(self) -> Any:
+        """The compiled optimizer."""
+        return self.trainer.optimizer
+
+    def restart(self, train: TrainConfig, seed: int) -> None:
+        """Put weights, optimizer and metrics where a network freshly built from `seed` has them, to the bit."""
+        # Keras draws the seeds of initial weights from Python's generator. Not keras.utils.set_random_seed: it sets
+        # TensorFlow's seed too, which discards every compiled function of the process (0.25 s at the next epoch).
+        random.seed(seed)
+        np.random.seed(seed)
+        with dtype_policy(self._precision):
+            fresh = self._build()
+        self.model.set_weights(fresh.get_weights())
+        for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
+        set_learning_rate(self.optimizer, base_learning_rate(train))
+        self._loss.label_smoothing.assign(train.label_smoothing)
+        self.trainer.reset_metrics()
+
+    def seed_dropout(self, seed: int, epoch: int) -> None:
+        """Set every generator in the network from (seed, epoch, layer), so that an epoch can be trained on its own."""
+        for position, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                state = np.random.SeedSequence([seed, epoch, position]).generate_state(2, np.uint32)
+                generator.state.assign(state)
+
+    def averaged_weights(self) -> list[np.ndarray]:
+        """The weights as validated and kept: with averaging, the averages where there are any; (n_weights arrays)."""
+        averages = getattr(self.optimizer, "_model_variables_moving_average", None) or []
+        of = {id(v): a for v, a in zip(self.trainer.trainable_variables, averages, strict=False)}
+        return arrays([of.get(id(weight), weight) for weight in self.model.weights])
+
+
+def arrays(variables: Iterable[Any]) -> list[np.ndarray]:
+    """The values of Keras variables, as copies that later assignments leave alone."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def base_learning_rate(train: TrainConfig) -> float:
+    """The learning rate before any schedule: the optimizer's own where it names one."""
+    return train.optimizer.learning_rate or train.learning_rate
+
+
+def network_for(
+    config: TrainingConfig, input_shape: tuple[int, int, int], n_classes: int, *, precision: Precision, steps: int
+) -> TracedNetwork:
+    """This process's traced network for the configuration, made where it holds none; the last four are kept."""
+    key = (graph_key(config), input_shape, n_classes, precision, steps)
+    if key in _cache:
+        _cache.move_to_end(key)
+    else:
+        _cache[key] = TracedNetwork(config, input_shape, n_classes, precision=precision, steps=steps)
+        if len(_cache) > CACHED_NETWORKS:
+            _cache.popitem(last=False)
+    return _cache[key]

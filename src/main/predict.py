@@ -1,0 +1,201 @@
+"""What a saved model says of pictures: files, folders, or one from a pipe."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from main.config import DataConfig
+from main.data import DataError, describe
+from main.data.images import SUFFIXES
+from main.data.records import Images
+from main.evaluate import predict_probabilities
+from main.modelfile import find_card, load_model
+from main.prepare import ImageShape, Preparation, preparation_for, read_prepared
+
+PIPE = "-"
+PIPE_NAME = "standard input"
+BATCH = 256
+"""Pictures prepared before the model sees them: a folder of any size fits in memory."""
+MAX_PIPE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one picture."""
+
+    image: str
+    """The file, as it was named."""
+    label: str
+    """Name of the most probable class."""
+    confidence: float
+    """Its probability."""
+    probabilities: Mapping[str, float]
+    """Of every class, by name."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "image": self.image,
+            "class": self.label,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+        }
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A picture that could not be read."""
+
+    image: str
+    reason: str
+    """With the file's name."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {"image": self.image, "error": self.reason}
+
+
+class Predictor:
+    """A model together with the way pictures are prepared for it.
+
+    Attributes:
+        model: The Keras model.
+        classes: Names of the classes in the order of the model's outputs.
+        input_shape: (height, width, channels) of what the model takes.
+        preparation: How pictures are brought to that form.
+    """
+
+    def __init__(self, path: Path | str, preparation: Preparation | None = None) -> None:
+        """Load the model at `path`; pictures are prepared as its card's data were, unless told otherwise.
+
+        Raises:
+            ModelFileError: The model cannot be loaded.
+            DataError: It takes no images.
+        """
+        self._path = Path(path)
+        self.model = load_model(self._path)
+        if len(self.model.input_shape) != 4:
+            raise DataError(f"{path}: takes values of shape {self.model.input_shape[1:]}, not images")
+        self.input_shape = cast(ImageShape, tuple(self.model.input_shape[1:]))
+        data = _data_of_card(self._path)
+        self.classes = _class_names(data, self.model.output_shape[-1])
+        self.preparation = preparation or preparation_for(data.get("source"), self.input_shape)
+
+    def read(self, path: Path) -> Images:
+        """A picture as the model is to see it, uint8 of `input_shape`.
+
+        Raises:
+            DataError: It cannot be read, or is blank.
+        """
+        return read_prepared(path, self.input_shape, self.preparation)
+
+    def probabilities(self, images: Images) -> NDArray[np.float64]:
+        """Probabilities (n, classes) of prepared images, uint8 (n, height, width, channels).
+
+        Raises:
+            ModelFileError: What the model gives are no probabilities.
+        """
+        return predict_probabilities(self.model, images, self._path)
+
+    def predict(self, images: Iterable[str]) -> Iterator[Prediction | Refusal]:
+        """What the model says of each picture, in their order.
+
+        Args:
+            images: Files; folders, of which every picture is taken; `-`, one picture from standard input.
+        """
+        prepared = self._prepared(images)
+        while batch := list(islice(prepared, BATCH)):
+            pictures = [image for _, image in batch if not isinstance(image, Refusal)]
+            found = iter(self.probabilities(np.stack(pictures)) if pictures else ())
+            for name, image in batch:
+                yield image if isinstance(image, Refusal) else self._prediction(name, next(found))
+
+    def _prediction(self, name: str, probabilities: NDArray[np.float64]) -> Prediction:
+        best = int(probabilities.argmax())
+        by_name = dict(zip(self.classes, map(float, probabilities), strict=True))
+        return Prediction(name, self.classes[best], float(probabilities[best]), by_name)
+
+    def _prepared(self, images: Iterable[str]) -> Iterator[tuple[str, Images | Refusal]]:
+        for name in images:
+            try:
+                for file in _files(name):
+                    yield self._one(file, name=str(file))
+                if name == PIPE:
+                    yield self._from_pipe()
+            except DataError as error:
+                yield name, Refusal(name, str(error))
+
+    def _one(self, file: Path, name: str) -> tuple[str, Images | Refusal]:
+        try:
+            return name, self.read(file)
+        except DataError as error:
+            return name, Refusal(name, str(error).replace(str(file), name))
+
+    def _from_pipe(self) -> tuple[str, Images | Refusal]:
+        data = sys.stdin.buffer.read(MAX_PIPE_BYTES + 1)
+        if len(data) > MAX_PIPE_BYTES:
+            raise DataError(f"{PIPE_NAME}: gives more than {MAX_PIPE_BYTES // 2**20} MiB")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "image"
+            file.write_bytes(data)
+            return self._one(file, PIPE_NAME)
+
+
+def _files(name: str) -> list[Path]:
+    if name == PIPE:
+        return []
+    path = Path(name)
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not found:
+        raise DataError(f"{name}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def _data_of_card(path: Path) -> Mapping[str, Any]:
+    data = (find_card(path) or {}).get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
+def _class_names(data: Mapping[str, Any], n_classes: int) -> tuple[str, ...]:
+    """The names that the card's data have for the classes; where there are none, the numbers of the
+    outputs.
+    """
+    names = data.get("classes")
+    if names is None and isinstance(data.get("source"), str):
+        try:
+            names = describe(DataConfig(source=data["source"])).classes
+        except DataError:  # the model outlives its data
+            names = None
+    if not isinstance(names, list | tuple) or len(set(map(str, names))) != n_classes:
+        names = range(n_classes)
+    return tuple(map(str, names))
+
+
+def to_json(results: Iterable[Prediction | Refusal]) -> str:
+    """Predictions as JSON, a list of objects; of a refused picture `image` and `error`."""
+    return json.dumps([result.to_dict() for result in results], indent=2, ensure_ascii=False)
+
+
+def to_csv(predictions: Iterable[Prediction], classes: Iterable[str]) -> str:
+    """Predictions as CSV: image, class, confidence, then the probability of each class."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["image", "class", "confidence", *classes])
+    for prediction in predictions:
+        figures = (prediction.confidence, *prediction.probabilities.values())
+        writer.writerow([prediction.image, prediction.label, *(f"{figure:.6g}" for figure in figures)])
+    return buffer.getvalue()

@@ -1,0 +1,190 @@
+"""One training, from data to the best epoch's weights."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from main import checkpoint as checkpoints
+from main.backend import Precision, training_batches, validation_batches
+from main.config import TrainingConfig
+from main.data import TrainingData
+from main.history import Epoch, best_epoch, exhausted, plateau_factor
+from main.network import TracedNetwork, arrays, base_learning_rate, network_for
+from main.optimizers import current_learning_rate
+
+Stopped = Literal["early", "diverged", "requested"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training leaves."""
+
+    history: tuple[Epoch, ...]
+    """One entry per epoch trained, in order."""
+    best_epoch: int | None
+    """The epoch (from 1) with the best metric; None where no epoch gave a finite one."""
+    weights: list[np.ndarray]
+    """float32 weights of the best epoch, in the order of the model's `weights`; empty where there is no best."""
+    parameters: int
+    """Number of scalars in the model's weights."""
+    stopped: Stopped | None
+    """Why training ended before its last epoch, if it did."""
+
+
+def train(
+    config: TrainingConfig,
+    data: TrainingData,
+    *,
+    seed: int,
+    precision: Precision = "float32",
+    metric: str = "val_accuracy",
+    on_epoch: Callable[[Epoch], bool] | None = None,
+    checkpoint_folder: Path | None = None,
+) -> TrainResult:
+    """Train one network and keep the weights of its best epoch.
+
+    The same arguments give the same weights, to the bit, on one thread of one kind of processor, whether the process
+    has trained before or not, and whether training was interrupted after any epoch or not.
+
+    Args:
+        config: data, model and train sections.
+        data: images and labels to train and validate on.
+        seed: decides initial weights, data order, dropout and augmentation.
+        precision: what layers compute in; variables and the result are float32.
+        metric: which validation figure decides the best epoch and early stopping.
+        on_epoch: called after each epoch; training stops where it returns True.
+        checkpoint_folder: where to leave the state of each epoch, and to look for one to go on from.
+
+    Raises:
+        OSError: a checkpoint cannot be written.
+    """
+    steps = math.ceil(len(data.train.labels) / config.train.batch_size)
+    network = network_for(config, data.input_shape, data.n_classes, precision=precision, steps=steps)
+    network.restart(config.train, seed)
+    recorder = _Recorder(network, config, seed=seed, metric=metric, on_epoch=on_epoch, folder=checkpoint_folder)
+    recorder.resume()
+    if not recorder.stopped and len(recorder.history) < config.train.epochs:
+        _fit(network, config, data, seed=seed, steps=steps, recorder=recorder)
+    return TrainResult(
+        history=tuple(recorder.history),
+        best_epoch=best_epoch(recorder.history, metric),
+        weights=recorder.best_weights,
+        parameters=network.model.count_params(),
+        stopped=recorder.stopped,
+    )
+
+
+def _fit(
+    network: TracedNetwork, config: TrainingConfig, data: TrainingData, *, seed: int, steps: int, recorder: _Recorder
+) -> None:
+    first, last = len(recorder.history), config.train.epochs
+    batches = training_batches(data.train, batch_size=config.train.batch_size, augment=config.train.augment)
+    network.trainer.fit(
+        batches.starting(seed=seed, epoch=first),
+        shuffle=False,  # they are shuffled already
+        validation_data=validation_batches(data.validation),
+        initial_epoch=first,
+        epochs=last,
+        steps_per_epoch=steps,
+        verbose=0,
+        callbacks=[recorder],
+    )
+
+
+class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """Records each epoch, keeps the best weights, writes checkpoints, and ends the training when it should end."""
+
+    def __init__(
+        self,
+        network: TracedNetwork,
+        config: TrainingConfig,
+        *,
+        seed: int,
+        metric: str,
+        on_epoch: Callable[[Epoch], bool] | None,
+        folder: Path | None,
+    ) -> None:
+        super().__init__()
+        self.history: list[Epoch] = []
+        self.best_weights: list[np.ndarray] = []
+        self.stopped: Stopped | None = None
+        self._network, self._train = network, config.train
+        self._seed, self._metric = seed, metric
+        self._on_epoch, self._folder = on_epoch, folder
+        self._started = 0.0
+        self._raw_weights: list[np.ndarray] = []
+
+    def resume(self) -> None:
+        """Take up the state of the newest checkpoint, if there is one."""
+        state = checkpoints.newest(self._folder) if self._folder else None
+        if state is None:
+            return
+        self.history, self.best_weights = list(state.history), list(state.best_weights)
+        self._network.model.set_weights(list(state.weights))
+        for variable, value in zip(self._network.optimizer.variables, state.optimizer, strict=True):
+            variable.assign(value)
+        self._judge()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Everything random in the epoch, and a plateau's rate, follow from what is known at its start."""
+        self._started = time.perf_counter()
+        self._network.seed_dropout(self._seed, epoch)
+        if self._train.schedule.name == "plateau":
+            rate = base_learning_rate(self._train) * plateau_factor(self.history, self._train.schedule)
+            self._network.optimizer.learning_rate.assign(rate)
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Validate the averaged weights, where averaging is on."""
+        if self._train.ema is not None:
+            self._raw_weights = self._network.model.get_weights()
+            self._network.model.set_weights(self._network.averaged_weights())
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        """Go on training from the weights themselves, not from their average."""
+        if self._train.ema is not None:
+            self._network.model.set_weights(self._raw_weights)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write down the epoch, then decide whether there is another."""
+        figures = logs or {}
+        names = ("loss", "accuracy", "val_loss", "val_accuracy", "val_crossentropy")
+        self.history.append(
+            Epoch(
+                epoch=epoch + 1,
+                **{name: float(figures[name]) for name in names},
+                learning_rate=current_learning_rate(self._network.optimizer),
+                seconds=time.perf_counter() - self._started,
+            )
+        )
+        if best_epoch(self.history, self._metric) == epoch + 1:
+            self.best_weights = self._network.averaged_weights()
+        self._save()
+        asked_to_stop = self._on_epoch is not None and self._on_epoch(self.history[-1])
+        self._judge()
+        if asked_to_stop and self.stopped is None and epoch + 1 < self._train.epochs:
+            self.stopped = "requested"
+        self.model.stop_training = self.stopped is not None
+
+    def _judge(self) -> None:
+        if self.history[-1].diverged:
+            self.stopped = "diverged"
+        elif len(self.history) < self._train.epochs and exhausted(
+            self.history, self._metric, self._train.early_stopping
+        ):
+            self.stopped = "early"
+
+    def _save(self) -> None:
+        if self._folder is None:
+            return
+        weights = self._network.model.get_weights()
+        optimizer = arrays(self._network.optimizer.variables)
+        state = checkpoints.Checkpoint(tuple(self.history), weights, optimizer, self.best_weights)
+        checkpoints.save(self._folder, state)

@@ -1,0 +1,1 @@
+"""How each chart's numbers are drawn: nothing is computed here but places on paper."""

@@ -1,0 +1,172 @@
+"""What the charts and the report read: a sweep's tables, with its choices in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from optimize import wording
+from optimize.charts.palette import Look, looks
+from optimize.charts.parameters import Parameter, read_parameters
+from optimize.charts.units import Metric
+from optimize.config import stored_sweep
+from optimize.trialtable import judged_trials, usable
+from optimize.verdict import Verdict
+
+if TYPE_CHECKING:
+    from optimize.results import Results
+    from optimize.space import SearchSpace
+
+MOST_CHOICES = 24
+"""More configurations than this are not told apart one by one, in colour or in a table."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of what is compared: the only swept parameter's, the factor's, or a whole configuration."""
+
+    label: str
+    """As in the tables and the verdict."""
+    short: str
+    """As drawn; the parameters' names are left to the axis."""
+    look: Look
+
+
+Groups = list[tuple[Choice | None, pd.DataFrame]]
+"""Trials by choice; None holds those of no choice that is told apart."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A sweep's tables and what they are about."""
+
+    name: str
+    question: str
+    metric: Metric
+    space: SearchSpace
+    parameters: tuple[Parameter, ...]
+    """Those of `space`, as axes."""
+    factor: Parameter | None
+    """The parameter that is compared; None where whole configurations are."""
+    trials: pd.DataFrame
+    """trials.csv, every state, ordered by trial."""
+    curves: pd.DataFrame
+    """curves.csv, ordered by trial and epoch."""
+    verdict: Verdict | None
+    provenance: Mapping[str, Any]
+
+    @property
+    def notice(self) -> str | None:
+        """The sentence about data that are not those asked for."""
+        notice = self.provenance.get("data", {}).get("notice")
+        return str(notice) if notice else None
+
+    @cached_property
+    def complete(self) -> pd.DataFrame:
+        """The complete trials that have a value of the metric, with the column `choice`, ordered by trial."""
+        rows = self.trials[usable(self.trials, self.metric.name)]
+        return rows.assign(choice=self.choice_of(rows))
+
+    @cached_property
+    def judged(self) -> pd.DataFrame:
+        """The complete trials that the verdict rests on: of configurations, those of the confirmation if any."""
+        return self.complete if self.factor else judged_trials(self.complete)[0]
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the verdict rests on a confirmation, beside the search."""
+        return len(self.judged) < len(self.complete)
+
+    @cached_property
+    def choices(self) -> tuple[Choice, ...]:
+        """What is compared: numbers by value, others as the sweep file has them; none beyond `MOST_CHOICES`."""
+        rows = self.judged.drop_duplicates("choice")
+        if len(rows) > MOST_CHOICES:
+            return ()
+        ranks = [parameter.coordinates(rows) for parameter in reversed(self._compared)]
+        ordered = rows.iloc[np.lexsort(ranks)] if ranks else rows
+        return tuple(
+            Choice(str(row["choice"]), self._short(row), look)
+            for (_, row), look in zip(ordered.iterrows(), looks(len(ordered)), strict=True)
+        )
+
+    @property
+    def compared(self) -> str:
+        """What the choices are choices of, in words: `pooling`, `pooling · learning_rate`."""
+        return " · ".join(parameter.name for parameter in self._compared)
+
+    @property
+    def _compared(self) -> tuple[Parameter, ...]:
+        return (self.factor,) if self.factor else self.parameters
+
+    def _short(self, row: pd.Series[Any]) -> str:
+        return " · ".join(p.short_label(row) for p in self._compared if p.is_on(row)) or str(row["choice"])
+
+    def choice_of(self, rows: pd.DataFrame) -> pd.Series[str]:
+        """The label of what is compared, for rows of trials.csv."""
+        if self.factor is None:
+            return rows["configuration"].fillna("").astype(str)
+        return pd.Series([self.factor.label(row) for _, row in rows.iterrows()], index=rows.index, dtype=str)
+
+    def choice(self, label: str) -> Choice | None:
+        """The choice of a label, as the tables or the verdict have it; None where it is not told apart."""
+        if self.factor is not None:  # a number may be written in more than one way
+            label = self.factor.label({self.factor.path: label})
+        return next((choice for choice in self.choices if choice.label == label), None)
+
+    def shortened(self, sentence: str) -> str:
+        """A sentence of the verdict, its configurations as charts write them: `7 · max · 0.00316`."""
+        for choice in sorted(self.choices, key=lambda choice: len(choice.label), reverse=True):
+            if " " in choice.label:
+                sentence = sentence.replace(wording.short(choice.label), choice.short)
+        return sentence
+
+    def groups(self, rows: pd.DataFrame) -> Groups:
+        """Rows of `complete` by choice, in order; what belongs to none comes first."""
+        known = {choice.label for choice in self.choices}
+        rest = rows[~rows["choice"].isin(known)]
+        found: Groups = [(None, rest)] if len(rest) else []
+        return found + [(choice, rows[rows["choice"] == choice.label]) for choice in self.choices]
+
+    @cached_property
+    def best(self) -> pd.Series[Any] | None:
+        """The complete trial with the best value; None where there is none."""
+        if self.complete.empty:
+            return None
+        values = self.complete[self.metric.name].to_numpy()
+        return self.complete.iloc[int(values.argmax() if self.metric.maximize else values.argmin())]
+
+
+def read_evidence(results: Results) -> Evidence:
+    """A sweep's tables from its folder.
+
+    Raises:
+        OSError: a file is missing or cannot be read.
+    """
+    config, stored = stored_sweep(results), results.verdict()
+    parameters = read_parameters(config.space.parameters)
+    verdict = Verdict.from_dict(stored) if stored else None
+    factor = _factor_path(verdict) or config.study.compare
+    return Evidence(
+        name=config.name,
+        question=config.question,
+        metric=Metric(config.study.metric, config.study.direction == "maximize"),
+        space=config.space,
+        parameters=parameters,
+        factor=next((p for p in parameters if p.path == factor), None),
+        trials=results.trials().sort_values("trial", kind="stable", ignore_index=True),
+        curves=results.curves().sort_values(["trial", "epoch"], kind="stable", ignore_index=True),
+        verdict=verdict,
+        provenance=results.provenance(),
+    )
+
+
+def _factor_path(verdict: Verdict | None) -> str | None:
+    if verdict is None:
+        return None
+    return verdict.factor.factor if verdict.factor else verdict.by

@@ -1,0 +1,112 @@
+"""Fonts for whatever characters a title holds, and lines broken to a width."""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from functools import cache
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.font_manager import FontProperties, fontManager, get_font
+
+log = logging.getLogger(__name__)
+
+PREFERRED = (
+    "Noto Sans CJK",
+    "Noto Sans",
+    "WenQuanYi",
+    "IPA",
+    "Hiragino",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "PingFang",
+)
+"""Families tried first for what DejaVu lacks; colour fonts cannot be drawn."""
+
+
+def families(text: str) -> list[str]:
+    """DejaVu Sans, then as few installed families as cover what it lacks of `text`.
+
+    Characters that no font here has are drawn as their block's placeholder, and named once in the log.
+    """
+    chosen = ["DejaVu Sans"]
+    missing = {character for character in text if _is_drawn(character)} - _covered_by_default(text)
+    if not missing:
+        return chosen
+    for path, name in _candidates():
+        found = {character for character in missing if ord(character) in _characters(path)}
+        if found:
+            chosen.append(name)
+            missing -= found
+        if not missing:
+            return chosen
+    log.info("no font installed here has %s", " ".join(sorted(missing)))
+    return chosen
+
+
+def wrap(text: str, font: FontProperties, width: float) -> list[str]:
+    """Break a text into lines of at most `width` points, between words, or inside one that is wider than a line."""
+    measure: Any = RendererAgg(1, 1, 720)  # type: ignore[no-untyped-call]  # ten pixels a point: fewer would round every letter up
+
+    def fits(line: str) -> bool:
+        return bool(measure.get_text_width_height_descent(line, font, ismath=False)[0] <= 10 * width)
+
+    lines: list[str] = []
+    line = ""
+    for piece in _pieces(text):
+        if fits((line + piece).rstrip()):
+            line += piece
+            continue
+        if line:
+            lines.append(line.rstrip())
+        while not fits(piece.rstrip()):
+            cut = next(n for n in range(len(piece) - 1, 0, -1) if n == 1 or fits(piece[:n]))
+            lines.append(piece[:cut])
+            piece = piece[cut:]
+        line = piece
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _pieces(text: str) -> list[str]:
+    """Words with the space behind them; of wide scripts, which have no spaces, each character is a word."""
+    pieces: list[str] = []
+    for word in re.findall(r"\S+\s*|\s+", " ".join(text.split())):
+        start = 0
+        for i, character in enumerate(word):
+            if unicodedata.east_asian_width(character) in "WF":
+                pieces += [word[start:i]] if i > start else []
+                pieces.append(character)
+                start = i + 1
+        pieces += [word[start:]] if start < len(word) else []
+    return pieces
+
+
+def _is_drawn(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "CZ" and unicodedata.category(character) != "Mn"
+
+
+def _covered_by_default(text: str) -> set[str]:
+    if text.isascii():
+        return set(text)
+    default = mpl.get_data_path() + "/fonts/ttf/DejaVuSans.ttf"
+    return {character for character in text if ord(character) in _characters(default)}
+
+
+@cache
+def _characters(path: str) -> frozenset[int]:
+    return frozenset(get_font(path).get_charmap())
+
+
+@cache
+def _candidates() -> tuple[tuple[str, str], ...]:
+    def preference(name: str) -> int:
+        return next((i for i, start in enumerate(PREFERRED) if name.startswith(start)), len(PREFERRED))
+
+    found = {
+        (font.fname, font.name) for font in fontManager.ttflist if "Emoji" not in font.name or "Color" not in font.name
+    }
+    usable = {item for item in found if "LastResort" not in item[0] and not item[1].startswith(("STIX", "cm"))}
+    return tuple(sorted(usable, key=lambda item: (preference(item[1]), item[1], item[0])))

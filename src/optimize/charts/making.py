@@ -1,0 +1,79 @@
+"""From a sweep's evidence to finished charts: files of their own, or pictures for a page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from optimize.charts.catalog import CATALOG
+from optimize.charts.evidence import Evidence
+from optimize.charts.numbers.common import NotForThisSweep
+from optimize.charts.page import Page, Words, drawing_rules
+from optimize.charts.palette import DARK
+
+
+class Drawing(NamedTuple):
+    """A chart without its words, for a page that says them itself."""
+
+    name: str
+    heading: str
+    says: str
+    caption: str
+    svg: str
+    """Follows the reader's preference for light or dark."""
+    size: tuple[int, int]
+    """Width and height, in CSS pixels."""
+
+
+def make(name: str, evidence: Evidence, *, format: str, style: str | None = None) -> bytes | str:  # noqa: A002
+    """A chart's file, or the sentence that says why this sweep has no such chart."""
+    try:
+        numbers = CATALOG[name].compute(evidence)
+    except NotForThisSweep as reason:
+        return str(reason)
+    with drawing_rules(own_texts(evidence), style):
+        page = Page(words_of(numbers, evidence))
+        CATALOG[name].draw(numbers, page)
+        return page.render(format)
+
+
+def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str]]:
+    """Every chart that makes sense for a sweep, by name, and of the others why they make none."""
+    drawings: dict[str, Drawing] = {}
+    skipped: dict[str, str] = {}
+    for name, chart in CATALOG.items():
+        try:
+            numbers = chart.compute(evidence)
+        except NotForThisSweep as reason:
+            skipped[name] = str(reason)
+            continue
+        with drawing_rules(own_texts(evidence)):
+            page = Page()
+            chart.draw(numbers, page)
+            svg = _adaptive(page.render("svg").decode())
+        drawings[name] = Drawing(name, chart.heading, numbers.says, numbers.caption, svg, page.size)
+    return drawings, skipped
+
+
+def words_of(numbers: Any, evidence: Evidence) -> Words:
+    """What is written around a chart: the sweep's question, what the numbers say, how to read them, the notice."""
+    return Words(evidence.question, numbers.says, numbers.caption, evidence.notice)
+
+
+def own_texts(evidence: Evidence) -> list[str]:
+    """Everything of the user's own that a chart may write: its characters decide the fonts."""
+    own = [evidence.question, evidence.notice or "", evidence.compared]
+    return own + [label for p in evidence.parameters for label in p.labels]
+
+
+def _adaptive(svg: str) -> str:
+    """A picture whose colours change places with their partners for dark paper where the reader prefers that."""
+    names = {colour: f"--c{colour[1:]}" for colour in DARK}
+    found = re.compile("|".join(map(re.escape, names)))
+    body = found.sub(lambda match: f"var({names[match[0]]})", svg)
+    light, dark = (
+        "".join(f"{names[colour]}:{shown};" for colour, shown in pairs)
+        for pairs in (((colour, colour) for colour in DARK), DARK.items())
+    )
+    rules = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return body.replace("<defs>", f"<defs><style>{rules}</style>", 1)

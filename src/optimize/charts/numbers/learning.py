@@ -1,0 +1,115 @@
+"""Accuracy and loss over epochs, per choice."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from optimize.charts.evidence import Choice, Evidence
+from optimize.charts.numbers.common import Floats, NotForThisSweep, t_quantile
+from optimize.charts.units import Metric
+from optimize.wording import counted
+
+MOST_BANDS = 10
+"""Of more choices than this only the lines are drawn."""
+
+
+class Curve(NamedTuple):
+    """A choice's mean over its seeds, epoch by epoch."""
+
+    choice: Choice
+    seeds: int
+    epochs: Floats
+    """(e,), from 1: those that every seed of the choice reached."""
+    mean: Floats
+    low: Floats
+    high: Floats
+    """(e,): the band; equal to the mean where there is one seed."""
+
+
+class Panel(NamedTuple):
+    """One figure of the training, of every choice."""
+
+    metric: Metric
+    curves: tuple[Curve, ...]
+
+
+class LearningCurves(NamedTuple):
+    """The panels, top to bottom."""
+
+    panels: tuple[Panel, ...]
+    compared: str
+    says: str
+    caption: str
+
+
+def learning_curves(evidence: Evidence) -> LearningCurves:
+    """Validation accuracy and loss of every complete trial, averaged over the seeds of its choice.
+
+    Loss is the training's own, unless that is swept: losses of different kinds share no scale, and the common
+    cross-entropy stands in. An epoch counts only where every seed of the choice reached it, so that no seed leaves
+    the mean half-way.
+
+    Raises:
+        NotForThisSweep: too many configurations to tell apart, or nothing was trained for two epochs.
+    """
+    if not evidence.choices:
+        raise NotForThisSweep(too_many_choices(evidence))
+    curves = evidence.curves.merge(evidence.judged[["trial", "choice"]], on="trial")
+    if curves.empty or curves["epoch"].max() < 2:
+        raise NotForThisSweep("no trial was trained for two epochs")
+    swept_loss = any(p.path == "train.loss" for p in evidence.parameters)
+    loss = "val_crossentropy" if swept_loss or evidence.metric.name == "val_crossentropy" else "val_loss"
+    seeds = min(curves.groupby("choice")["trial"].nunique())
+    banded = seeds if len(evidence.choices) <= MOST_BANDS else 0
+    panels = tuple(
+        Panel(metric, tuple(_curve(choice, curves, metric.name, banded) for choice in evidence.choices))
+        for metric in (Metric("val_accuracy", True), Metric(loss, False))
+    )
+    return LearningCurves(
+        panels, evidence.compared, _says(panels, evidence), _caption(banded, "trials" if evidence.factor else "seeds")
+    )
+
+
+def too_many_choices(evidence: Evidence) -> str:
+    """Why choices are not shown one by one."""
+    n = evidence.complete["choice"].nunique()
+    return f"{counted(n, 'configuration')}: too many to tell apart" if n else "no trial is complete"
+
+
+def _curve(choice: Choice, curves: pd.DataFrame, column: str, fewest: int) -> Curve:
+    rows = curves[curves["choice"] == choice.label]
+    table = rows.pivot(index="epoch", columns="trial", values=column).dropna()
+    values = table.to_numpy(dtype=np.float64)
+    mean = values.mean(axis=1)
+    low, high = (values.min(axis=1), values.max(axis=1)) if fewest else (mean, mean)
+    if fewest >= 3:
+        n = values.shape[1]
+        half = t_quantile(n - 1) * values.std(axis=1, ddof=1) / np.sqrt(n)
+        low, high = mean - half, mean + half
+    return Curve(choice, values.shape[1], table.index.to_numpy(dtype=np.float64), mean, low, high)
+
+
+def _says(panels: tuple[Panel, ...], evidence: Evidence) -> str:
+    panel = next((p for p in panels if p.metric.name == evidence.metric.name), panels[0])
+    ended = [curve for curve in panel.curves if len(curve.mean)]
+    if len(ended) < 2:
+        return "; ".join(f"{curve.choice.short} ends at {panel.metric.value(curve.mean[-1])}" for curve in ended)
+    order = sorted(ended, key=lambda curve: curve.mean[-1], reverse=panel.metric.maximize)
+    gap = abs(order[0].mean[-1] - order[1].mean[-1])
+    return (
+        f"At the last epoch {order[0].choice.short} leads {order[1].choice.short} "
+        f"by {panel.metric.difference(gap)} of {panel.metric.text}"
+    )
+
+
+def _caption(fewest: int, over: str) -> str:
+    if not fewest:
+        return f"Lines: mean over {over}; bands of so many would hide one another."
+    if fewest >= 3:
+        return f"Lines: mean over {over}. Bands: 95 % t interval of the mean."
+    if fewest == 2:
+        return f"Lines: mean over {over}. Bands: from the lowest to the highest of them."
+    return f"Lines: mean over {over}. At least one choice has a single one of them: no interval can be given."

@@ -1,0 +1,166 @@
+"""What ran when, and how every single trial went."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from optimize.charts.evidence import Choice, Evidence
+from optimize.charts.numbers.common import Floats, NotForThisSweep
+from optimize.charts.units import Metric
+from optimize.wording import counted
+
+LONGEST_PAUSE = 0.1
+"""A time without any trial that is longer than this share of the busy time is cut out."""
+SHORTEST_PAUSE = 60.0
+"""Seconds; shorter pauses are never cut out."""
+
+
+class Bar(NamedTuple):
+    """One trial on its worker's lane; times in seconds since the sweep began, pauses cut out."""
+
+    lane: int
+    start: float
+    end: float
+    state: str
+    choice: Choice | None
+
+
+class Timeline(NamedTuple):
+    """Every trial, and where time was cut."""
+
+    bars: tuple[Bar, ...]
+    choices: tuple[Choice, ...]
+    workers: tuple[int, ...]
+    pauses: tuple[tuple[float, float], ...]
+    """Where a pause was cut out, and how long it was."""
+    says: str
+    caption: str
+
+
+class Path(NamedTuple):
+    """A trial's metric, epoch by epoch."""
+
+    trial: int
+    choice: Choice | None
+    state: str
+    epochs: Floats
+    values: Floats
+
+
+class IntermediateValues(NamedTuple):
+    """Every trial's path; `best` is the number of the best complete trial."""
+
+    metric: Metric
+    paths: tuple[Path, ...]
+    choices: tuple[Choice, ...]
+    best: int | None
+    says: str
+    caption: str
+
+
+def timeline(evidence: Evidence) -> Timeline:
+    """When each trial ran and on which worker; pauses in which nothing ran, as between two `run`s, are cut out.
+
+    Raises:
+        NotForThisSweep: no trial has both its times.
+    """
+    rows = evidence.trials.dropna(subset=["started", "ended"])
+    if rows.empty:
+        raise NotForThisSweep("no trial has its times")
+    started = pd.to_datetime(rows["started"], utc=True, format="ISO8601")
+    ended = pd.to_datetime(rows["ended"], utc=True, format="ISO8601")
+    begin: Floats = np.array((started - started.min()).dt.total_seconds(), dtype=np.float64)
+    end: Floats = np.maximum(np.array((ended - started.min()).dt.total_seconds(), dtype=np.float64), begin)
+    cuts = _pauses(begin, end)
+    looks = {choice.label: choice for choice in evidence.choices}
+    labels = evidence.choice_of(rows)
+    workers = tuple(sorted(rows["worker"].fillna(0).astype(int).unique()))
+    bars = tuple(
+        Bar(workers.index(int(worker)), _cut(float(b), cuts), _cut(float(e), cuts), str(state), looks.get(label))
+        for worker, b, e, state, label in zip(rows["worker"].fillna(0), begin, end, rows["state"], labels, strict=True)
+    )
+    at = tuple((_cut(start, cuts), stop - start) for start, stop in cuts)
+    return Timeline(bars, evidence.choices, workers, at, _says(bars, len(workers)), _caption(evidence, bool(cuts)))
+
+
+def intermediate_values(evidence: Evidence) -> IntermediateValues:
+    """The metric of every trial, complete, pruned or failed, at each epoch.
+
+    Raises:
+        NotForThisSweep: no trial was trained for two epochs.
+    """
+    curves = evidence.curves.dropna(subset=[evidence.metric.name])
+    if curves.empty or curves["epoch"].max() < 2:
+        raise NotForThisSweep("no trial was trained for two epochs")
+    looks = {choice.label: choice for choice in evidence.choices}
+    labels = dict(zip(evidence.trials["trial"], evidence.choice_of(evidence.trials), strict=True))
+    states = dict(zip(evidence.trials["trial"], evidence.trials["state"], strict=True))
+    paths = tuple(
+        Path(
+            int(str(trial)), looks.get(labels.get(trial, "")), str(states.get(trial, "failed")),
+            rows["epoch"].to_numpy(dtype=np.float64), rows[evidence.metric.name].to_numpy(dtype=np.float64),
+        )
+        for trial, rows in curves.groupby("trial")
+    )  # fmt: skip
+    best = int(evidence.best["trial"]) if evidence.best is not None else None
+    return IntermediateValues(
+        evidence.metric, paths, evidence.choices, best, _saved(evidence), _paths_caption(evidence)
+    )
+
+
+def _pauses(begin: Floats, end: Floats) -> list[tuple[float, float]]:
+    """Stretches in which no trial ran that are worth cutting out, as (start, end)."""
+    order = np.argsort(begin, kind="stable")
+    reached = np.maximum.accumulate(end[order])
+    gaps = [(float(reached[i]), float(begin[order][i + 1])) for i in range(len(order) - 1)]
+    gaps = [(start, stop) for start, stop in gaps if stop > start]
+    busy = float(reached[-1]) - sum(stop - start for start, stop in gaps)
+    shortest = max(SHORTEST_PAUSE, LONGEST_PAUSE * busy)
+    return [(start, stop) for start, stop in gaps if stop - start > shortest]
+
+
+def _cut(moment: float, cuts: list[tuple[float, float]]) -> float:
+    return moment - sum(min(moment, stop) - start for start, stop in cuts if moment > start)
+
+
+def _says(bars: tuple[Bar, ...], workers: int) -> str:
+    span = max(bar.end for bar in bars) - min(bar.start for bar in bars)
+    busy = sum(bar.end - bar.start for bar in bars) / (workers * span) if span else 1.0
+    ran = f"{counted(len(bars), 'trial')} in {duration(span)} on {counted(workers, 'worker')}"
+    return f"{ran}, {100 * busy:.0f} % of the time training"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `8 s`, `9 min 20 s`, `14 h 3 min`, `2 d 4 h`."""
+    whole = round(seconds)
+    for size, name, smaller, small in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {name}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"
+
+
+def _caption(evidence: Evidence, cut: bool) -> str:
+    states = set(evidence.trials["state"])
+    marks = [
+        text for state, text in (("pruned", "Hatched: pruned."), ("failed", "Crossed out: failed.")) if state in states
+    ]
+    return " ".join(["A lane per worker, a bar per trial.", *marks, *(["Dashed: a pause cut out."] if cut else [])])
+
+
+def _saved(evidence: Evidence) -> str:
+    pruned = evidence.trials[evidence.trials["state"] == "pruned"]
+    if pruned.empty:
+        return f"{counted(len(evidence.complete), 'complete trial')}, none pruned"
+    full = evidence.complete["epochs"].max() if len(evidence.complete) else evidence.curves["epoch"].max()
+    saved = int((full - pruned["epochs"]).clip(lower=0).sum())
+    share = f"{counted(len(pruned), 'trial')} of {len(evidence.trials):,} pruned"
+    return f"{share}, which saved {counted(saved, 'epoch')} of training"
+
+
+def _paths_caption(evidence: Evidence) -> str:
+    marks = " ×: where a trial was pruned or failed." if set(evidence.trials["state"]) - {"complete"} else ""
+    return f"A line per trial. Thick: the best.{marks}"

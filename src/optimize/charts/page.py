@@ -1,0 +1,204 @@
+"""The paper a chart is drawn on: title, subtitle and footer around the axes, whatever characters they hold."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FixedLocator
+
+from main.errors import UserError
+from optimize.charts import fonts
+from optimize.charts.palette import GRID, INK, MUTED, PAPER, WARNING
+
+MARGIN = 0.14
+"""Inches around everything."""
+
+CLIP_PATH = re.compile(rb"\bp[0-9a-f]{10}\b")
+RULES: Any = {
+    "text.parse_math": False,  # a title is shown as it was written, dollars and all
+    "font.size": 10,
+    "text.color": INK,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": "auto",  # the figure's own, which a style may change
+    "axes.facecolor": PAPER,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "savefig.dpi": 160,
+    "svg.hashsalt": "optimize-sweeps",  # the same chart is the same file
+    "path.simplify": True,
+}
+
+
+class Words(NamedTuple):
+    """What stands around a chart."""
+
+    title: str
+    subtitle: str
+    caption: str
+    notice: str | None = None
+
+
+@contextmanager
+def _without_layout_warnings() -> Iterator[None]:
+    """Where names leave axes no room, matplotlib gives up its layout and says so to a person who cannot mend it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
+        yield
+
+
+class Page:
+    """One chart's figure; made by `axes`, which a drawing calls once."""
+
+    def __init__(self, words: Words | None = None) -> None:
+        """Without words, whoever embeds the chart says them."""
+        self._words = words
+        self.figure = Figure(layout="constrained")
+
+    @property
+    def width(self) -> float:
+        """Inches. A page's own column is narrow on a phone, where a wide chart's letters would be too small."""
+        return 6.4 if self._words else 5.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in CSS pixels, of which there are 96 to an inch."""
+        width, height = self.figure.get_size_inches()
+        return round(96 * width), round(96 * height)
+
+    def axes(
+        self, rows: int = 1, columns: int = 1, *, height: float = 3.6, below: float = 0.0, **how: Any
+    ) -> list[Axes]:
+        """The chart's axes, row by row, on `width` × `height` inches besides the words around them.
+
+        `below` are inches to be left free between the axes and the footer; their upper end is at `self.foot`.
+        """
+        width = self.width
+        above, footer = self._write(self._words, width) if self._words else (0.0, 0.0)
+        below += footer
+        total = height + above + below
+        self.foot = below / total
+        self.figure.set_size_inches(width, total)
+        for text in self.figure.texts:  # written in inches from the top or the bottom
+            x, y = text.get_position()
+            text.set_position((x / width, (total + y if y < 0 else y) / total))
+        engine = self.figure.get_layout_engine()
+        assert isinstance(engine, ConstrainedLayoutEngine)
+        rect = (MARGIN / 2 / width, below / total, 1 - MARGIN / width, height / total)
+        engine.set(rect=rect, w_pad=0.06, h_pad=0.06)
+        return list(self.figure.subplots(rows, columns, squeeze=False, **how).flat)
+
+    def settle(self) -> None:
+        """Lay the axes out, so that places on paper can be computed."""
+        FigureCanvasAgg(self.figure)
+        with _without_layout_warnings():
+            self.figure.draw_without_rendering()
+
+    def render(self, format: str) -> bytes:  # noqa: A002 - the word matplotlib and the command have for it
+        """The finished file."""
+        self._turn_crowded_labels()
+        # A file that holds the moment it was made is never the same twice.
+        undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        buffer = io.BytesIO()
+        with _without_layout_warnings():
+            self.figure.savefig(buffer, format=format, metadata=undated.get(format))
+        return _with_stable_ids(buffer.getvalue()) if format == "svg" else buffer.getvalue()
+
+    def _turn_crowded_labels(self) -> None:
+        """Turn the labels under an axis of choices where they would run into each other."""
+        named = [ax for ax in self.figure.axes if isinstance(ax.xaxis.get_major_locator(), FixedLocator)]
+        if not named:
+            return
+        self.settle()
+        for ax in named:
+            low, high = sorted(ax.get_xlim())
+            ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+            boxes = [tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text()]
+            if any(left.x1 + 4 > right.x0 for left, right in itertools.pairwise(boxes)):
+                ax.tick_params(axis="x", labelrotation=35)
+                for label in ax.get_xticklabels():
+                    label.set(horizontalalignment="right", rotation_mode="anchor")
+
+    def _write(self, words: Words, width: float) -> tuple[float, float]:
+        room = width - 2 * MARGIN
+        above = self._block([(words.title, 12.5, "bold", INK), (words.subtitle, 10, "normal", INK)], room, top=True)
+        footer = [(words.caption, 8.5, "normal", MUTED)]
+        if words.notice:
+            footer.append((words.notice, 8.5, "bold", WARNING))
+        return above, self._block(footer, room, top=False)
+
+    def _block(self, parts: list[tuple[str, float, str, str]], room: float, top: bool) -> float:
+        """Write paragraphs one below the other; returns the height they take, in inches."""
+        lines = [
+            (line, size, weight, colour)
+            for text, size, weight, colour in parts
+            for line in fonts.wrap(text, FontProperties(size=size, weight=weight), room * 72)
+        ]
+        height = (MARGIN if top else 1.4 * MARGIN) + sum(1.32 * size / 72 for _, size, _, _ in lines)
+        y = -MARGIN if top else height - 0.4 * MARGIN
+        for line, size, weight, colour in lines:
+            self.figure.text(MARGIN, y, line, size=size, weight=weight, color=colour, va="top", in_layout=False)
+            y -= 1.32 * size / 72
+        return height
+
+
+@contextmanager
+def drawing_rules(texts: list[str], style: str | None = None) -> Iterator[None]:
+    """Our rules, then a matplotlib style over them, and fonts that have the characters of `texts`.
+
+    Raises:
+        UserError: matplotlib knows no such style.
+    """
+    with mpl.rc_context(RULES), warnings.catch_warnings():
+        if style is not None:
+            _use(style)
+            mpl.rcParams["text.parse_math"] = False
+        mpl.rcParams["font.family"] = fonts.families("".join(texts))
+        # Said once in words by `fonts`, instead of once per character.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def _with_stable_ids(svg: bytes) -> bytes:
+    """Clip paths named by their order: matplotlib hashes where in memory they happen to be."""
+    order: dict[bytes, bytes] = {}
+    return CLIP_PATH.sub(lambda found: order.setdefault(found[0], b"clip%d" % len(order)), svg)
+
+
+def _use(style: str) -> None:
+    try:
+        mpl.style.use(style)
+    except OSError as error:
+        some = ", ".join(name for name in mpl.style.available if not name.startswith("_"))
+        raise UserError(f"matplotlib has no style {style!r}; it has {some}, and takes a style file's path") from error

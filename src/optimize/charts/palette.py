@@ -1,0 +1,69 @@
+"""Colours and markers: one pair per choice, the same in every chart, and told apart by the colour-blind."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#010101", "#f0e442")
+"""Okabe & Ito (2008), "Color Universal Design", the most contrasting on white first.
+
+Their black is one step off #000000, which SVG files leave unsaid, so that it could not be swapped on dark paper."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h", "*")
+
+INK = "#1f2328"
+"""Text and the one series of a chart that has a single one."""
+MUTED = "#59636e"
+"""Axes, ticks, captions: 6.1 to 1 on paper."""
+FAINT = "#b8c0c8"
+"""What stands behind: trials that are not the point of the chart."""
+GRID = "#e4e8ec"
+PAPER = "#ffffff"
+ACCENT = "#0072b1"
+"""The best, where no choice has a colour of its own; a step off `OKABE_ITO[0]`, whose partner on dark it has not."""
+WARNING = "#a83200"
+
+DARK = {
+    PAPER: "#12161c",
+    INK: "#e8ecf1",
+    MUTED: "#a6b0bb",
+    FAINT: "#5c6672",
+    GRID: "#2a313a",
+    ACCENT: "#58a9e6",
+    WARNING: "#ffa657",
+    "#0072b2": "#3d9be0",
+    "#d55e00": "#f0772b",
+    "#009e73": "#1fbf93",
+    "#010101": "#f2f5f8",
+}
+"""What replaces a colour on dark paper; the others are light enough for both."""
+
+
+class Look(NamedTuple):
+    """How one choice is drawn wherever it appears."""
+
+    colour: str
+    marker: str
+
+
+def looks(n: int) -> tuple[Look, ...]:
+    """Colours and markers of `n` choices: Okabe-Ito up to eight, beyond that cividis from dark to light."""
+    return tuple(Look(colour, MARKERS[i % len(MARKERS)]) for i, colour in enumerate(_colours(n)))
+
+
+def _colours(n: int) -> tuple[str, ...]:
+    if n <= len(OKABE_ITO):
+        return OKABE_ITO[:n]
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    # The lightest tenth would vanish on white paper.
+    return tuple(to_hex(colormaps["cividis"](0.9 * i / (n - 1))) for i in range(n))
+
+
+def tone(colour: str) -> str:
+    """The colour as the paper of the style in force needs it: as it is on light paper, its `DARK` partner on dark."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(rcParams["figure.facecolor"])
+    return colour if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.4 else DARK.get(colour, colour)

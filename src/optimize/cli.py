@@ -1,0 +1,310 @@
+"""The command line of sweeps: `python -m optimize`, also installed as `optimize`.
+
+Everything slow is imported inside the command that needs it, so that `--help` answers at once; nothing here imports
+TensorFlow but `devices`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from optimize.config import SweepConfig
+    from optimize.plan import Plan
+    from optimize.results import Results
+    from optimize.sweep import SweepResult
+
+app = typer.Typer(
+    name="optimize",
+    help="Declarative hyperparameter sweeps for Keras image classifiers, with a verdict and its uncertainty.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DONE, UNUSABLE, BAD_INPUT = 0, 1, 2
+EXIT_OF_ENDING = {"done": DONE, "stopped": DONE, "hopeless": UNUSABLE, "interrupted": 130, "terminated": 143}
+
+out = Console()
+err = Console(stderr=True)
+
+ConfigFile = Annotated[Path, typer.Argument(help="A sweep file, such as configs/pooling.yaml.")]
+SweepFolder = Annotated[Path, typer.Argument(help="A sweep's folder, such as results/pooling.")]
+SweepFolders = Annotated[list[Path], typer.Argument(help="Sweeps' folders, such as results/pooling.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),
+]
+ResultsDir = Annotated[Path, typer.Option("--results", help="The folder that holds the sweeps' own folders.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command()
+def run(
+    configs: Annotated[list[Path], typer.Argument(help="Sweep files, run one after the other.")],
+    set_: Set = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Trials at once; 0 trains in this process.")] = None,
+    results: ResultsDir = Path("results"),
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed trials again.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Set earlier results aside and start anew.")] = False,
+) -> None:
+    """Run a sweep, or go on where it stopped: train what is missing, judge, draw, export the winner."""
+    with _bad_input():
+        for path in configs:  # all mistakes before the first sweep starts
+            _load(path, set_, results)
+    worst = DONE
+    for path in configs:
+        with _bad_input():
+            config = _load(path, set_, results)  # anew: it may take the winner of a sweep that has just run
+        status = _run_one(config, results=results, workers=workers, retry_failed=retry_failed, fresh=fresh)
+        if status >= 128:  # interrupted: the sweeps after this one are not started
+            raise typer.Exit(status)
+        worst = max(worst, status)
+    raise typer.Exit(worst)
+
+
+def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_failed: bool, fresh: bool) -> int:
+    from optimize.progress import Progress
+    from optimize.signals import StopNow
+    from optimize.sweep import run_sweep
+
+    try:
+        with _bad_input(), Progress(config, out) as progress:
+            result = run_sweep(
+                config,
+                results_dir=results,
+                observer=progress,
+                workers=workers,
+                retry_failed=retry_failed,
+                fresh=fresh,
+            )
+    except StopNow as stop:
+        _say_resumable(config)
+        return EXIT_OF_ENDING[stop.ending]
+    except KeyboardInterrupt:
+        _say_resumable(config)
+        return EXIT_OF_ENDING["interrupted"]
+    _summarise(result)
+    status = EXIT_OF_ENDING[result.ending]
+    return UNUSABLE if status == DONE and result.verdict is None else status
+
+
+def _say_resumable(config: SweepConfig) -> None:
+    out.print(f"{config.name} can go on: run the same command again")
+
+
+def _summarise(result: SweepResult) -> None:
+    """The winner, the files and the next command; the verdict's sentence comes last."""
+    folder = result.results.folder
+    if result.ending in ("interrupted", "terminated"):
+        out.print(f"stopped with {result.trained} trials trained; run the same command again to go on")
+        return
+    if result.trained == 0 and result.ending == "done":
+        out.print("every trial is finished already; nothing was trained", highlight=False)
+    if result.verdict is None:
+        err.print(f"no trial of {folder} gave a usable result; the reasons are in {result.results.trials_file}")
+        return
+    out.print(f"report   {result.results.report}", highlight=False, soft_wrap=True)
+    out.print(f"tables   {result.results.trials_file}  {result.results.curves_file}", highlight=False, soft_wrap=True)
+    card = result.results.card()
+    if card is not None:
+        test = card["test"]
+        out.print(
+            f"model    {result.results.model_file}  ({card['configuration']}; test accuracy {test['accuracy']:.2%}, "
+            f"95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)",
+            highlight=False,
+            soft_wrap=True,
+        )
+        out.print(f"next     python -m main evaluate {result.results.model_file}", highlight=False, soft_wrap=True)
+    out.print(result.verdict.sentence, style="bold", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def plan(
+    config: ConfigFile,
+    set_: Set = None,
+    results: ResultsDir = Path("results"),
+    time: Annotated[bool, typer.Option("--time", help="Time a few steps of each network and forecast.")] = False,
+) -> None:
+    """Show what a sweep would do: its space, trials, networks, and combinations that cannot be built."""
+    from optimize.plan import make_plan, print_plan
+
+    with _bad_input():
+        loaded = _load(config, set_, results)
+        print_plan(loaded, out)
+        if time:
+            _print_forecast(make_plan(loaded))
+
+
+def _print_forecast(plan: Plan) -> None:
+    from optimize.forecast import forecast
+    from optimize.progress import duration
+    from optimize.staff import Staff
+    from optimize.trial import run as run_trial
+
+    with Staff(plan.config, run_trial, workers=None, trials=plan.trials, log=Path(os.devnull)) as staff:
+        expected = forecast(plan, staff.engine)
+    timed = f"{expected.timed} of {expected.networks} networks timed" if expected.timed < expected.networks else "timed"
+    out.print(
+        f"about {duration(expected.seconds)} on {expected.workers} workers ({timed}): {duration(expected.starting)} to "
+        f"start, {duration(expected.training)} to train, {duration(expected.concluding)} to judge, export and draw",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def show(sweep: SweepFolder, as_json: Json = False) -> None:
+    """Show where a sweep stands: its trials, what failed and why, and its verdict."""
+    from optimize.show import print_sweep, sweep_summary
+
+    with _bad_input():
+        results = _existing(sweep)
+        if as_json:
+            typer.echo(json.dumps(sweep_summary(results), indent=2))
+        else:
+            print_sweep(results, out)
+
+
+@app.command()
+def plot(
+    sweeps: SweepFolders,
+    only: Annotated[list[str] | None, typer.Option(help="A chart's name; may be repeated.")] = None,
+    format: Annotated[str, typer.Option(help="png, svg or pdf.")] = "png",  # noqa: A002 - the option's name
+    style: Annotated[str | None, typer.Option(help="A matplotlib style or style file.")] = None,
+) -> None:
+    """Draw a sweep's charts anew."""
+    from optimize import charts
+
+    with _bad_input():
+        for sweep in sweeps:
+            for path in charts.draw(_existing(sweep), only=only, format=format, style=style):
+                typer.echo(path)
+
+
+@app.command()
+def report(sweeps: SweepFolders) -> None:
+    """Write a sweep's report.html anew."""
+    from optimize import report as reports
+
+    with _bad_input():
+        for sweep in sweeps:
+            typer.echo(reports.write(_existing(sweep)))
+
+
+@app.command()
+def compare(sweeps: SweepFolders) -> None:
+    """Compare sweeps that share their metric and their data."""
+    from optimize.compare import compare as compare_sweeps
+    from optimize.compare import print_comparison
+
+    with _bad_input():
+        print_comparison(compare_sweeps([_existing(sweep) for sweep in sweeps]), out)
+
+
+@app.command()
+def export(sweep: SweepFolder) -> None:
+    """Make a sweep's cnn.h5 and cnn.json anew, from its winner's weights."""
+    from optimize.sweep import export_again
+
+    with _bad_input():
+        typer.echo(export_again(_existing(sweep)))
+
+
+@app.command()
+def dashboard(
+    sweep: SweepFolder,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1.")] = 8080,
+) -> None:
+    """Open the sweep's study in optuna-dashboard, for reading, on this machine only; it may run meanwhile."""
+    from optimize.dashboard import serve_dashboard
+
+    with _bad_input():
+        serve_dashboard(_existing(sweep), port, lambda said: out.print(said, highlight=False, soft_wrap=True))
+
+
+@app.command()
+def tensorboard(
+    sweep: SweepFolder,
+    folder: Annotated[Path | None, typer.Option("--out", help="Where to write, instead of SWEEP/tensorboard.")] = None,
+) -> None:
+    """Write the sweep's curves and trials as TensorBoard's event files, with HParams."""
+    from optimize.tensorboard import write_event_files
+
+    with _bad_input():
+        written = write_event_files(_existing(sweep), folder)
+        typer.echo(f"{written}\nnext: tensorboard --logdir {written}")
+
+
+@app.command()
+def devices() -> None:
+    """Show the processors TensorFlow sees, and the precision that trials would compute in."""
+    from main.backend import choose_precision, quiet_import
+    from optimize.provenance import processor
+    from optimize.workers import machine_cores
+
+    quiet_import()
+    import tensorflow as tf
+
+    out.print(f"processor  {processor()}, {len(machine_cores())} cores", highlight=False)
+    for device in tf.config.list_physical_devices("GPU"):
+        out.print(f"GPU        {device.name}", highlight=False)
+    out.print(f"precision  {choose_precision('auto')} where the sweep file says auto", highlight=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the sweep file, for editors."""
+    from optimize.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The sweep's name; configs/NAME.yaml is written.")],
+    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path("configs"),
+) -> None:
+    """Write a short commented sweep file to start from."""
+    from optimize.template import write_template
+
+    with _bad_input():
+        path = write_template(name, folder)
+        typer.echo(f"{path}\nnext: python -m optimize plan {path}")
+
+
+def _load(config: Path, overrides: list[str] | None, results: Path) -> SweepConfig:
+    from optimize.config import load_config
+
+    return load_config(config, overrides or (), results=results)
+
+
+def _existing(sweep: Path) -> Results:
+    from optimize.results import Results
+
+    return Results.existing(sweep)
+
+
+@contextlib.contextmanager
+def _bad_input() -> Iterator[None]:
+    """Turn what a person can mend into one message and exit status 2; anything else is a fault of ours, and shown."""
+    from main.complaints import ConfigError, render
+    from main.errors import UserError
+
+    try:
+        yield
+    except ConfigError as error:
+        err.print(render(error.complaints), soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from None
+    except (UserError, OSError) as error:
+        err.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from None

@@ -1,0 +1,76 @@
+"""A comparison of sweeps on the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from optimize import wording
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from optimize.compare import Comparison, SweepSummary
+
+MOST_CHOICES = 30
+"""Shared choices that are printed, the best ones."""
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the sweeps and their winners, the choices that they share, and what sets them apart."""
+    console.print(winners_table(comparison))
+    for sweep in comparison.sweeps:
+        console.print(Text.assemble((sweep.name, "bold"), f": {sweep.sentence}"))
+    if len(comparison.shared):
+        console.print(shared_table(comparison))
+    for heading, lines in (("Also different", comparison.differences), ("Mind", comparison.warnings)):
+        for line in lines:
+            console.print(Text.assemble((f"{heading}: ", "bold"), line))
+    if comparison.verdict is not None:
+        console.print(Text(f"Winner against winner: {comparison.verdict.sentence}", style="bold"))
+
+
+def winners_table(comparison: Comparison) -> Table:
+    """A row per sweep, best first: its winner, how good, how far behind, and what it cost."""
+    table = Table(
+        title=Text(f"{comparison.metric} of {wording.counted(len(comparison.sweeps), 'sweep')}"), box=SIMPLE_HEAD
+    )
+    table.add_column("sweep", overflow="fold")
+    table.add_column("winner", overflow="fold")
+    for heading in ("mean", "95 %", "regret", "trials", "training"):
+        table.add_column(heading, justify="right", no_wrap=heading != "regret")
+    for sweep in comparison.sweeps:
+        table.add_row(*map(Text, _cells(comparison.metric, sweep)))
+    return table
+
+
+def shared_table(comparison: Comparison) -> Table:
+    """A row per shared choice: its best mean in each sweep."""
+    names = list(comparison.shared.columns)
+    left_out = len(comparison.shared) - MOST_CHOICES
+    caption = Text(f"and {left_out:,} others") if left_out > 0 else None
+    table = Table(title=Text("Choices that the sweeps share"), caption=caption, box=SIMPLE_HEAD)
+    table.add_column("choice", overflow="fold")
+    for name in names:
+        table.add_column(Text(name), justify="right")
+    for choice, row in comparison.shared.head(MOST_CHOICES).iterrows():
+        cells = ("" if math.isnan(row[name]) else wording.value_text(comparison.metric, row[name]) for name in names)
+        table.add_row(Text(str(choice)), *map(Text, cells))
+    return table
+
+
+def _cells(metric: str, sweep: SweepSummary) -> tuple[str, ...]:
+    ended = (f"{sweep.trials:,}", f"{sweep.seconds:,.0f} s")
+    winner = sweep.winner
+    if winner is None or sweep.regret is None:
+        return (sweep.name, "none", "", "", "", *ended)
+    mean, interval = wording.value_text(metric, winner.mean), ""
+    if winner.low is not None and winner.high is not None:
+        low, high = wording.value_text(metric, winner.low), wording.value_text(metric, winner.high)
+        interval = f"{low.removesuffix(' %')} to {high.removesuffix(' %')}"
+    regret = wording.difference_text(metric, sweep.regret)
+    return (sweep.name, wording.short(winner.choice), mean, interval, regret, *ended)

@@ -1,0 +1,110 @@
+"""`when`: with which values of other parameters a parameter counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+
+from main.checking import Problem, unknown_value
+from main.yaml12 import Plain
+from optimize.paths import keys_of
+from optimize.space import Choices, Parameter, SearchSpace, Value, label
+
+
+def conditioned(
+    parameters: Iterable[Parameter], conditions: Mapping[str, Mapping[str, Plain]]
+) -> tuple[SearchSpace, list[Problem]]:
+    """The search space of parameters with their `when`, each after those that its own names.
+
+    Args:
+        parameters: In the order of the file, without conditions.
+        conditions: By path, `when` as it is written.
+    """
+    swept = {parameter.path: parameter for parameter in parameters}
+    problems: list[Problem] = []
+    for path, when in conditions.items():
+        met: dict[str, tuple[Value, ...]] = {}
+        for other, wanted in when.items():
+            found = _allowed(swept, path, other, wanted)
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                met[other] = found
+        swept[path] = replace(swept[path], when=met)
+    ordered, circular = _ordered(swept)
+    problems += [
+        Problem((*keys_of(path), "when"), f"waits for itself: {' needs '.join(circle)}")
+        for path, circle in circular.items()
+    ]
+    return SearchSpace(ordered), problems
+
+
+def _allowed(swept: Mapping[str, Parameter], path: str, other: str, wanted: Plain) -> tuple[Value, ...] | Problem:
+    """The choices of `other` that `wanted` names, or what is wrong with it."""
+    where = (*keys_of(path), "when", other)
+    if other not in swept:
+        message, hint = not_swept(other, swept)
+        return Problem(where, f"{message}, so that it decides nothing", hint, at_key=True)
+    parent = swept[other]
+    if not isinstance(parent, Choices):
+        return Problem(where, "a range; only choices decide whether another parameter counts", at_key=True)
+    if wanted in parent:
+        return (wanted,)
+    several = wanted if isinstance(wanted, tuple) and wanted else (wanted,)
+    for value in several:
+        if value not in parent:
+            return Problem(where, *unknown_value(value, parent.values))
+    return several
+
+
+def _ordered(swept: Mapping[str, Parameter]) -> tuple[tuple[Parameter, ...], dict[str, list[str]]]:
+    """Parameters after those they depend on; and, by path, the circles in which some depend on themselves."""
+    ordered: dict[str, Parameter] = {}
+    waiting = dict(swept)
+    while ready := [p for p in waiting.values() if all(other in ordered for other in p.when)]:
+        first = ready[0]  # one at a time: a parameter that waits for none keeps its place in the file
+        ordered[first.path] = waiting.pop(first.path)
+    circles = {path: _circle(path, waiting) for path in waiting}
+    return (*ordered.values(), *waiting.values()), {path: way for path, way in circles.items() if way}
+
+
+def _circle(path: str, swept: Mapping[str, Parameter]) -> list[str]:
+    """The way from a parameter back to itself, empty where there is none."""
+    ways = [[path]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for other in swept[way[-1]].when:
+            if other == path:
+                return [*way, path]
+            if other in swept and other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return []
+
+
+def not_swept(path: str, swept: Iterable[str]) -> tuple[str, str]:
+    """Message and hint about a path that is none of those that are swept."""
+    paths = tuple(swept)
+    lasts = {known.split(".")[-1]: known for known in paths}
+    near = get_close_matches(path.split(".")[-1][:80], lasts, n=1, cutoff=0.7)
+    meant = f" (did you mean '{lasts[near[0]]}'?)" if near else ""
+    return f"'{path[:80]}' is not swept{meant}", f"swept here: {', '.join(paths) or 'nothing'}"
+
+
+def satisfied(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value]:
+    """A configuration with `values`, and with what they need to count; all else is as it is first."""
+    chosen = dict(values)
+    pending = list(values)
+    while pending:
+        for other, allowed in space[pending.pop()].when.items():
+            if other not in chosen:
+                chosen[other] = allowed[0]
+                pending.append(other)
+    return space.complete(chosen)
+
+
+def shown(values: Mapping[str, Value]) -> str:
+    """`model.pooling: max, train.loss: mse`."""
+    return ", ".join(f"{path}: {label(value)}" for path, value in values.items())

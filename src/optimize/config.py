@@ -1,0 +1,266 @@
+"""A sweep file: the concrete sections of main/config with choices and ranges in them, study and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, Field
+
+from main.checking import Problem, check, complaints
+from main.complaints import ConfigError
+from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConfig, check_training
+from main.document import Document, read
+from main.yaml12 import Plain
+from models import CnnSpec
+from optimize.combinations import check_combinations, substituted
+from optimize.conditions import conditioned
+from optimize.extraction import extract
+from optimize.forms import forms_within
+from optimize.names import Name, valid_name
+from optimize.paths import keys_of, placed, removed
+from optimize.results import Results
+from optimize.rules import Draft, missing_packages, study_problems, sweep_problems
+from optimize.sections import RunConfig, StudyConfig
+from optimize.space import SearchSpace, Values, short_names
+from optimize.writing import block
+
+
+class SweepFile(Section):
+    """A sweep file, in which choices and ranges may stand instead of values of `model` and `train`."""
+
+    name: Name | None = None
+    """Name of the sweep, and of its folder in results/; the file's own name unless written."""
+    question: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """What the sweep answers: the title of its charts and its report."""
+    data: DataConfig
+    """Which images, and which of them train and validate."""
+    model: dict[str, Any]
+    """The network."""
+    train: dict[str, Any] = Field(default_factory=dict)
+    """How it is trained."""
+    study: StudyConfig = StudyConfig()
+    """Which trials there are, and how they are compared."""
+    run: RunConfig = RunConfig()
+    """Where and how trials are trained."""
+
+
+_HOMES: Mapping[str, type[BaseModel]] = {
+    "data": DataConfig,
+    "model": CnnSpec,
+    "train": TrainConfig,
+    "study": StudyConfig,
+    "run": RunConfig,
+}
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """A sweep, whole and checked."""
+
+    name: str
+    question: str
+    base: TrainingConfig
+    """The training in which everything swept has its first value."""
+    space: SearchSpace
+    study: StudyConfig
+    run: RunConfig
+    winners: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """By path, the sweep whose verdict a value was taken from."""
+    document: Document = field(compare=False, repr=False, kw_only=True)
+    """The file, for complaints that point at a line of it."""
+    _sections: dict[str, Plain] = field(compare=False, repr=False, kw_only=True)
+    """Plain data of `data`, `model` and `train`."""
+
+    def concrete(self, values: Values) -> TrainingConfig:
+        """The training in which the swept parameters have these values; those absent have their defaults.
+
+        Raises:
+            ConfigError: If there is no such training.
+        """
+        config, problems = check_training(substituted(self._sections, self.space, values))
+        if config is None:
+            raise ConfigError(complaints(self.document, problems))
+        return config
+
+    def with_data(self, data: DataConfig) -> SweepConfig:
+        """The same sweep on other images: on those that are used where the file's own cannot be had."""
+        sections = {**self._sections, "data": data.model_dump()}
+        return replace(self, base=replace(self.base, data=data), _sections=sections)
+
+    def resolved(self) -> str:
+        """The sweep file with everything that was left out written in; it loads to an equal sweep."""
+        notes = {path: f"the winner of {name}" for path, name in self.winners.items()}
+        return block(self.to_dict(), notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every value by section and key, what is swept as it stands in a file."""
+        concrete = self.base.to_dict()
+        sections: Any = {key: _ordered(_stated(concrete[key]), self._sections[key]) for key in SECTIONS}
+        if "model.network" in self.space:  # the keys of one network are not those of the next
+            sections["model"] = self._sections["model"]
+        for parameter in self.space.parameters:
+            sections = placed(sections, keys_of(parameter.path), parameter.written())
+        points = ("start", "baseline")
+        study = _stated(self.study.model_dump(mode="json", exclude=set(points)))
+        study |= {key: getattr(self.study, key) for key in points}
+        run = self.run.model_dump(mode="json")
+        return {"name": self.name, "question": self.question, **sections, "study": study, "run": run}
+
+    def identity(self) -> dict[str, Any]:
+        """What a trial of this sweep means, JSON-able: a study is resumed only where all of it is the same.
+
+        More trials, seeds, workers or time mean the same trials; so do another pruner, baseline or factor.
+        """
+        whole = self.to_dict()
+        study = {key: whole["study"][key] for key in ("metric", "sampler", "folds")}
+        return {
+            **{section: whole[section] for section in SECTIONS},
+            "study": {**study, "direction": self.study.direction},
+            "run": {"precision": self.run.precision},
+        }
+
+
+def load_config(
+    path: Path | str, overrides: Iterable[str] = (), results: Path | str = "results", *, to_run: bool = True
+) -> SweepConfig:
+    """The sweep that a file describes, checked as a whole.
+
+    Args:
+        path: The file.
+        overrides: The command line's `PATH=VALUE`.
+        results: The parent of the sweeps' folders, where `{winner: ...}` finds verdicts.
+        to_run: Whether what its sampler needs must be installed here, rather than where the sweep was run.
+
+    Raises:
+        ConfigError: With everything that is wrong, by line.
+    """
+    return sweep_of(read(path, overrides), Path(path).stem, Path(results), to_run=to_run)
+
+
+def stored_sweep(results: Results) -> SweepConfig:
+    """The sweep whose results these are, as it was run; what running it needs may be missing here."""
+    return load_config(results.sweep_file, to_run=False)
+
+
+def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = True) -> SweepConfig:
+    """The sweep that a document describes; `stem` is its name where it names none. See `load_config`."""
+    misplaced = _misplaced(document.data)
+    file, problems = check(SweepFile, _without(document.data, misplaced))
+    study, _ = check(StudyConfig, document.data.get("study", {}))  # by itself: its rules do not wait for the rest
+    swept = _read_swept(document.data, results)
+    problems += [*misplaced, *([] if "name" in document.data else _bad_name(stem)), *swept.problems]
+    if study is not None:
+        problems += study_problems(study) + (missing_packages(study) if to_run else [])
+        if swept.is_whole:
+            problems += sweep_problems(Draft(study, swept.space, swept.base))
+    if problems or file is None or swept.base is None:
+        raise ConfigError(complaints(document, [_at_home(problem) for problem in problems]))
+    return SweepConfig(
+        file.name or stem,
+        file.question or _question(swept.space),
+        swept.base,
+        swept.space,
+        _in_space(file.study, swept.space),
+        file.run,
+        swept.winners,
+        document=document,
+        _sections=swept.sections,
+    )
+
+
+class _Swept(NamedTuple):
+    """`data`, `model` and `train` of a file."""
+
+    sections: dict[str, Plain]
+    """Plain data, with the first value of all that is swept."""
+    space: SearchSpace
+    base: TrainingConfig | None
+    winners: dict[str, str]
+    problems: list[Problem]
+    is_whole: bool
+    """Whether all that is swept could be told."""
+
+
+def _read_swept(data: Mapping[str, Plain], results: Path) -> _Swept:
+    sections: dict[str, Plain] = {key: data.get(key) or {} for key in SECTIONS}
+    found = extract(sections, results)
+    sections |= found.sections
+    space, circular = conditioned(found.parameters, found.conditions)
+    problems = [*found.problems, *circular]
+    if not circular:
+        problems += [p for p in check_combinations(sections, space) if not found.is_about_broken(p)]
+    base, _ = check_training(substituted(sections, space, space.complete({})))
+    return _Swept(sections, space, base, found.winners, problems, is_whole=not found.broken and not circular)
+
+
+def _stated(section: dict[str, Any]) -> dict[str, Any]:
+    """A section whose mappings are without what is null in them, as it is where it is not written."""
+    return {
+        key: {name: item for name, item in value.items() if item is not None} if isinstance(value, dict) else value
+        for key, value in section.items()
+    }
+
+
+def _ordered(section: Any, written: Plain) -> Any:
+    """A section with its keys in the order in which they were written; those that were not follow."""
+    if not isinstance(section, dict) or not isinstance(written, dict):
+        return section
+    keys = [*(key for key in written if key in section), *(key for key in section if key not in written)]
+    return {key: _ordered(section[key], written.get(key)) for key in keys}
+
+
+def _misplaced(data: Mapping[str, Plain]) -> list[Problem]:
+    """Choices and ranges in sections that cannot be swept."""
+    message = "only values under `model` and `train` can be swept"
+    return [
+        Problem((section, *path), message)
+        for section in ("data", "study", "run")
+        for path in forms_within(data.get(section))
+    ]
+
+
+def _without(data: Plain, problems: Iterable[Problem]) -> Plain:
+    """`data` without the values that have been complained of, which are not to be complained of again."""
+    for problem in problems:
+        data = removed(data, problem.path)
+    return data
+
+
+def _bad_name(stem: str) -> list[Problem]:
+    """What is wrong with the name that a sweep would have from its file."""
+    try:
+        valid_name(stem)
+    except ValueError as error:
+        message = f"the sweep would be named after its file, but {error}"
+        return [Problem(("name",), message, "write `name: ...` into the file")]
+    return []
+
+
+def _at_home(problem: Problem) -> Problem:
+    """A problem with a key, saying where that key belongs if it is one of another section's."""
+    if not problem.at_key or not problem.message.startswith("unknown key"):
+        return problem
+    *around, key = problem.path
+    homes = [name for name, section in _HOMES.items() if key in section.model_fields and [name] != around]
+    if not homes:
+        return problem
+    return problem._replace(message=f"unknown key here; it belongs in `{homes[0]}`", hint="")
+
+
+def _question(space: SearchSpace) -> str:
+    """`Which pooling is best?`."""
+    names = [name.replace("_", " ").replace(".", " ") for name in short_names(space.paths).values()]
+    listed = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    return f"Which {listed} {'is' if len(names) == 1 else 'are'} best?"
+
+
+def _in_space(study: StudyConfig, space: SearchSpace) -> StudyConfig:
+    """The study with the values of its points as they stand in the search space."""
+    start = tuple({path: space[path].own(value) for path, value in point.items()} for point in study.start)
+    baseline = study.baseline
+    if baseline is not None:
+        baseline = space.complete({path: space[path].own(value) for path, value in baseline.items()})
+    return study.model_copy(update={"start": start, "baseline": baseline})

@@ -1,0 +1,396 @@
+"""Ask, submit, tell, until the budget is spent: the only caller of the study while a sweep runs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from main.errors import UserError
+from main.history import Epoch
+from optimize.config import SweepConfig
+from optimize.engine import Engine, EpochEnded, Event, Slot, TrialEnded, WorkerLost
+from optimize.export import Candidates
+from optimize.finished import Finished
+from optimize.proposals import Proposal, Proposals, network_of
+from optimize.results import Results
+from optimize.signals import Interruption, first_asks_second_ends
+from optimize.space import Value
+from optimize.stopping import Ending, Stop, StopRules
+from optimize.storage import Check, clear_faults
+from optimize.study import (
+    STATES,
+    ask_trial,
+    end_trial,
+    finite_values,
+    live_trial,
+    purpose_of,
+    running_trial,
+    seed_of,
+    start_trial,
+)
+from optimize.trial import TrialOutcome, TrialTask
+from optimize.upkeep import Upkeep
+
+LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
+CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
+
+
+class CheckpointLost(UserError):
+    """A worker could not write down its epochs, because the disk is full or read-only."""
+
+
+class Observer(Protocol):
+    """Whoever shows a sweep's progress."""
+
+    def begin(self, finished: Collection[Finished], remaining: int) -> None:
+        """How the sweep stands before this run trains anything."""
+
+    def started(self, task: TrialTask, slot: Slot) -> None:
+        """A trial has been handed to a worker."""
+
+    def epoch(self, task: TrialTask, epoch: Epoch) -> None:
+        """A running trial has finished an epoch."""
+
+    def ended(self, finished: Finished, remaining: int) -> None:
+        """A trial has ended, and about so many are still to come."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know."""
+
+
+@dataclass
+class Running:
+    """A trial on a worker."""
+
+    task: TrialTask
+    slot: Slot
+    blame: int = 0
+    """How many workers it has brought down."""
+    seconds: float = 0.0
+    pruned_at: int | None = None
+    killed: str = ""
+    """Why this process ended the trial's worker, if it did."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every task of a run has in common."""
+
+    precision: Literal["float32", "bfloat16"]
+    data_checksum: str
+    checkpoints: bool = True
+    """Whether workers share this machine's disk, and can leave checkpoints on it."""
+
+
+class Coordinator:
+    """Runs what `proposals` propose on `engine`, and keeps study, tables and folders in step.
+
+    The study is told of an outcome only after the outcome is on disk, so that a kill at any moment loses no finished
+    trial and trains none twice.
+    """
+
+    def __init__(
+        self,
+        config: SweepConfig,
+        results: Results,
+        study: optuna.Study,
+        observer: Observer,
+        settings: Settings,
+        check: Check = lambda: None,
+    ) -> None:
+        self._config, self._results, self._study = config, results, study
+        self._observer, self._settings, self._check = observer, settings, check
+        self._swept = [parameter.path for parameter in config.space.parameters]
+        self._candidates = Candidates(config.study.metric)
+        self._rules = StopRules(config.study.stop, config.study.metric)
+        self.finished: dict[int, Finished] = {}
+        self._trials = 0
+        self._again: list[TrialTask] = []
+        self._running: dict[int, Running] = {}
+        self._live: dict[int, optuna.Trial] = {}
+        self._blame: dict[int, int] = {}
+        self._last_network: dict[int, str] = {}
+        self._upkeep = Upkeep(config.run.memory)
+        self._stop: Stop | None = None
+        self._told_to_stop = False
+        self._elapsed = self._checked = 0.0
+
+    # Taking up what an earlier run left
+
+    def take_up(self) -> None:
+        """Read back the study: finished trials count, unfinished ones with an outcome are told, others run again.
+
+        Raises:
+            optimize.storage.StudyUnreadable: the study's storage fails.
+            OSError: the tables cannot be written.
+        """
+        with clear_faults(self._results):
+            trials = self._study.get_trials(deepcopy=False)
+            self._trials = len(trials)
+            for trial in trials:
+                stored = self._kept_outcome(trial)
+                if trial.state == TrialState.RUNNING and stored is None:
+                    live, values = running_trial(self._study, self._config, trial)
+                    self._live[trial.number] = live
+                    proposal = Proposal(seed_of(trial, self._config), values, purpose_of(trial))
+                    self._again.append(self._task(trial.number, proposal, values))
+                elif trial.state == TrialState.RUNNING and stored is not None:
+                    self._tell(stored)
+                if stored is not None:
+                    self.finished[trial.number] = stored
+                    self._forget_weights(stored)
+                    if stored.outcome.state != "failed":  # what made trials fail may have been mended since
+                        self._end(self._rules.after_trial(stored))
+        self._results.write_tables(self.finished.values(), self._swept)
+        self._results.mend_incidents()
+
+    def _kept_outcome(self, trial: FrozenTrial) -> Finished | None:
+        """A trial's outcome, if it is this trial's: numbers are given anew where a study lost its last entries."""
+        stored = self._results.finished(trial.number)
+        if stored is None or stored.seed != seed_of(trial, self._config):
+            return None
+        params = self._config.space.to_optuna(stored.values)
+        return stored if params == trial.params else None
+
+    def search_is_over(self) -> bool:
+        """Whether a stop rule has ended the search."""
+        return self._stop is not None and self._stop.ending == "stopped"
+
+    def begin_confirmation(self) -> None:
+        """Go on after the search, which a stop rule may have ended: finalists are trained whatever it says."""
+        if self.search_is_over():
+            self._stop, self._told_to_stop = None, False
+        self._rules = StopRules(None, self._config.study.metric)
+
+    def expect(self, proposals: Proposals, *, retry_failed: bool = False) -> None:
+        """Strike out of `proposals` what is finished, or waits to go on; failed trials stay in with `retry_failed`."""
+        for finished in self.finished.values():
+            if not (retry_failed and finished.outcome.state == "failed"):
+                proposals.drop(finished)
+        for task in self._again:
+            proposals.drop(Finished.of(task, TrialOutcome(task.trial, "interrupted")))
+
+    def remaining(self, proposals: Proposals) -> int:
+        """Trials still to be trained."""
+        return proposals.remaining() + len(self._again)
+
+    # The loop
+
+    def run(self, proposals: Proposals, start_engine: Callable[[], Engine]) -> Ending:
+        """Train everything that `proposals` propose.
+
+        Returns:
+            `done`: nothing is left. `stopped`: a stop rule was met. `interrupted` or `terminated`: a signal came; what
+            ran has stopped at its epoch's end and can go on. `hopeless`: trials fail one after the other.
+
+        Raises:
+            StopNow: a second signal came.
+            optimize.engine.EngineLost: the cluster's scheduler is gone.
+            optimize.storage.StudyUnreadable: the study's storage fails, or has been removed.
+            CheckpointLost, OSError: the disk is full.
+        """
+        clock = time.monotonic()
+        with first_asks_second_ends(self._on_signal), clear_faults(self._results):
+            self._engine = start_engine()
+            while True:
+                self._fill(proposals)
+                if not self._running and (self._stop or not self.remaining(proposals)):
+                    break
+                self._handle(self._engine.next_event(timeout=0.2), proposals)
+                now = time.monotonic()
+                self._tick(now - clock if now - clock < LONGEST_TICK else 0.0)
+                clock = now
+        self._results.write_tables(self.finished.values(), self._swept)
+        return self._stop.ending if self._stop else "done"
+
+    def _fill(self, proposals: Proposals) -> None:
+        taken = {running.slot for running in self._running.values()}
+        for slot in self._engine.slots():
+            if slot in taken or self._stop:
+                continue
+            task = self._next_task(proposals, slot)
+            if task is None:
+                return
+            self._last_network[slot.number] = network_of(task.values)
+            self._running[task.trial] = Running(task, slot, self._blame.pop(task.trial, 0))
+            self._engine.submit(slot, task)
+            self._observer.started(task, slot)
+
+    def _next_task(self, proposals: Proposals, slot: Slot) -> TrialTask | None:
+        if self._again:
+            return self._again.pop(0)
+        proposal = proposals.next(self._last_network.get(slot.number))
+        if proposal is None:
+            return None
+        if proposal.values is None:
+            live, values = ask_trial(self._study, self._config, self._trials, proposal.fixed)
+        else:
+            values = dict(proposal.values)
+            live = start_trial(
+                self._study, self._config, self._trials, values, seed=proposal.seed, purpose=proposal.purpose
+            )
+        self._trials = live.number + 1
+        self._results.forget_trial(live.number)
+        self._live[live.number] = live
+        return self._task(live.number, proposal, values)
+
+    def _task(self, trial: int, proposal: Proposal, values: Mapping[str, Value]) -> TrialTask:
+        return TrialTask(
+            trial=trial,
+            values=dict(values),
+            configuration=self._config.space.configuration_label(values),
+            seed=proposal.seed,
+            config=self._config.concrete(values),
+            metric=self._config.study.metric,
+            precision=self._settings.precision,
+            data_checksum=self._settings.data_checksum,
+            purpose=proposal.purpose,
+            checkpoint_folder=self._results.checkpoint_folder(trial) if self._settings.checkpoints else None,
+        )
+
+    # Events
+
+    def _handle(self, event: Event | None, proposals: Proposals) -> None:
+        if isinstance(event, EpochEnded):
+            running = self._running.get(event.trial)
+            if running is not None and running.task.attempt == event.attempt:
+                self._epoch(running, event.epoch)
+        elif isinstance(event, TrialEnded) and event.outcome.trial in self._running:
+            self._outcome(self._running.pop(event.outcome.trial), event.outcome, proposals)
+        elif isinstance(event, WorkerLost) and event.trial in self._running:
+            self._lost(self._running.pop(event.trial), event, proposals)
+
+    def _epoch(self, running: Running, epoch: Epoch) -> None:
+        """Report an intermediate value, and pass on the pruner's word; the trial reads it at its next epoch."""
+        self._observer.epoch(running.task, epoch)
+        value = getattr(epoch, self._config.study.metric)
+        if not math.isfinite(value) or running.pruned_at is not None:
+            return
+        live = self._live[running.task.trial]
+        self._report(live, epoch.epoch, value)
+        last = epoch.epoch == running.task.config.train.epochs
+        searching = running.task.purpose == "search"  # a confirmation that was cut short would confirm nothing
+        if self._config.study.pruner is not None and searching and not last and live.should_prune():
+            running.pruned_at = epoch.epoch
+            self._engine.request_stop([running.task.trial])
+
+    def _report(self, live: optuna.Trial, epoch: int, value: float) -> None:
+        """A trial that began again ends its first epochs a second time."""
+        if epoch not in live._cached_frozen_trial.intermediate_values:
+            live.report(value, epoch)
+
+    def _outcome(self, running: Running, outcome: TrialOutcome, proposals: Proposals) -> None:
+        outcome = replace(outcome, worker=running.slot.number)
+        if running.killed and outcome.state == "interrupted":
+            outcome = replace(outcome, state="failed", reason=running.killed)
+        if running.pruned_at is not None and outcome.state != "failed":
+            outcome = outcome.cut_to(running.pruned_at, f"pruned after epoch {running.pruned_at}")
+        if outcome.state == "interrupted":
+            if not self._stop:
+                raise CheckpointLost(f"trial {outcome.trial}: {outcome.reason}; mend that and run again to go on")
+            return  # stays running in the study; the next run goes on from its checkpoint
+        if outcome.state == "complete" and outcome.best_epoch is None:
+            outcome = replace(outcome, state="failed", reason="no epoch gave a finite metric")
+        self._conclude(running.task, outcome, proposals)
+        self._keep_up(running.slot)
+
+    def _keep_up(self, slot: Slot) -> None:
+        """Replace a worker that has kept too much of the memory that its trials took."""
+        excess = self._upkeep.after_trial(slot, self._engine.memory(slot))
+        if excess:
+            self._incident(slot, None, f"worker {slot.number} {excess} and was replaced")
+            self._engine.kill(slot)
+
+    def _lost(self, running: Running, lost: WorkerLost, proposals: Proposals) -> None:
+        """A worker died: the trial runs again from its last epoch, unless we ended it or it has killed too many."""
+        task = running.task
+        if self._stop:
+            return  # stays running in the study; the next run goes on from its checkpoint
+        if not running.killed and (not lost.blamed or running.blame < self._config.run.retries):
+            again = replace(task, attempt=task.attempt + 1)
+            self._incident(
+                running.slot, task.trial, f"trial {task.trial}: {lost.reason}; it runs again (attempt {again.attempt})"
+            )
+            self._blame[task.trial] = running.blame + lost.blamed
+            self._again.insert(0, again)
+            return
+        why = running.killed or f"{lost.reason}, {running.blame + 1} times"
+        outcome = TrialOutcome(task.trial, "failed", why, worker=running.slot.number, attempt=task.attempt)
+        self._conclude(task, outcome, proposals)
+
+    def _conclude(self, task: TrialTask, outcome: TrialOutcome, proposals: Proposals) -> None:
+        if not self._candidates.wants(Finished.of(task, outcome)):
+            outcome = replace(outcome, weights=None)  # they would be removed at once
+        finished = self._results.record(task, outcome)
+        self._tell(finished)
+        finished = replace(finished, outcome=replace(outcome, weights=None, details=""))
+        self.finished[task.trial] = finished
+        self._results.append_rows(finished, self._swept)
+        self._forget_weights(finished)
+        proposals.ended(finished)
+        self._observer.ended(finished, self.remaining(proposals) + len(self._running))
+        self._end(self._rules.after_trial(finished))
+
+    def _forget_weights(self, finished: Finished) -> None:
+        for trial in self._candidates.add(finished):
+            self._results.drop_weights(trial)
+
+    def _tell(self, finished: Finished) -> None:
+        """End the trial in the study, with every intermediate value, whether its event came through or not."""
+        outcome, metric = finished.outcome, self._config.study.metric
+        live = self._live.pop(outcome.trial, None) or live_trial(self._study, outcome.trial)
+        for epoch, value in finite_values(finished, metric).items():
+            self._report(live, epoch, value)
+        best, state = outcome.best(), STATES[outcome.state]
+        final = getattr(best, metric) if best and state == TrialState.COMPLETE else None
+        end_trial(self._study, live, state, final)
+
+    def _incident(self, slot: Slot, trial: int | None, what: str) -> None:
+        """Something that a person should know of a worker, now and in the results."""
+        self._observer.note(what)
+        self._results.append_incident(slot.number, trial, what)
+
+    # Ending
+
+    def _tick(self, seconds: float) -> None:
+        self._elapsed += seconds
+        if self._elapsed - self._checked > CHECK_SECONDS:
+            self._checked = self._elapsed
+            self._check()
+        self._end(self._rules.after_seconds(self._elapsed))
+        if self._stop and not self._told_to_stop:
+            self._told_to_stop = True
+            if self._stop.ending in ("interrupted", "terminated"):
+                self._observer.note(self._stop.why)
+            self._engine.request_stop(list(self._running))
+        for running in list(self._running.values()):
+            running.seconds += seconds
+            excess = self._excess(running)
+            if excess and not running.killed:
+                running.killed = excess
+                self._engine.kill(running.slot)
+
+    def _excess(self, running: Running) -> str:
+        """Which limit of the sweep file a running trial has outgrown, in words."""
+        timeout, memory = self._config.run.timeout, self._config.run.memory
+        if timeout is not None and running.seconds > timeout:
+            return f"ran longer than {timeout:g} s"
+        if memory is not None and (self._engine.memory(running.slot) or 0) > memory:
+            return f"grew beyond {memory / 2**20:.0f} MiB"
+        return ""
+
+    def _end(self, stop: Stop | None) -> None:
+        if stop is not None and self._stop is None:
+            self._stop = stop
+            self._observer.note(stop.why)
+
+    def _on_signal(self, ending: Interruption) -> None:
+        """No new trials, and running ones stop at their epoch's end; `_tick` says so, outside of the handler."""
+        self._stop = Stop(ending, "stopping: what runs ends with its epoch and can go on; again to stop at once")
+        self._told_to_stop = False

@@ -1,0 +1,268 @@
+"""Trials on the workers of a Dask scheduler: this machine's own, or a cluster's that may come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from distributed import Client, Future, KilledWorker, get_worker
+from distributed.comm import CommClosedError
+
+from main.history import Epoch
+from optimize.engine import EngineLost, EpochEnded, Event, Slot, TrialEnded, TrialRunner, WorkerLost, next_of
+from optimize.trial import TrialOutcome, TrialTask
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.5
+GONE_SECONDS = 2.0  # how long a worker is missing before what it ran is given up; its end is told sooner as a rule
+SCHEDULER_AWAY_SECONDS = 300.0
+
+_AWAY = (OSError, TimeoutError, ValueError, RuntimeError)  # what calls on a client without a scheduler raise
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    task: TrialTask
+    address: str
+    future: Future
+
+
+class DaskEngine:
+    """Trials on the workers of a Dask scheduler, one at a time on each.
+
+    A worker's thread runs the trial; each epoch comes back as a Dask event, the outcome as the task's result. Retries
+    are the coordinator's: the scheduler must have `allowed-failures: 0`, or it sends a trial that eats memory from
+    worker to worker.
+
+    Args:
+        client: connected to the scheduler.
+        run: what a worker does with a task.
+        threads_per_worker: how many trials run in one worker process at once.
+        close_cluster: called after the client has been closed.
+        reconnect: makes a client anew, after the scheduler has been away; none, where it lives in this process.
+        inspect: called with the client and the addresses of workers not seen before; may refuse them by raising.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        run: TrialRunner,
+        *,
+        threads_per_worker: int = 1,
+        close_cluster: Callable[[], object] = lambda: None,
+        reconnect: Callable[[], Client] | None = None,
+        inspect: Callable[[Client, Sequence[str]], None] = lambda client, addresses: None,
+    ) -> None:
+        self._client, self._run = client, run
+        self._threads = threads_per_worker
+        self._close_cluster, self._reconnect, self._inspect = close_cluster, reconnect, inspect
+        self._topic = f"optimize-{uuid.uuid4().hex}"
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._running: dict[int, _Submitted] = {}
+        self._missing: dict[str, float] = {}
+        self._given_up: set[str] = set()
+        self._condemned: set[str] = set()
+        self._indices: dict[tuple[str, int], int] = {}
+        self._workers: dict[str, Any] = {}
+        self._scheduler = ""
+        self._polled = -POLL_SECONDS
+        self._last_answer = time.monotonic()
+        client.subscribe_topic(self._topic, self._hear)
+
+    def slots(self) -> tuple[Slot, ...]:
+        """One slot per worker, or as many as `threads_per_worker` says, of those that the scheduler knows now."""
+        self._poll()
+        return tuple(
+            Slot(self._index(str(info["name"]), thread), address)
+            for address, info in self._workers.items()
+            if address not in self._condemned
+            for thread in range(self._threads)
+        )
+
+    def submit(self, slot: Slot, task: TrialTask) -> None:
+        """Send the task to the slot's worker and to no other."""
+        client = self._client
+        future = client.submit(
+            work,
+            self._run,
+            task,
+            self._topic,
+            key=f"trial-{task.trial}-{task.attempt}-{uuid.uuid4().hex[:8]}",
+            workers=[slot.address],
+            pure=False,
+        )
+        self._running[task.trial] = _Submitted(task, slot.address, future)
+        future.add_done_callback(lambda done: self._finish(task, done, client))
+
+    def next_event(self, timeout: float) -> Event | None:
+        """Wait for an epoch, an outcome or a loss; look after the workers meanwhile."""
+        event = next_of(self._events, min(timeout, POLL_SECONDS))
+        if event is None:
+            self._poll()
+            self._give_up_the_lost()
+        elif not isinstance(event, EpochEnded):
+            trial = event.outcome.trial if isinstance(event, TrialEnded) else event.trial
+            self._running.pop(trial, None)
+            if isinstance(event, WorkerLost):
+                self._polled = -POLL_SECONDS
+        return event
+
+    def request_stop(self, trials: Collection[int]) -> None:
+        """Raise the flag on the workers concerned, without waiting for those that do not answer."""
+        concerned = [self._running[trial] for trial in trials if trial in self._running]
+        flags = [(self._topic, submitted.task.trial, submitted.task.attempt) for submitted in concerned]
+        addresses = {submitted.address for submitted in concerned}
+        if addresses:
+            with contextlib.suppress(*_AWAY):
+                self._client.run(stop_on_worker, flags, workers=list(addresses), wait=False, on_error="ignore")
+
+    def kill(self, slot: Slot) -> None:
+        """Have the worker's nanny replace its process, without waiting for it; nothing more is sent there."""
+        self._condemned.add(slot.address)
+        self._client.loop.add_callback(self._replace, self._client, slot.address)
+
+    async def _replace(self, client: Client, address: str) -> None:
+        try:
+            await client._restart_workers([address], timeout=30, raise_for_error=False)
+        except _AWAY:  # it has gone already, or has no nanny: what runs there is forgotten
+            for submitted in list(self._running.values()):
+                if submitted.address == address:
+                    await client._cancel([submitted.future], reason="its worker cannot be killed")
+
+    def memory(self, slot: Slot) -> int | None:
+        """As of the worker's last heartbeat."""
+        info = self._workers.get(slot.address)
+        return int(info["metrics"]["memory"]) if info and "memory" in info["metrics"] else None
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Run it on any worker."""
+        result: T = self._client.submit(function, *args, pure=False).result()
+        return result
+
+    def warm_up(self, function: Callable[..., object], *args: Any) -> None:
+        """Run a function once on every worker, ahead of its first trial, without waiting for it."""
+        self._poll(now=True)
+        self._warming = [
+            self._client.submit(function, *args, workers=[address], pure=False) for address in self._workers
+        ]
+
+    def close(self) -> None:
+        """Leave the scheduler, and end it with its workers where this engine started them."""
+        self._client.close()
+        self._close_cluster()
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, message = event
+        epoch = Epoch(**message["epoch"])
+        self._events.put(EpochEnded(message["trial"], message["attempt"], epoch))
+
+    def _finish(self, task: TrialTask, future: Future, client: Client) -> None:
+        """Turn a task's end into an event; called in a thread of the client's."""
+        if client is not self._client:
+            return  # lost with its scheduler, and told already
+        try:
+            self._events.put(TrialEnded(future.result()))
+        except KilledWorker:
+            self._events.put(WorkerLost(task.trial, task.attempt, "its worker process died"))
+        except (CancelledError, CommClosedError, TimeoutError):
+            self._events.put(
+                WorkerLost(task.trial, task.attempt, "its worker went away", blamed=future.key in self._given_up)
+            )
+        except Exception as error:  # the task could not even be unpacked or started there
+            self._events.put(WorkerLost(task.trial, task.attempt, f"{type(error).__name__}: {error}"))
+        finally:
+            future.release()
+
+    # Workers and scheduler
+
+    def _poll(self, now: bool = False) -> None:
+        if not now and time.monotonic() - self._polled < POLL_SECONDS:
+            return
+        try:
+            if self._client.status == "closed":
+                raise CommClosedError
+            # Not `scheduler_info()`: a periodic refresh of the client's own may hand it a list without workers.
+            identity = self._client.sync(self._client.scheduler.identity, n_workers=-1)
+        except _AWAY as error:
+            self._scheduler_away(error)
+        else:
+            self._take_stock(identity)
+        self._polled = time.monotonic()
+
+    def _take_stock(self, identity: dict[str, Any]) -> None:
+        self._last_answer = time.monotonic()
+        if self._scheduler and identity["id"] != self._scheduler:
+            self._start_over()  # what a new scheduler was never told, it will not finish
+            return
+        self._scheduler = identity["id"]
+        workers = dict(identity["workers"])
+        strangers = [address for address in workers if address not in self._workers]
+        if strangers:
+            self._inspect(self._client, strangers)
+        self._workers = workers
+
+    def _scheduler_away(self, error: Exception) -> None:
+        self._workers = {}
+        away = time.monotonic() - self._last_answer
+        if self._reconnect is None or away > SCHEDULER_AWAY_SECONDS:
+            raise EngineLost(
+                f"the Dask scheduler has not answered for {away:.0f} s; every finished trial is kept: run again, "
+                "once it is back, to go on"
+            ) from error
+        with contextlib.suppress(*_AWAY):
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """Connect anew; trials that the former connection knew of are lost, through no fault of theirs."""
+        assert self._reconnect is not None
+        former, self._client = self._client, self._reconnect()
+        for submitted in self._running.values():
+            task = submitted.task
+            self._events.put(WorkerLost(task.trial, task.attempt, "the scheduler went away", blamed=False))
+        self._scheduler, self._workers = "", {}
+        self._client.subscribe_topic(self._topic, self._hear)
+        with contextlib.suppress(*_AWAY):
+            former.close(timeout=1)
+
+    def _give_up_the_lost(self) -> None:
+        """A task bound to a worker that left before it started would wait for ever."""
+        now = time.monotonic()
+        addresses = {submitted.address for submitted in self._running.values()} - self._workers.keys()
+        self._missing = {address: self._missing.get(address, now) for address in addresses}
+        if self._client.status != "running" or not self._scheduler:
+            return
+        for submitted in list(self._running.values()):
+            since = self._missing.get(submitted.address, now)
+            if now - since > GONE_SECONDS and not submitted.future.done():
+                self._given_up.add(submitted.future.key)
+                submitted.future.cancel()  # its callback tells
+
+    def _index(self, name: str, thread: int) -> int:
+        return self._indices.setdefault((name, thread), len(self._indices))
+
+
+# On a worker
+
+_stopping: set[tuple[str, int, int]] = set()
+
+
+def work(run: TrialRunner, task: TrialTask, topic: str) -> TrialOutcome:
+    """Run a task on a Dask worker, with each epoch sent as an event."""
+    worker = get_worker()
+
+    def report(epoch: Epoch) -> None:
+        worker.log_event(topic, {"trial": task.trial, "attempt": task.attempt, "epoch": asdict(epoch)})
+
+    return run(task, report, lambda: (topic, task.trial, task.attempt) in _stopping)
+
+
+async def stop_on_worker(flags: Iterable[tuple[str, int, int]]) -> None:
+    """Raise the flag that `work` reads after each epoch; on the worker's event loop, which a trial does not block."""
+    _stopping.update(flags)

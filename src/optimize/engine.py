@@ -1,0 +1,142 @@
+"""Where trials run: one small interface for this process, this machine's cores, and a Dask cluster."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from main.errors import UserError
+from main.history import Epoch
+from optimize.trial import TrialOutcome, TrialTask
+
+T = TypeVar("T")
+TrialRunner = Callable[[TrialTask, Callable[[Epoch], None], Callable[[], bool]], TrialOutcome]
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """A running trial has finished an epoch."""
+
+    trial: int
+    attempt: int
+    epoch: Epoch
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """A task has come back with its outcome."""
+
+    outcome: TrialOutcome
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """The process that trained a trial is gone, and the trial's result with it."""
+
+    trial: int
+    attempt: int
+    reason: str
+    blamed: bool = True
+    """Whether the trial may have brought it down; a scheduler that went away takes every trial with it."""
+
+
+Event = EpochEnded | TrialEnded | WorkerLost
+
+
+class Slot(NamedTuple):
+    """A place where one trial can run."""
+
+    number: int
+    """From 0; the same for a worker and its replacement."""
+    address: str
+
+
+class EngineLost(UserError):
+    """The scheduler has been out of reach for too long to wait on."""
+
+
+class Engine(Protocol):
+    """Runs tasks in slots and tells what becomes of them."""
+
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots that are alive now."""
+
+    def submit(self, slot: Slot, task: TrialTask) -> None:
+        """Start a task in a free slot."""
+
+    def next_event(self, timeout: float) -> Event | None:
+        """The next thing that happened; None when `timeout` seconds passed without any."""
+
+    def request_stop(self, trials: Collection[int]) -> None:
+        """Ask running trials to stop at the end of their epoch."""
+
+    def kill(self, slot: Slot) -> None:
+        """End a slot's process at once, for a fresh one to take its place; a `WorkerLost` follows if it ran a trial."""
+
+    def memory(self, slot: Slot) -> int | None:
+        """Bytes of main memory held by a slot's process, where that is known."""
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Run any function where trials run, and wait for what it returns."""
+
+    def close(self) -> None:
+        """End every worker that this engine started."""
+
+
+class ThreadEngine:
+    """`workers: 0`: one trial at a time in a thread of this process, for debuggers and notebooks."""
+
+    def __init__(self, run: TrialRunner) -> None:
+        self._run = run
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._submitted: set[int] = set()
+        self._stopping: set[int] = set()
+
+    def slots(self) -> tuple[Slot, ...]:
+        """The only slot."""
+        return (Slot(0, "this process"),)
+
+    def submit(self, slot: Slot, task: TrialTask) -> None:
+        """Start the task's thread."""
+        self._submitted = {task.trial}
+        threading.Thread(target=self._work, args=(task,), name=f"trial-{task.trial}", daemon=True).start()
+
+    def _work(self, task: TrialTask) -> None:
+        def report(epoch: Epoch) -> None:
+            self._events.put(EpochEnded(task.trial, task.attempt, epoch))
+
+        self._events.put(TrialEnded(self._run(task, report, lambda: task.trial in self._stopping)))
+
+    def next_event(self, timeout: float) -> Event | None:
+        """Wait for the thread to say something."""
+        return next_of(self._events, timeout)
+
+    def request_stop(self, trials: Collection[int]) -> None:
+        """Raise the flag that a trial reads at its epoch's end."""
+        self._stopping.update(trials)
+
+    def kill(self, slot: Slot) -> None:
+        """A thread cannot be killed: its trial is asked to stop at its epoch's end instead."""
+        self._stopping.update(self._submitted)
+
+    def memory(self, slot: Slot) -> int | None:
+        """Not known: the process is the caller's own."""
+        return None
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Call it."""
+        return function(*args)
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+def next_of(events: queue.SimpleQueue[Event], timeout: float) -> Event | None:
+    """The oldest event, waited for; None when `timeout` seconds passed without any."""
+    try:
+        return events.get(timeout=timeout)
+    except queue.Empty:
+        return None

@@ -1,0 +1,55 @@
+"""A trial that has ended: everything that tables, proposals and export know of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from main.history import Epoch
+from optimize.trial import TrialOutcome, TrialTask
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial that has ended, as its folder keeps it: the row it makes in every table follows from this alone."""
+
+    values: dict[str, Any]
+    configuration: str
+    seed: int
+    purpose: str
+    outcome: TrialOutcome
+
+    @classmethod
+    def of(cls, task: TrialTask, outcome: TrialOutcome) -> Finished:
+        """What is kept of a task and what came of it."""
+        return cls(task.values, task.configuration, task.seed, task.purpose, outcome)
+
+
+def to_json(finished: Finished) -> str:
+    """The text of outcome.json; weights are a file of their own."""
+    content = asdict(finished)
+    del content["outcome"]["weights"]
+    return json.dumps(content, default=list) + "\n"
+
+
+def from_json(text: str) -> Finished:
+    """What `to_json` wrote.
+
+    Raises:
+        ValueError, KeyError, TypeError: the text is not whole.
+    """
+    content = json.loads(text)
+    outcome = content.pop("outcome")
+    history = tuple(Epoch(**epoch) for epoch in outcome.pop("history"))
+    values = {path: _tuples(value) for path, value in content.pop("values").items()}
+    return Finished(values=values, **content, outcome=TrialOutcome(history=history, **outcome))
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that values are everywhere else."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value

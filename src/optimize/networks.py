@@ -1,0 +1,126 @@
+"""The distinct networks of a sweep, sized by arithmetic before Keras is imported; and those that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from main.checking import Problem, complaints
+from main.complaints import ConfigError
+from models import ImageShape, ImpossibleNetwork, LayerSize, NetworkSpec
+from optimize.combinations import written_path
+from optimize.conditions import shown
+from optimize.config import SweepConfig
+from optimize.paths import keys_of
+from optimize.space import Choices, Parameter, Range, SearchSpace, Value
+
+MOST_LOOKED_AT = 20_000
+_ENDS_ALONE = 64  # a range of more whole numbers than this is looked at where it begins and ends
+
+
+@dataclass(frozen=True)
+class PlannedNetwork:
+    """A network that some of a sweep's configurations share."""
+
+    spec: NetworkSpec
+    """The first of its specifications; others differ in what leaves no trace in its layers."""
+    values: tuple[dict[str, Value], ...]
+    """The swept values that lead to it, of those parameters that networks depend on."""
+    layers: tuple[LayerSize, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all its layers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one image's forward pass."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def activations(self) -> int:
+        """Numbers that all its layers put out for one image."""
+        total = 0
+        for layer in self.layers:
+            numbers = 1
+            for length in layer.output_shape:
+                numbers *= length
+            total += numbers
+        return total
+
+
+def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: int) -> tuple[PlannedNetwork, ...]:
+    """Every distinct network of a sweep, in the order of the grid.
+
+    Of ranges the ends are looked at, and all whole numbers between where they are few; of very large spaces
+    the first 20,000 configurations.
+
+    Args:
+        config: The sweep.
+        input_shape: Height, width and channels of an image.
+        n_classes: Number of classes.
+
+    Raises:
+        ConfigError: With every combination for which images of this size leave a layer nothing, by line.
+    """
+    specs: dict[str, tuple[NetworkSpec, list[dict[str, Value]]]] = {}
+    for values in islice(_configurations(config.space), MOST_LOOKED_AT):
+        spec = config.concrete(config.space.complete(values)).model
+        specs.setdefault(spec.model_dump_json(), (spec, []))[1].append(values)
+    networks: dict[tuple[LayerSize, ...], PlannedNetwork] = {}
+    impossible: dict[tuple[object, ...], list[Problem]] = {}
+    for spec, configurations in specs.values():
+        try:
+            layers = spec.layers(input_shape, n_classes)
+        except ImpossibleNetwork as error:
+            problem = _impossible(config.space, configurations[0], error)
+            impossible.setdefault((problem.path, problem.message), []).append(problem)
+            continue
+        known = networks.get(layers)
+        before = known.values if known else ()
+        networks[layers] = PlannedNetwork(known.spec if known else spec, (*before, *configurations), layers)
+    if impossible:
+        problems = [_first_of(group) for group in impossible.values()]
+        raise ConfigError(complaints(config.document, problems))
+    return tuple(networks.values())
+
+
+def _configurations(space: SearchSpace) -> Iterator[dict[str, Value]]:
+    """Every combination of what networks depend on: parameters of `model`, and those that their `when` names."""
+    needed = {parameter.path for parameter in space.parameters if parameter.path.startswith("model.")}
+    for parameter in reversed(space.parameters):  # a parameter stands after those that its `when` names
+        if parameter.path in needed:
+            needed |= set(parameter.when)
+    looked_at = tuple(Choices(p.path, _values(p), p.when) for p in space.parameters if p.path in needed)
+    return SearchSpace(looked_at).cells()
+
+
+def _values(parameter: Parameter) -> tuple[Value, ...]:
+    if isinstance(parameter, Range):
+        low, high = parameter.low, parameter.high
+        if parameter.integer and (high - low) / (parameter.step or 1) < _ENDS_ALONE:
+            return tuple(range(int(low), int(high) + 1, int(parameter.step or 1)))
+        return (low, high)
+    return parameter.values
+
+
+def _impossible(space: SearchSpace, values: dict[str, Value], error: ImpossibleNetwork) -> Problem:
+    """The complaint, at the field that makes a network impossible, or at a swept value beside it."""
+    field = f"model.{error.field}"
+    swept = next((path for path in values if path == field or path.startswith(f"{field}.")), None)
+    place = written_path(space[swept], values[swept]) if swept else keys_of(field)
+    return Problem(place, str(error), shown({path: v for path, v in values.items() if path != swept}))
+
+
+def _first_of(group: list[Problem]) -> Problem:
+    """One complaint of several combinations that fail alike, naming the first."""
+    first, others = group[0], len(group) - 1
+    if not first.hint:
+        return first
+    more = f", and {others} more" if others else ""
+    return first._replace(message=f"{first.message}, with {first.hint}{more}", hint=_WAY_OUT)
+
+
+_WAY_OUT = "leave it out, say with `when` what it is for, or write `padding: same`"

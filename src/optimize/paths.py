@@ -1,0 +1,32 @@
+"""Plain data changed at a path, without changing what they were."""
+
+from __future__ import annotations
+
+from main.annotations import KeyPath
+from main.yaml12 import Plain
+
+
+def keys_of(path: str) -> KeyPath:
+    """`model.filters.1` as keys and indices."""
+    return tuple(int(key) if key.isdigit() else key for key in path.split("."))
+
+
+def placed(tree: Plain, keys: KeyPath, value: Plain) -> Plain:
+    """`tree` with `value` at `keys`."""
+    if not keys:
+        return value
+    key, *rest = keys
+    if isinstance(tree, tuple | list) and isinstance(key, int):
+        return (*tree[:key], placed(tree[key], tuple(rest), value), *tree[key + 1 :])
+    inner = tree if isinstance(tree, dict) else {}
+    return {**inner, str(key): placed(inner.get(str(key)), tuple(rest), value)}
+
+
+def removed(tree: Plain, keys: KeyPath) -> Plain:
+    """`tree` without what stands at `keys`."""
+    key, *rest = keys
+    if not isinstance(tree, dict) or key not in tree:
+        return tree
+    if not rest:
+        return {name: item for name, item in tree.items() if name != key}
+    return {**tree, str(key): removed(tree[str(key)], tuple(rest))}

@@ -1,0 +1,221 @@
+"""What a sweep will do, worked out before anything is imported that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from main.annotations import value_at
+from main.checking import Problem, complaints
+from main.complaints import ConfigError
+from main.data import DataError, DataInfo, describe
+from optimize.config import SweepConfig
+from optimize.networks import PlannedNetwork, planned_networks
+from optimize.paths import keys_of
+from optimize.rules import MOST_TRIALS, Draft
+from optimize.space import Choices, label
+
+_WORKER_BYTES = 700_000_000
+"""Main memory of a worker that has imported TensorFlow and trained nothing yet."""
+_FLOAT = 4
+_COPIES_OF_WEIGHTS = 6  # weights, gradients, two moments, the best epoch's weights, those that are sent home
+_CHECKPOINT_COPIES = 4  # weights, two moments, the best epoch's weights
+_VALIDATION_BATCH = 1000
+_TRIAL_BYTES = 30_000  # its rows, its outcome, its place in the study
+_SWEEP_BYTES = 5_000_000  # charts, report, tables
+_MOST_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many trials a sweep has, of what, and what they need."""
+
+    config: SweepConfig
+    data: DataInfo
+    networks: tuple[PlannedNetwork, ...]
+    configurations: int
+    """Cells of the grid, or draws of the sampler."""
+    search_trials: int
+    confirm_trials: int
+    most_epochs: int
+    """Of one trial, unless something stops it."""
+    memory: int
+    """Bytes of main memory that one worker needs."""
+    disk: int
+    """Bytes that the results take at most."""
+
+    @property
+    def trials(self) -> int:
+        """Trainings in all, unless something stops the sweep."""
+        return self.search_trials + self.confirm_trials
+
+
+def make_plan(config: SweepConfig) -> Plan:
+    """Work out what a sweep will do; reads of the data only what describes it.
+
+    Raises:
+        ConfigError: If its data cannot be used, or if a combination of values makes no network, by line.
+    """
+    try:
+        data = describe(config.base.data)
+    except DataError as error:
+        problem = Problem(("data", "source"), str(error))
+        raise ConfigError(complaints(config.document, [problem])) from None
+    networks = planned_networks(config, data.input_shape, data.n_classes)
+    study = config.study
+    is_grid = study.sampler.name == "grid"
+    cells = sum(1 for _ in islice(config.space.cells(), MOST_TRIALS)) if is_grid else study.trials or 0
+    search = cells * len(study.seeds) * (study.folds or 1)
+    confirm = 0
+    if study.confirm is not None:
+        confirm = (study.confirm.top + (study.baseline is not None)) * len(study.confirm.seeds)
+    return Plan(
+        config=config,
+        data=data,
+        networks=networks,
+        configurations=cells,
+        search_trials=search,
+        confirm_trials=confirm,
+        most_epochs=Draft(study, config.space, config.base).most_epochs or config.base.train.epochs,
+        memory=_memory(config, data, networks),
+        disk=_disk(networks, search + confirm),
+    )
+
+
+def _memory(config: SweepConfig, data: DataInfo, networks: Iterable[PlannedNetwork]) -> int:
+    """A worker's own, the images, and of the largest network: weights, and what layers put out."""
+    height, width, channels = data.input_shape
+    images = (data.n_train + data.n_validation) * height * width * channels
+    batch = _largest_batch(config)
+    largest = 0
+    for network in networks:
+        training = 2 * batch * network.activations  # outputs, and their gradients
+        largest_two = sorted((prod(layer.output_shape) for layer in network.layers), reverse=True)[:2]
+        validating = _VALIDATION_BATCH * sum(largest_two)
+        weights = _COPIES_OF_WEIGHTS * network.parameters
+        largest = max(largest, _FLOAT * (max(training, validating) + weights))
+    return _WORKER_BYTES + images + largest
+
+
+def _largest_batch(config: SweepConfig) -> int:
+    if "train.batch_size" not in config.space:
+        return config.base.train.batch_size
+    swept = config.space["train.batch_size"]
+    values = swept.values if isinstance(swept, Choices) else (swept.high,)
+    return max(int(value) for value in values if isinstance(value, int | float))
+
+
+def _disk(networks: Iterable[PlannedNetwork], trials: int) -> int:
+    """The weights of every trial, the checkpoints of one, the tables, charts and report."""
+    parameters = max(network.parameters for network in networks)
+    return _SWEEP_BYTES + trials * _TRIAL_BYTES + _FLOAT * parameters * (trials + _CHECKPOINT_COPIES)
+
+
+def print_plan(config: SweepConfig, console: Console) -> None:
+    """Show what a sweep will do.
+
+    Raises:
+        ConfigError: See `make_plan`.
+    """
+    plan = make_plan(config)
+    console.print(Text(config.question, "bold"))
+    console.print(_data_line(plan.data), highlight=False)
+    if plan.data.notice:
+        console.print(Text(plan.data.notice, "bold yellow"))
+    console.print(_space_table(config))
+    for number, network in enumerate(plan.networks, start=1):
+        console.print(Text(_network_title(plan, number, network), "bold"), soft_wrap=True)
+        console.print(_network_table(network))
+    for line in _total_lines(plan):
+        console.print(line, highlight=False)
+
+
+def _data_line(data: DataInfo) -> str:
+    shape = " × ".join(map(str, data.input_shape))
+    return (
+        f"{data.source}: {data.n_train:,} images to train, {data.n_validation:,} to validate, "
+        f"{shape}, {data.n_classes} classes"
+    )
+
+
+def _space_table(config: SweepConfig) -> Table:
+    table = Table("swept", "values", title="Search space", title_justify="left", box=SIMPLE_HEAD)
+    if any(parameter.when for parameter in config.space.parameters):
+        table.add_column("when")
+    for parameter in config.space.parameters:
+        met = [f"{path} is {' or '.join(map(label, allowed))}" for path, allowed in parameter.when.items()]
+        cells = (parameter.path, str(parameter), " and ".join(met))[: len(table.columns)]
+        table.add_row(*map(Text, cells))
+    concrete: Any = config.base.to_dict()
+    for path, sweep in config.winners.items():
+        value = value_at(concrete, keys_of(path))
+        table.add_row(Text(path), Text(f"{label(value)}, the winner of {sweep}"))
+    return table
+
+
+def _network_title(plan: Plan, number: int, network: PlannedNetwork) -> str:
+    if len(plan.networks) == 1:
+        return "The network of every configuration"
+    return f"Network {number} of {len(plan.networks)}: {_configurations_of(plan, network)}"
+
+
+def _network_table(network: PlannedNetwork) -> Table:
+    table = Table("layer", "output", show_footer=True, box=SIMPLE_HEAD)
+    table.add_column("parameters", footer=f"{network.parameters:,}", justify="right")
+    table.add_column("multiply-adds", footer=f"{network.multiply_adds:,}", justify="right")
+    for layer in network.layers:
+        shape = " × ".join(map(str, layer.output_shape))
+        table.add_row(layer.name, shape, *(f"{n:,}" if n else "" for n in (layer.parameters, layer.multiply_adds)))
+    return table
+
+
+def _configurations_of(plan: Plan, network: PlannedNetwork) -> str:
+    """`pooling=max or pooling=average`: those of its values that tell it from the other networks."""
+    telling = [path for path in plan.config.space.paths if _tells_networks_apart(path, plan.networks)]
+    projected = ({path: values[path] for path in telling if path in values} for values in network.values)
+    names = list(dict.fromkeys(plan.config.space.short_label(values) for values in projected))
+    return " or ".join([*names[:_MOST_NAMED], *([f"{len(names) - _MOST_NAMED} more"] if names[_MOST_NAMED:] else [])])
+
+
+def _tells_networks_apart(path: str, networks: Iterable[PlannedNetwork]) -> bool:
+    """Whether some value of a parameter leads to other networks than another value does."""
+    reached: dict[str, set[int]] = {}
+    for number, network in enumerate(networks):
+        for values in network.values:
+            reached.setdefault(label(values[path]) if path in values else "", set()).add(number)
+    return any(numbers != next(iter(reached.values())) for numbers in reached.values())
+
+
+def _total_lines(plan: Plan) -> Iterator[str]:
+    study, epochs = plan.config.study, f"up to {plan.most_epochs} epochs"
+    if (
+        "train.epochs" not in plan.config.space
+        and plan.config.base.train.early_stopping is None
+        and study.pruner is None
+    ):
+        epochs = "1 epoch" if plan.most_epochs == 1 else f"{plan.most_epochs} epochs"
+    times = [f"{plan.configurations:,} configurations"]
+    if study.sampler.name == "grid":
+        times.append("1 seed" if len(study.seeds) == 1 else f"{len(study.seeds)} seeds")
+        times += [f"{study.folds} folds"] if study.folds else []
+        yield f"{' × '.join(times)} = {plan.search_trials:,} trials of {epochs}"
+    else:
+        yield f"{plan.search_trials:,} trials of {epochs}, drawn by {study.sampler.name}"
+    if study.confirm is not None:
+        finalists = f"{study.confirm.top} finalists" + (" and the baseline" if study.baseline else "")
+        yield f"then {finalists} on {len(study.confirm.seeds)} fresh seeds: {plan.confirm_trials:,} trials more"
+    if study.pruner is not None:
+        yield f"{study.pruner.name} stops trials that will not win"
+    yield f"memory: about {_megabytes(plan.memory)} a worker; disk: at most {_megabytes(plan.disk)}"
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

@@ -1,0 +1,196 @@
+"""Which trials a sweep still wants: the cells of a grid, a sampler's draws, and the confirmation of finalists."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from main.history import better
+from main.tracing import PATHS_OUTSIDE
+from optimize.config import SweepConfig
+from optimize.finished import Finished
+from optimize.space import Value, label
+from optimize.trial import Purpose
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial to be started; `values` is None where the sampler shall draw them."""
+
+    seed: int
+    values: Mapping[str, Value] | None
+    purpose: Purpose = "search"
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    """Values that the sampler takes as given, and draws the others beside."""
+
+
+class Proposals(Protocol):
+    """A source of trials that is asked whenever a worker is free."""
+
+    def next(self, network: str | None) -> Proposal | None:
+        """The next trial; among equals one of the network that the free worker has traced. None: no more for now."""
+
+    def remaining(self) -> int:
+        """How many more it will propose, as far as is known."""
+
+    def drop(self, finished: Finished) -> None:
+        """Strike out a trial that was found ended, or under way, when the sweep went on."""
+
+    def ended(self, finished: Finished) -> None:
+        """Hear that a trial of this run has ended."""
+
+
+class GridProposals:
+    """Every cell of the grid once per seed; seeds outer, cells inner, so that a sweep cut short is balanced."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        cells = [dict(cell) for cell in config.space.cells()]
+        self._rounds: list[dict[str, Proposal]] = [
+            {cell_key(cell): Proposal(seed, cell) for cell in cells} for seed in config.study.seeds
+        ]
+        self._round_of = dict(zip(config.study.seeds, self._rounds, strict=True))
+        self._network_of = {cell_key(cell): network_of(cell) for cell in cells}
+        self._same_network = [self._by_network() for _ in self._rounds]
+
+    def _by_network(self) -> dict[str, deque[str]]:
+        found: dict[str, deque[str]] = {}
+        for key, network in self._network_of.items():
+            found.setdefault(network, deque()).append(key)
+        return found
+
+    def next(self, network: str | None) -> Proposal | None:
+        """The next cell of the earliest round that has one, preferably of the network that the worker has traced."""
+        current = next((number for number, cells in enumerate(self._rounds) if cells), None)
+        if current is None:
+            return None
+        pending = self._rounds[current]
+        same = self._same_network[current].get(network or "", deque())
+        while same:
+            key = same.popleft()
+            if key in pending:
+                return pending.pop(key)
+        return pending.pop(next(iter(pending)))
+
+    def remaining(self) -> int:
+        """Cells times seeds, less those handed out."""
+        return sum(len(pending) for pending in self._rounds)
+
+    def drop(self, finished: Finished) -> None:
+        """Strike out a cell that needs no training any more."""
+        self._round_of.get(finished.seed, {}).pop(cell_key(finished.values), None)
+
+    def ended(self, finished: Finished) -> None:
+        """Nothing follows from it for what is still wanted."""
+
+
+class SamplerProposals:
+    """As many draws as the sweep file's `trials`, a total that resuming counts toward.
+
+    Where the sweep compares the choices of a factor, the choice with the fewest trials is dealt out next, so that each
+    gets the same budget.
+    """
+
+    def __init__(self, config: SweepConfig) -> None:
+        self._left = self._trials = config.study.trials or 0
+        self._seed = config.study.seeds[0]
+        self._start = config.study.start
+        self._factor = config.study.compare
+        choices = config.space[self._factor] if self._factor is not None else None
+        self._dealt = {label(value): (value, 0) for value in choices.grid()} if choices is not None else {}
+
+    def next(self, network: str | None) -> Proposal | None:
+        """One more draw, while the budget lasts."""
+        if self._left <= 0:
+            return None
+        starting = self._trials - self._left < len(self._start)
+        self._left -= 1
+        return Proposal(self._seed, None, fixed={} if starting else self._deal())
+
+    def _deal(self) -> dict[str, Value]:
+        """The factor's next choice; nothing where the sweep compares none."""
+        if self._factor is None:
+            return {}
+        rarest = min(self._dealt, key=lambda choice: self._dealt[choice][1])
+        value, count = self._dealt[rarest]
+        self._dealt[rarest] = (value, count + 1)
+        return {self._factor: value}
+
+    def remaining(self) -> int:
+        """Draws left in the budget."""
+        return max(self._left, 0)
+
+    def drop(self, finished: Finished) -> None:
+        """Count a search trial of an earlier run toward the budget."""
+        if finished.purpose != "search":
+            return
+        self._left -= 1
+        choice = label(finished.values[self._factor]) if self._factor in finished.values else ""
+        if choice in self._dealt:
+            value, count = self._dealt[choice]
+            self._dealt[choice] = (value, count + 1)
+
+    def ended(self, finished: Finished) -> None:
+        """Nothing follows from it for what is still wanted."""
+
+
+class ConfirmProposals:
+    """The finalists of a search and its baseline, once on each of some seeds that the search has not seen."""
+
+    def __init__(self, config: SweepConfig, search: Iterable[Finished]) -> None:
+        confirm = config.study.confirm
+        assert confirm is not None
+        finalists = best_configurations(search, config.study.metric, confirm.top)
+        if config.study.baseline is not None:
+            finalists = list(
+                {cell_key(v): v for v in [*finalists, config.space.complete(config.study.baseline)]}.values()
+            )
+        self._pending = {
+            (cell_key(values), seed): Proposal(seed, values, "confirm")
+            for seed in confirm.seeds
+            for values in finalists
+        }
+
+    def next(self, network: str | None) -> Proposal | None:
+        """The next finalist on the next seed."""
+        return self._pending.pop(next(iter(self._pending))) if self._pending else None
+
+    def remaining(self) -> int:
+        """Finalists times seeds, less those handed out."""
+        return len(self._pending)
+
+    def drop(self, finished: Finished) -> None:
+        """Strike out a confirmation that an earlier run has finished."""
+        if finished.purpose == "confirm":
+            self._pending.pop((cell_key(finished.values), finished.seed), None)
+
+    def ended(self, finished: Finished) -> None:
+        """Nothing follows from it for what is still wanted."""
+
+
+def network_of(values: Mapping[str, Value]) -> str:
+    """Equal for values that, by their paths alone, make trainings of one traced network."""
+    return cell_key({path: value for path, value in values.items() if path not in PATHS_OUTSIDE})
+
+
+def cell_key(values: Mapping[str, Any]) -> str:
+    """Equal for equal values, whatever their order."""
+    return json.dumps(dict(sorted(values.items())), default=list)
+
+
+def best_configurations(trials: Iterable[Finished], metric: str, count: int) -> list[Mapping[str, Value]]:
+    """The values of the `count` best complete search trials, best first, each configuration once."""
+    complete = [f for f in trials if f.outcome.state == "complete" and f.purpose == "search" and f.outcome.best()]
+    distinct: dict[str, Mapping[str, Value]] = {}
+    for finished in sorted(complete, key=lambda f: _rank(f, metric)):
+        distinct.setdefault(cell_key(finished.values), finished.values)
+    return list(distinct.values())[:count]
+
+
+def _rank(finished: Finished, metric: str) -> float:
+    best = finished.outcome.best()
+    assert best is not None
+    value = float(getattr(best, metric))
+    return -value if better(1.0, 0.0, metric) else value

@@ -1,0 +1,61 @@
+"""What a sweep ran on and with: enough to say why two sweeps differ, and to repeat one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from main.data import TrainingData
+from main.provenance import describe_data, now, versions
+
+
+def provenance(
+    data: TrainingData, identity: Mapping[str, Any], *, workers: int, threads: int, precision: str
+) -> dict[str, Any]:
+    """The content of provenance.json; `started` is now, and `ended` None until the sweep ends."""
+    return {
+        "data": describe_data(data),
+        "config_hash": content_hash(identity),
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "workers": workers,
+        "threads": threads,
+        "precision": precision,
+        "platform": platform.platform(),
+        "started": now(),
+        "ended": None,
+    }
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """SHA-256 of JSON-able content, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
+
+
+def git_commit() -> str | None:
+    """The commit of the working tree one stands in; None outside one."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def processor() -> str:
+    """The processor's name as its maker gives it, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

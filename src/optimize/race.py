@@ -1,0 +1,91 @@
+"""A grid whose choices must keep earning their seeds: those that can no longer win are trained no further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from main.history import DIRECTIONS
+from optimize.config import SweepConfig
+from optimize.finished import Finished
+from optimize.paired import LEVEL, compare_pairs
+from optimize.proposals import GridProposals, Proposal, cell_key
+
+SEEDS_BEFORE_THE_FIRST_LOOK = 3
+"""Of fewer seeds than three, a spread says too little to drop a choice for."""
+
+
+class RaceProposals(GridProposals):
+    """Rounds of one seed each; before a round, choices that the leader already beats drop out of it and all later ones.
+
+    A choice drops out where the paired test of its difference to the leader, with Holm's correction over all pairs,
+    falls below 0.05 divided by the number of looks, so that looking again and again keeps the error of the whole race
+    at 5 % (Bonferroni over looks; after Maron and Moore 1994, "Hoeffding races", with paired tests in place of bounds).
+    A choice that trained on fewer seeds than others, or failed, is never dropped for it.
+    """
+
+    def __init__(self, config: SweepConfig, announce: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._metric = config.study.metric
+        self._sign = 1.0 if DIRECTIONS[self._metric] == "maximize" else -1.0
+        self._seeds = config.study.seeds
+        self._looks = max(1, len(self._seeds) - SEEDS_BEFORE_THE_FIRST_LOOK)
+        self._announce = announce
+        self._names: dict[str, str] = {}
+        self._values: dict[str, dict[int, float]] = {}
+        self._handed_out: set[tuple[str, int]] = set()
+        self._looked = SEEDS_BEFORE_THE_FIRST_LOOK - 1
+
+    def next(self, network: str | None) -> Proposal | None:
+        """The next cell; None while a round that the next one depends on still runs, or where the race is over."""
+        current = next((number for number, cells in enumerate(self._rounds) if cells), None)
+        if current is None:
+            return None
+        if current > self._looked:
+            if self._handed_out:
+                return None
+            self._looked = current
+            self._look(current)
+            return self.next(network)
+        proposal = super().next(network)
+        if proposal is not None:
+            self._handed_out.add((cell_key(proposal.values or {}), proposal.seed))
+        return proposal
+
+    def drop(self, finished: Finished) -> None:
+        """Strike out a cell that an earlier run finished, and count its value."""
+        super().drop(finished)
+        if finished.outcome.state == "interrupted":  # it waits to go on, and the next look waits for it
+            self._handed_out.add((cell_key(finished.values), finished.seed))
+        else:
+            self.ended(finished)
+
+    def ended(self, finished: Finished) -> None:
+        """Count a trial's value for the next look."""
+        key = cell_key(finished.values)
+        self._handed_out.discard((key, finished.seed))
+        best = finished.outcome.best()
+        if finished.outcome.state == "complete" and best is not None:
+            self._names[key] = finished.configuration
+            self._values.setdefault(key, {})[finished.seed] = self._sign * float(getattr(best, self._metric))
+
+    def _look(self, current: int) -> None:
+        """Drop what the leader beats on the seeds of the rounds before `current`."""
+        seeds = self._seeds[:current]
+        whole = [key for key, values in self._values.items() if all(seed in values for seed in seeds)]
+        if len(whole) < 2:
+            return
+        table = np.array([[self._values[key][seed] for seed in seeds] for key in whole])
+        leader = int(table.mean(axis=1).argmax())
+        tests = compare_pairs(table)
+        beaten = tests.p_holm <= LEVEL / self._looks
+        for first, second in zip(tests.first[beaten], tests.second[beaten], strict=True):
+            if leader in (first, second):
+                self._drop_out(whole[second if first == leader else first], whole[leader], current)
+
+    def _drop_out(self, key: str, leader: str, current: int) -> None:
+        dropped = [cells.pop(key, None) for cells in self._rounds[current:]]
+        if any(dropped):
+            name, best = self._names[key], self._names[leader]
+            self._announce(f"{name} is out of the race after {current} seeds: {best} beats it")

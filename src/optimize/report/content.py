@@ -1,0 +1,141 @@
+"""What a report says, ready to be written: every number as text, every table as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optimize import wording
+from optimize.charts.evidence import Evidence, read_evidence
+from optimize.charts.making import Drawing, draw_for_page
+from optimize.charts.numbers.progress import duration
+from optimize.report.tables import STATES, Table, TrialTable, evidence_tables, trial_tables
+from optimize.verdict import Verdict
+
+if TYPE_CHECKING:
+    from optimize.results import Results
+
+LEADING = ("choices", "slice", "history")
+"""The chart that shows the verdict: the first of these that the sweep has."""
+EVIDENCE = ("differences", "learning_curves")
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that the page shows, top to bottom."""
+
+    name: str
+    question: str
+    notice: str | None
+    sentence: str
+    decided: bool
+    legend: str
+    """What the parts of a choice's name are, where several parameters were swept."""
+    facts: tuple[tuple[str, str], ...]
+    leading: Drawing | None
+    conditions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    tables: tuple[Table, ...]
+    evidence: tuple[Drawing, ...]
+    charts: tuple[Drawing, ...]
+    skipped: tuple[tuple[str, str], ...]
+    model: tuple[tuple[str, str], ...]
+    settings: str
+    provenance: tuple[tuple[str, str], ...]
+    trials: tuple[TrialTable, ...]
+
+
+def read_content(results: Results) -> Content:
+    """A sweep's report from its folder.
+
+    Raises:
+        OSError: a table is missing or cannot be read.
+    """
+    evidence = read_evidence(results)
+    verdict = evidence.verdict
+    drawings, skipped = draw_for_page(evidence)
+    leading = next((drawings[name] for name in LEADING if name in drawings), None)
+    proofs = [drawings[name] for name in EVIDENCE if name in drawings and drawings[name] is not leading]
+    card = results.card()
+    return Content(
+        name=evidence.name,
+        question=evidence.question,
+        notice=evidence.notice,
+        sentence=_sentence(evidence),
+        decided=bool(verdict and verdict.decided),
+        legend=evidence.compared if len(evidence.parameters) > 1 else "",
+        facts=_facts(evidence, card),
+        leading=leading,
+        conditions=tuple(c for c in verdict.conditions if c != evidence.notice) if verdict else (),
+        warnings=tuple(map(evidence.shortened, _warnings(verdict))),
+        tables=evidence_tables(evidence),
+        evidence=tuple(proofs),
+        charts=tuple(d for d in drawings.values() if d is not leading and d not in proofs),
+        skipped=tuple(skipped.items()),
+        model=_model(card),
+        settings=results.sweep_file.read_text(encoding="utf-8"),
+        provenance=tuple(_flat(evidence.provenance)),
+        trials=trial_tables(evidence),
+    )
+
+
+def _sentence(evidence: Evidence) -> str:
+    verdict = evidence.verdict
+    if verdict is None:
+        return wording.no_trial()
+    return evidence.shortened(verdict.sentence)
+
+
+def _warnings(verdict: Verdict | None) -> tuple[str, ...]:
+    if verdict is None:
+        return ()
+    return verdict.warnings + (verdict.factor.warnings if verdict.factor else ())
+
+
+def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    """The few figures that stand beside the verdict."""
+    counts = evidence.trials["state"].value_counts()
+    trials = ", ".join(f"{counts[state]:,} {state}" for state in STATES if counts.get(state))
+    data = evidence.provenance.get("data", {})
+    facts = [
+        ("Data", f"{data.get('source')}: {data.get('train'):,} to train on, {data.get('validation'):,} to validate on"),
+        ("Trials", trials or "none has ended"),
+        ("Training time", duration(float(evidence.trials["seconds"].sum()))),
+    ]
+    if evidence.verdict and evidence.verdict.noise_floor is not None:
+        noise = evidence.metric.difference(evidence.verdict.noise_floor)
+        facts.append(("Spread over seeds", f"{noise} (standard deviation of one choice)"))
+    if evidence.verdict and evidence.verdict.detectable is not None:
+        facts.append(("Detectable difference", evidence.metric.difference(evidence.verdict.detectable)))
+    if card:
+        facts.append(("Model", f"cnn.h5, {_tested(card)}"))
+    return tuple(facts)
+
+
+def _model(card: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    if not card:
+        return ()
+    facts = [
+        ("File", "cnn.h5, with its card cnn.json"),
+        ("Configuration", str(card["configuration"])),
+        ("Trained as", f"trial {card['trial']}, seed {card['seed']}, weights of epoch {card['epoch']}"),
+        ("On the test images, scored once", _tested(card)),
+        ("SHA-256", str(card.get("sha256", ""))),
+    ]
+    return tuple(facts)
+
+
+def _tested(card: Mapping[str, Any]) -> str:
+    test = card["test"]
+    accuracy, low, high = (f"{100 * test[key]:.2f}" for key in ("accuracy", "low", "high"))
+    return f"test accuracy {accuracy} % (95 % {low} to {high}, {test['n']:,} images)"
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key} · ")
+        elif value is not None:
+            text = " × ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield f"{prefix}{key}".replace("_", " "), text

@@ -1,0 +1,208 @@
+"""The report's tables, every cell as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from optimize import wording
+from optimize.charts.evidence import MOST_CHOICES, Evidence
+from optimize.effects import marginal_effects
+from optimize.trialtable import is_empty
+from optimize.verdict import ChoiceSummary, FactorVerdict, PairComparison, TunedPair, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATES = {"complete": "✓ complete", "pruned": "✂ pruned", "failed": "✗ failed"}
+PURPOSES = {"search": "Search", "confirm": "Confirmation"}
+NOTHING = "–"
+
+
+class Table(NamedTuple):
+    """Rows of text under their titles."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+    """How many of the first columns hold words; numbers follow, and are set flush right."""
+    note: str = ""
+
+
+class TrialTable(NamedTuple):
+    """The trials of one purpose: a table whose last two columns, state and reason, are words again."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    """Each with the trial's state before its cells."""
+
+
+def evidence_tables(evidence: Evidence) -> tuple[Table, ...]:
+    """What the verdict rests on: the choices, their differences, and the single effects where several were swept."""
+    verdict = evidence.verdict
+    if verdict is None:
+        return ()
+    tables: list[Table] = []
+    if verdict.factor:
+        tables += _factor_tables(verdict.factor, evidence)
+    if not verdict.factor or verdict.purpose == "confirm":
+        tables += _choice_tables(verdict, evidence)
+    return (*tables, *_effects_table(evidence))
+
+
+def trial_tables(evidence: Evidence) -> tuple[TrialTable, ...]:
+    """Every trial, those of the search and of the confirmation apart."""
+    by_purpose = ((title, evidence.trials[evidence.trials["purpose"] == name]) for name, title in PURPOSES.items())
+    return tuple(_trial_table(title, rows, evidence) for title, rows in by_purpose if len(rows))
+
+
+# Choices
+
+
+def _choice_tables(verdict: Verdict, evidence: Evidence) -> Iterable[Table]:
+    shown = verdict.choices[:MOST_CHOICES]
+    rest = len(verdict.choices) - len(shown)
+    precision = _usual([(choice.low, choice.high) for choice in shown])
+    yield Table(
+        "Finalists, trained again on fresh seeds" if verdict.purpose == "confirm" else "Choices",
+        ("choice", "seeds", "mean", f"standard deviation{evidence.metric.unit}", "95 % interval"),
+        tuple(_choice_row(choice, evidence, precision) for choice in shown),
+        note=f"The best {len(shown)}; {wording.counted(rest, 'other')} are in trials.csv." if rest else "",
+    )
+    if verdict.pairs:
+        rows = tuple((*_pair_row(pair, evidence), _seeds_to_decide(pair)) for pair in verdict.pairs)
+        yield _pair_table(rows, evidence.metric.unit, "seeds to decide it")
+
+
+def _choice_row(choice: ChoiceSummary, evidence: Evidence, precision: float | None) -> tuple[str, ...]:
+    metric = evidence.metric
+    return (
+        _name(choice.choice, evidence),
+        str(choice.n),
+        metric.value(choice.mean, precision),
+        NOTHING if choice.std is None else metric.bare(choice.std, precision or choice.std),
+        _values(choice.low, choice.high, evidence, precision),
+    )
+
+
+def _factor_tables(factor: FactorVerdict, evidence: Evidence) -> Iterable[Table]:
+    metric = evidence.metric
+    precision = _usual([(choice.low, choice.high) for choice in factor.choices])
+    yield Table(
+        "Choices, each at its best",
+        ("choice", "configurations", "usable", "best", "expected best", "95 % interval", "probability of being best"),
+        tuple(
+            (
+                _name(choice.choice, evidence),
+                f"{choice.n:,}",
+                f"{choice.usable:,}",
+                metric.value(choice.best, precision),
+                metric.value(choice.expected_best, precision),
+                _values(choice.low, choice.high, evidence, precision),
+                f"{100 * choice.probability_best:.0f} %",
+            )
+            for choice in factor.choices
+        ),
+        note=f"Expected best: of {wording.counted(factor.budget, 'configuration')} drawn from those that were tried.",
+    )
+    if factor.pairs:
+        yield _pair_table(tuple(_pair_row(pair, evidence) for pair in factor.pairs), evidence.metric.unit)
+
+
+def _pair_table(rows: tuple[tuple[str, ...], ...], unit: str, *more: str) -> Table:
+    columns = ("better", "worse", "separable", f"difference{unit}", "95 % interval", "p (Holm)", *more)
+    note = "Each interval stands on its own; p is corrected over all pairs."
+    return Table("Differences between choices", columns, rows, words=3, note=note)
+
+
+def _pair_row(pair: PairComparison | TunedPair, evidence: Evidence) -> tuple[str, ...]:
+    precision = (pair.high - pair.low) / 2 or pair.difference
+    difference, low, high = (evidence.metric.bare(x, precision) for x in (pair.difference, pair.low, pair.high))
+    return (
+        _name(pair.better, evidence),
+        _name(pair.worse, evidence),
+        "yes" if pair.decided else "open",
+        difference,
+        f"{low} to {high}",
+        "< 0.001" if pair.p_holm < 0.001 else f"{pair.p_holm:.3f}",
+    )
+
+
+def _seeds_to_decide(pair: PairComparison) -> str:
+    if pair.decided:
+        return ""
+    return f"{pair.more_seeds:,} more" if pair.more_seeds else "out of reach"
+
+
+def _name(label: str, evidence: Evidence) -> str:
+    choice = evidence.choice(label)
+    return choice.short if choice else wording.short(label)
+
+
+def _usual(intervals: Sequence[tuple[float | None, float | None]]) -> float | None:
+    """Half of the usual interval, whose two digits every number of a table gets; None without any."""
+    halves = [(high - low) / 2 for low, high in intervals if low is not None and high is not None]
+    return float(np.median(halves)) if halves else None
+
+
+def _values(low: float | None, high: float | None, evidence: Evidence, precision: float | None) -> str:
+    if low is None or high is None:
+        return NOTHING
+    return " to ".join(evidence.metric.value(end, precision).removesuffix(" %") for end in (low, high))
+
+
+def _effects_table(evidence: Evidence) -> Iterable[Table]:
+    effects = marginal_effects(evidence.complete, evidence.space, metric=evidence.metric.name)
+    if effects["path"].nunique() < 2:
+        return
+    names = {parameter.path: parameter.name for parameter in evidence.parameters}
+    precision = _usual(list(effects[["low", "high"]].dropna().itertuples(index=False)))
+    yield Table(
+        "What each value adds, all others held as they are",
+        ("parameter", "value", "trials", f"effect{evidence.metric.unit}", "standard error", "95 % interval"),
+        tuple(_effect_row(row, names[str(row.path)], evidence, precision) for row in effects.itertuples()),
+        words=2,
+        note="Least squares over all complete trials; the effects of a parameter sum to zero.",
+    )
+
+
+def _effect_row(row: Any, name: str, evidence: Evidence, precision: float | None) -> tuple[str, ...]:
+    effect, error, low, high = (
+        NOTHING if is_empty(x) else evidence.metric.bare(x, precision or abs(row.effect))
+        for x in (row.effect, row.standard_error, row.low, row.high)
+    )
+    return name, row.level, f"{row.n:,}", effect, error, NOTHING if low == NOTHING else f"{low} to {high}"
+
+
+# Trials
+
+
+def _trial_table(title: str, rows: pd.DataFrame, evidence: Evidence) -> TrialTable:
+    swept = (parameter.name for parameter in evidence.parameters)
+    figures = ("seed", evidence.metric.text, "best epoch", "epochs", "time", "attempts")
+    return TrialTable(
+        f"{title}: {wording.counted(len(rows), 'trial')}",
+        ("trial", *swept, *figures, "state", "reason"),
+        tuple((str(row["state"]), _trial_row(row, evidence)) for _, row in rows.iterrows()),
+    )
+
+
+def _trial_row(row: pd.Series[Any], evidence: Evidence) -> tuple[str, ...]:
+    value, epoch, attempts = row[evidence.metric.name], row["epoch"], int(row["attempts"])
+    state = str(row["state"])
+    return (
+        str(row["trial"]),
+        *(parameter.short_label(row) or NOTHING for parameter in evidence.parameters),
+        str(row["seed"]),
+        NOTHING if is_empty(value) else evidence.metric.value(float(value)),
+        NOTHING if is_empty(epoch) else f"{epoch:.0f}",
+        str(row["epochs"]),
+        f"{row['seconds']:.1f} s",
+        f"{attempts} ↻" if attempts > 1 else str(attempts),
+        STATES.get(state, state),
+        "" if is_empty(row["reason"]) else str(row["reason"]),
+    )

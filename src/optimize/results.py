@@ -1,0 +1,255 @@
+"""A sweep's folder: every file name in it, and how each file is read and written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from main.errors import UserError
+from main.files import write_atomically
+from optimize.finished import Finished, from_json, to_json
+from optimize.tables import append_rows, curve_columns, curve_rows, read_table, table_text, trial_columns, trial_row
+from optimize.trial import TrialOutcome, TrialTask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class NoSweep(UserError):
+    """A folder that was named as a sweep's holds none."""
+
+
+class SweepLocked(UserError):
+    """Another process is running this sweep."""
+
+
+class Results:
+    """The folder `results/<sweep>`; nothing else knows what its files are called."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.sweep_file = self.folder / "sweep.yaml"
+        self.provenance_file = self.folder / "provenance.json"
+        self.study_file = self.folder / "study.db"
+        self.trials_file = self.folder / "trials.csv"
+        self.curves_file = self.folder / "curves.csv"
+        self.incidents_file = self.folder / "incidents.csv"
+        self.verdict_file = self.folder / "verdict.json"
+        self.report = self.folder / "report.html"
+        self.charts = self.folder / "charts"
+        self.tensorboard = self.folder / "tensorboard"
+        self.lock_file = self.folder / "lock"
+        self.log_file = self.folder / "log.txt"
+        self.model_file = self.folder / "cnn.h5"
+        self.card_file = self.folder / "cnn.json"
+
+    @classmethod
+    def existing(cls, folder: Path | str) -> Results:
+        """The results of a sweep that has been run: its folder, or its name where that is under `results`.
+
+        Raises:
+            NoSweep: the folder holds none; the message says what was looked for.
+        """
+        results = cls(folder)
+        named = cls(Path("results") / folder)
+        if not results.sweep_file.is_file() and named.sweep_file.is_file():
+            return named  # `pooling` for results/pooling, as the sweep file calls it
+        if not results.sweep_file.is_file():
+            raise NoSweep(f"{results.folder}: no sweep here ({results.sweep_file.name} is missing); run one first")
+        return results
+
+    def trial_folder(self, trial: int) -> Path:
+        """Where one trial's own files are: its outcome, its weights, its checkpoints while it runs."""
+        return self.folder / "trials" / str(trial)
+
+    def _outcome_file(self, trial: int) -> Path:
+        return self.trial_folder(trial) / "outcome.json"
+
+    def _weights_file(self, trial: int) -> Path:
+        return self.trial_folder(trial) / "weights.npz"
+
+    def _traceback_file(self, trial: int) -> Path:
+        return self.trial_folder(trial) / "traceback.txt"
+
+    def checkpoint_folder(self, trial: int) -> Path:
+        """Where a running trial leaves the state of its epochs."""
+        return self.trial_folder(trial) / "checkpoints"
+
+    # One sweep at a time
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the sweep for this process; freed when the process ends, however it ends.
+
+        Raises:
+            SweepLocked: another process holds it; the message names it.
+            OSError: the folder cannot be made or written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.lock_file.open("a+", encoding="utf-8") as file:
+            if not _try_lock(file.fileno()):
+                file.seek(0)
+                raise SweepLocked(f"{self.folder} is being run by {file.read().strip() or 'another process'}")
+            file.seek(0)
+            file.truncate()
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n")
+            file.flush()
+            yield
+            file.truncate(0)
+
+    def set_aside(self) -> Path | None:
+        """Rename an existing folder, so that the sweep starts afresh; returns its new name."""
+        if not self.folder.exists():
+            return None
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        return self.folder.rename(self.folder.with_name(f"{self.folder.name}.before-{moment}"))
+
+    # What was run
+
+    def write_sweep(self, text: str) -> None:
+        """Keep the resolved sweep file."""
+        write_atomically(self.sweep_file, text)
+
+    def stored_text(self) -> str | None:
+        """The sweep file that was kept; None where there is none."""
+        return self.sweep_file.read_text(encoding="utf-8") if self.sweep_file.is_file() else None
+
+    def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Write one of the folder's JSON files."""
+        write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def provenance(self) -> dict[str, Any]:
+        """Versions, data, processor and precision of the sweep."""
+        return dict(json.loads(self.provenance_file.read_text(encoding="utf-8")))
+
+    def verdict(self) -> dict[str, Any] | None:
+        """The stored verdict; None while there is none."""
+        return _read_json(self.verdict_file)
+
+    def card(self) -> dict[str, Any] | None:
+        """The exported model's card; None while there is none."""
+        return _read_json(self.card_file)
+
+    # Trials
+
+    def record(self, task: TrialTask, outcome: TrialOutcome) -> Finished:
+        """Keep an outcome, before the study hears of it, so that a kill between the two loses nothing.
+
+        The outcome's file comes last: where it is, its weights are there too.
+
+        Raises:
+            OSError: the disk is full or the folder cannot be written.
+        """
+        self.trial_folder(task.trial).mkdir(parents=True, exist_ok=True)
+        if outcome.weights is not None:
+            write_atomically(self._weights_file(task.trial), outcome.weights)
+        if outcome.details:
+            write_atomically(self._traceback_file(task.trial), outcome.details)
+        finished = Finished.of(task, outcome)
+        write_atomically(self._outcome_file(task.trial), to_json(finished))
+        self.drop_checkpoints(task.trial)
+        return finished
+
+    def forget_trial(self, trial: int) -> None:
+        """Remove what a trial of this number has left, of which the study knows nothing."""
+        if self.trial_folder(trial).exists():
+            shutil.rmtree(self.trial_folder(trial))
+
+    def drop_checkpoints(self, trial: int) -> None:
+        """Remove the epochs' states of a trial that has ended."""
+        shutil.rmtree(self.checkpoint_folder(trial), ignore_errors=True)
+
+    def finished(self, trial: int) -> Finished | None:
+        """The kept outcome of a trial; None where it has none that reads back whole."""
+        try:
+            return from_json(self._outcome_file(trial).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def finished_trials(self) -> list[int]:
+        """The numbers of the trials that have left an outcome, in order."""
+        return sorted(int(path.parent.name) for path in self.folder.glob("trials/*/outcome.json"))
+
+    def kept_hash(self) -> str | None:
+        """The hash of what the folder's trials mean; None where no run came as far as to write it."""
+        kept = _read_json(self.provenance_file)
+        return str(kept["config_hash"]) if kept else None
+
+    def weights(self, trial: int) -> bytes | None:
+        """The packed weights of a trial, where they are kept."""
+        path = self._weights_file(trial)
+        return path.read_bytes() if path.is_file() else None
+
+    def drop_weights(self, trial: int) -> None:
+        """Remove the weights of a trial that can no longer be exported."""
+        self._weights_file(trial).unlink(missing_ok=True)
+
+    # Tables
+
+    def append_rows(self, finished: Finished, swept: Sequence[str]) -> None:
+        """Add a finished trial to trials.csv and its epochs to curves.csv."""
+        append_rows(self.trials_file, trial_columns(swept), [trial_row(finished, swept)])
+        append_rows(self.curves_file, curve_columns(swept), curve_rows(finished, swept))
+
+    def write_tables(self, trials: Iterable[Finished], swept: Sequence[str]) -> None:
+        """Write both tables anew, ordered by trial: what appending left in order of finishing, or torn."""
+        ordered = sorted(trials, key=lambda finished: finished.outcome.trial)
+        write_atomically(self.trials_file, table_text(trial_columns(swept), (trial_row(f, swept) for f in ordered)))
+        rows = (row for finished in ordered for row in curve_rows(finished, swept))
+        write_atomically(self.curves_file, table_text(curve_columns(swept), rows))
+
+    def append_incident(self, worker: int, trial: int | None, what: str) -> None:
+        """Add a row to incidents.csv: what befell a worker, as a person should know it."""
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        row = {"when": when, "worker": worker, "trial": trial, "what": what}
+        append_rows(self.incidents_file, list(row), [row])
+
+    def mend_incidents(self) -> None:
+        """Drop a last line that was cut off as it was written."""
+        if self.incidents_file.exists():
+            content = self.incidents_file.read_text(encoding="utf-8")
+            if not content.endswith("\n"):
+                write_atomically(self.incidents_file, content[: content.rfind("\n") + 1])
+
+    def incidents(self) -> pd.DataFrame | None:
+        """incidents.csv: a row for each worker that died or was replaced; None where there was none."""
+        return read_table(self.incidents_file) if self.incidents_file.exists() else None
+
+    def trials(self) -> pd.DataFrame:
+        """trials.csv: a row per trial."""
+        return read_table(self.trials_file)
+
+    def curves(self) -> pd.DataFrame:
+        """curves.csv: a row per trial and epoch."""
+        return read_table(self.curves_file)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            os.lseek(handle, 2**20, os.SEEK_SET)  # one place for all, beyond what is written
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,249 @@
+"""The rules between one part of a sweep file and another, each with what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+
+from main.checking import Problem, unknown_value
+from main.config import TrainingConfig
+from main.document import described
+from optimize.algorithms import GridSampler
+from optimize.conditions import not_swept
+from optimize.paths import keys_of
+from optimize.sections import StudyConfig
+from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
+
+MOST_TRIALS = 100_000
+_MEANING_OF_LOSS = ("train.loss", "train.label_smoothing", "model.l2")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A sweep whose parts are each in order, but for the training at its base, which may be None."""
+
+    study: StudyConfig
+    space: SearchSpace
+    base: TrainingConfig | None
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether every combination is trained."""
+        return isinstance(self.study.sampler, GridSampler)
+
+    @property
+    def most_epochs(self) -> int | None:
+        """Epochs of the longest trial; None where they cannot be told."""
+        if "train.epochs" not in self.space:
+            return self.base.train.epochs if self.base else None
+        epochs = self.space["train.epochs"]
+        values = epochs.values if isinstance(epochs, Choices) else (epochs.high,)
+        return max((int(value) for value in values if isinstance(value, int | float)), default=None)
+
+
+def study_problems(study: StudyConfig) -> list[Problem]:
+    """What is wrong within `study`."""
+    return [problem for rule in _STUDY_RULES for problem in rule(study)]
+
+
+def sweep_problems(draft: Draft) -> list[Problem]:
+    """What is wrong between `study` and what is swept."""
+    return [problem for rule in _SWEEP_RULES for problem in rule(draft)]
+
+
+def missing_packages(study: StudyConfig) -> list[Problem]:
+    """What must be installed before the study can go on."""
+    if study.sampler.name != "gp" or find_spec("torch") is not None:
+        return []
+    message = "gp computes with PyTorch, which is not installed"
+    return [Problem(("study", "sampler"), message, "pip install 'optimize-sweeps[gp]'")]
+
+
+# Within the study
+
+
+def _budget(study: StudyConfig) -> Iterator[Problem]:
+    if isinstance(study.sampler, GridSampler):
+        if study.trials is not None:
+            message = "a grid trains every combination once per seed, so that it takes no `trials`"
+            yield Problem(("study", "trials"), message, "leave it out, or write `sampler: random`")
+    elif study.trials is None:
+        message = f"{study.sampler.name} goes on as long as it is let, so that it needs `trials`"
+        yield Problem(("study", "sampler"), message, "write `trials: 50` in `study`")
+
+
+def _of_a_grid(study: StudyConfig) -> Iterator[Problem]:
+    if isinstance(study.sampler, GridSampler):
+        return
+    name = study.sampler.name
+    if len(study.seeds) > 1:
+        message = f"{name} searches with one seed, but read {len(study.seeds)} of them"
+        yield Problem(("study", "seeds"), message, "write `confirm: {top: 3, seeds: 5}` to train the best with more")
+    for key in ("folds", "race"):
+        if getattr(study, key):
+            message = f"of a grid alone, but the sampler is {name}"
+            yield Problem(("study", key), message, "write `sampler: grid`, or leave it out")
+
+
+def _not_of_a_grid(study: StudyConfig) -> Iterator[Problem]:
+    if not isinstance(study.sampler, GridSampler):
+        return
+    if study.confirm is not None:
+        message = "a grid has trained every combination on every seed, so that there is nothing to confirm"
+        yield Problem(("study", "confirm"), message, "leave it out, and write more `seeds`")
+    if study.start:
+        message = "a grid tries every point anyway, in its own order"
+        yield Problem(("study", "start"), message, "leave it out, or write another sampler")
+
+
+def _race(study: StudyConfig) -> Iterator[Problem]:
+    if study.race and isinstance(study.sampler, GridSampler) and len(study.seeds) < 3:
+        message = f"a race drops choices between seeds, which takes at least 3 of them, but read {len(study.seeds)}"
+        yield Problem(("study", "race"), message, "write `seeds: 5`")
+
+
+def _target(study: StudyConfig) -> Iterator[Problem]:
+    target = study.stop.target
+    if target is not None and study.metric == "val_accuracy" and not 0 < target <= 1:
+        message = f"an accuracy is a fraction from 0 to 1, but read {described(target)}"
+        yield Problem(("study", "stop", "target"), message, "write 0.995 for 99.5 %")
+
+
+def _finalists(study: StudyConfig) -> Iterator[Problem]:
+    if study.confirm is not None and study.trials is not None and study.confirm.top > study.trials:
+        message = f"{study.confirm.top} finalists of {study.trials} trials"
+        yield Problem(("study", "confirm", "top"), message, "write more `trials`, or a smaller `top`")
+
+
+# Between the study and what is swept
+
+
+def _something(draft: Draft) -> Iterator[Problem]:
+    if not draft.space.parameters:
+        message = "nothing is swept: no choices and no range stand under `model` or `train`"
+        hint = "write, say, `pooling: {choices: [max, average]}`; to train once: python -m main train"
+        yield Problem(("model",), message, hint, at_key=True)
+
+
+def _grid(draft: Draft) -> Iterator[Problem]:
+    if not draft.is_grid:
+        return
+    endless = [p for p in draft.space.parameters if isinstance(p, Range) and p.step is None]
+    for parameter in endless:
+        hint = "write a `step`, or choices, or another sampler, such as `sampler: tpe` with `trials: 50`"
+        yield Problem(keys_of(parameter.path), "a grid takes no range without a step", hint)
+    if endless:
+        return
+    each = len(draft.study.seeds) * (draft.study.folds or 1)
+    if sum(1 for _ in islice(draft.space.cells(), MOST_TRIALS // each + 1)) * each > MOST_TRIALS:
+        message = f"the grid has more than {MOST_TRIALS:,} trials"
+        yield Problem(("study", "sampler"), message, "write fewer choices, or `sampler: random` with `trials: 100`")
+
+
+def _comparable(draft: Draft) -> Iterator[Problem]:
+    for path in _MEANING_OF_LOSS:
+        if draft.study.metric == "val_loss" and path in draft.space:
+            message = f"val_loss is not comparable between trials, as {path}, which changes what it means, is swept"
+            yield Problem(("study", "metric"), message, "write val_accuracy or val_crossentropy")
+
+
+def _numeric(draft: Draft) -> Iterator[Problem]:
+    if draft.study.sampler.name == "cmaes" and not any(isinstance(p, Range) for p in draft.space.parameters):
+        message = "cmaes adapts numeric ranges, and none is swept"
+        yield Problem(("study", "sampler"), message, "write a range, {low: ..., high: ...}, or `sampler: tpe`")
+
+
+def _factor(draft: Draft) -> Iterator[Problem]:
+    path = draft.study.compare
+    if path is None:
+        return
+    if path not in draft.space:
+        yield Problem(("study", "compare"), *not_swept(path, draft.space.paths))
+        return
+    factor = draft.space[path]
+    if not isinstance(factor, Choices):
+        message = f"{path} is a range; what is compared are choices"
+        yield Problem(("study", "compare"), message, "write {choices: [...]} there")
+    elif factor.when:
+        message = f"{path} counts only sometimes, by its `when`, so that its choices cannot have the same budget"
+        yield Problem(("study", "compare"), message)
+
+
+def _baseline(draft: Draft) -> Iterator[Problem]:
+    baseline = draft.study.baseline
+    if baseline is None:
+        return
+    problems = list(_point(draft.space, baseline, ("study", "baseline")))
+    yield from problems
+    if problems:
+        return
+    complete = draft.space.complete(baseline)
+    for path in complete:
+        if path not in baseline and isinstance(draft.space[path], Range):
+            yield Problem(("study", "baseline"), f"{path} is a range, so that the baseline must say it")
+    for path in baseline:
+        if path not in complete:
+            message = "does not count beside the baseline's other values, by its `when`"
+            yield Problem(("study", "baseline", path), message, at_key=True)
+
+
+def _start(draft: Draft) -> Iterator[Problem]:
+    for index, point in enumerate(draft.study.start):
+        yield from _point(draft.space, point, ("study", "start", index))
+
+
+def _pruned(draft: Draft) -> Iterator[Problem]:
+    pruner, epochs = draft.study.pruner, draft.most_epochs
+    if pruner is None or epochs is None:
+        return
+    if epochs == 1:
+        message = "a pruner stops trials between epochs, and each trial has one"
+        yield Problem(("study", "pruner"), message, "write more `epochs` in `train`, or no pruner")
+        return
+    waits = getattr(pruner, pruner.starts_after) if pruner.starts_after else 0
+    if isinstance(waits, int) and waits >= epochs:
+        message = f"waits {waits} epochs, and no trial has more than {epochs}: nothing would be pruned"
+        yield Problem(("study", "pruner", str(pruner.starts_after)), message)
+
+
+def _effective_rate(draft: Draft) -> Iterator[Problem]:
+    """A swept `train.learning_rate` must matter beside every optimizer."""
+    own, common = "train.optimizer.learning_rate", "train.learning_rate"
+    if common not in draft.space or draft.base is None:
+        return
+    rate = draft.space[common]
+    optimizer = next((p for p in draft.space.parameters if p.path == "train.optimizer"), None)
+    message = "has no effect with an optimizer that has its own learning_rate{}"
+    hint = "sweep one of the two, or say with `when` which optimizers it is for"
+    fixed = optimizer is None and draft.base.train.optimizer.learning_rate is not None
+    if own in draft.space or fixed:
+        yield Problem(keys_of(common), message.format(""), hint)
+    if isinstance(optimizer, Choices):
+        for choice in optimizer.values:
+            has_own = isinstance(choice, dict) and choice.get("learning_rate") is not None
+            if has_own and is_on(rate, {**draft.space.complete({}), "train.optimizer": choice}):
+                yield Problem(keys_of(common), message.format(f", as {label(choice)} has"), hint)
+                return
+
+
+def _point(space: SearchSpace, point: dict[str, Value], where: tuple[str | int, ...]) -> Iterator[Problem]:
+    """What is wrong with values by path that should lie in the search space."""
+    for path, value in point.items():
+        if path not in space:
+            yield Problem((*where, path), *not_swept(path, space.paths), at_key=True)
+        elif value not in space[path]:
+            parameter = space[path]
+            if isinstance(parameter, Choices):
+                yield Problem((*where, path), *unknown_value(value, parameter.values))
+            else:
+                yield Problem((*where, path), f"must be one of {parameter}, but read {described(value)}")
+
+
+_STUDY_RULES: tuple[Callable[[StudyConfig], Iterator[Problem]], ...] = (
+    _budget, _of_a_grid, _not_of_a_grid, _race, _target, _finalists,
+)  # fmt: skip
+_SWEEP_RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
+    _something, _grid, _comparable, _numeric, _factor, _baseline, _start, _pruned, _effective_rate,
+)  # fmt: skip

@@ -1,0 +1,164 @@
+"""The sections that only a sweep has: `study`, which trials there are, and `run`, where they train."""
+
+from __future__ import annotations
+
+from itertools import count, islice
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from main.config import Section, named
+from optimize.algorithms import AnyPruner, AnySampler, GridSampler, PrunerName, SamplerName
+from optimize.units import Duration, Size
+
+Metric = Literal["val_accuracy", "val_loss", "val_crossentropy"]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+MOST_SEEDS = 1000
+_DEFAULT_SEEDS, _DEFAULT_FINALISTS = 5, 3
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_SEEDS
+
+
+def _counted(value: object) -> object:
+    """A number of seeds as these seeds: `3` is `[0, 1, 2]`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not _is_count(value):
+            raise ValueError(f"must be 1 to {MOST_SEEDS:,}, but read the number {str(value)[:20]}")
+        return tuple(range(value))
+    return value
+
+
+def _distinct(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError(f"each seed counts once, but read {list(value[:20])}")
+    return value
+
+
+Seeds = Annotated[
+    tuple[Seed, ...],
+    Field(min_length=1, max_length=MOST_SEEDS),
+    AfterValidator(_distinct),
+    BeforeValidator(
+        _counted,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=MOST_SEEDS)]
+        | Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS)],
+    ),
+]
+"""Seeds; a number of them in a file."""
+
+
+class StopConfig(Section):
+    """When no more trials are started; whichever comes first."""
+
+    time: Duration = None
+    """Wall time of this run: seconds, or a duration such as `30m`."""
+    target: float | None = None
+    """A metric that is good enough."""
+    no_improvement: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Trials in a row that do not improve the best metric."""
+
+
+class ConfirmConfig(Section):
+    """How the search's best are trained again, on seeds that it has not seen, before one of them wins."""
+
+    top: Annotated[int, Field(ge=1, le=1000)] = _DEFAULT_FINALISTS
+    """How many configurations are trained again, besides the baseline."""
+    seeds: Seeds = tuple(range(1, _DEFAULT_SEEDS + 1))
+    """On which seeds: a list, or how many that the search does not use."""
+
+
+def _without_none(value: object) -> object:
+    """`none`, of pruners, as null."""
+    return None if value in ("none", {"name": "none"}) else named(value)
+
+
+def _default_seeds(data: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(range(_DEFAULT_SEEDS)) if isinstance(data.get("sampler"), GridSampler) else (0,)
+
+
+def _default_confirm(data: dict[str, Any]) -> ConfirmConfig | None:
+    if isinstance(data.get("sampler", GridSampler()), GridSampler):
+        return None
+    top = min(_DEFAULT_FINALISTS, data.get("trials") or _DEFAULT_FINALISTS)
+    return ConfirmConfig(top=top, seeds=_fresh_seeds(data, _DEFAULT_SEEDS))
+
+
+def _fresh_seeds(data: dict[str, Any], n: int) -> tuple[int, ...]:
+    """The first `n` seeds that the search does not use."""
+    used = set(data.get("seeds") or (0,))
+    return tuple(islice((seed for seed in count() if seed not in used), n))
+
+
+class StudyConfig(Section):
+    """Which trials there are, and how they are compared."""
+
+    metric: Metric = "val_accuracy"
+    """What is compared, each trial's best epoch; accuracy is maximised, the others minimised."""
+    sampler: Annotated[AnySampler, BeforeValidator(named, json_schema_input_type=SamplerName | AnySampler)] = (
+        GridSampler()
+    )
+    """Which configurations are tried: a name, or a mapping of its name and arguments."""
+    trials: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Trials of the search in all, which resuming counts toward; of every sampler but grid."""
+    seeds: Seeds = Field(default_factory=_default_seeds)
+    """Seeds on which a grid trains each cell: a list, or how many (5 unless written); others use one."""
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    """Stratified folds of the training images, each of which validates once, paired like seeds; of a grid."""
+    race: bool = False
+    """Whether a grid adds seeds to a choice only while that choice can still win."""
+    pruner: Annotated[
+        AnyPruner | None,
+        BeforeValidator(_without_none, json_schema_input_type=PrunerName | AnyPruner | None),
+    ] = None
+    """What stops trials that will not win: a name, or a mapping of its name and arguments."""
+    stop: StopConfig = StopConfig()
+    """When no more trials are started."""
+    start: Annotated[tuple[dict[str, Any], ...], Field(max_length=1000)] = ()
+    """Points that a sampler tries first, each a mapping from full paths to values."""
+    baseline: dict[str, Any] | None = None
+    """The configuration to beat, as a mapping from full paths to values."""
+    compare: str | None = None
+    """The factor: the swept path whose choices the verdict compares, each at its best over the others."""
+    confirm: ConfirmConfig | None = Field(default_factory=_default_confirm)
+    """How the best are trained again on fresh seeds (3 on 5 unless written); null, and a grid, do not."""
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Which way the metric is better."""
+        return "maximize" if self.metric == "val_accuracy" else "minimize"
+
+    @field_validator("confirm", mode="before")
+    @classmethod
+    def _on_fresh_seeds(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, dict) or not _is_count(value.get("seeds", _DEFAULT_SEEDS)):
+            return value
+        return {**value, "seeds": _fresh_seeds(info.data, value.get("seeds", _DEFAULT_SEEDS))}
+
+    @field_validator("confirm")
+    @classmethod
+    def _unseen(cls, value: ConfirmConfig | None, info: ValidationInfo) -> ConfirmConfig | None:
+        used = sorted(set(value.seeds if value else ()) & set(info.data.get("seeds") or ()))
+        if used:
+            raise ValueError(f"its seeds must be fresh, but the search trains with {used} too")
+        return value
+
+
+class RunConfig(Section):
+    """Where and how trials are trained; nothing in here changes what they mean, but for the precision."""
+
+    workers: Annotated[int, Field(ge=0, le=10_000)] | Literal["auto"] = "auto"
+    """Trials at a time; `auto` is one per core, or per GPU; 0 trains in this process."""
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Cores of each worker."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What networks compute in; `auto` is bfloat16 where the processor does it in hardware."""
+    engine: Annotated[str, Field(pattern=r"^(tcp|tls)://[^\s/@:]+:[0-9]{1,5}$")] | None = None
+    """Address of a Dask scheduler, such as `tcp://10.0.0.1:8786`; null trains on this machine."""
+    timeout: Duration = None
+    """Longest that one trial may train: seconds, or a duration such as `10m`."""
+    memory: Size = None
+    """Most memory of a worker: bytes, or a size such as `4GB`."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
+    """How often a trial whose worker died is trained again."""

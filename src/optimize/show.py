@@ -1,0 +1,78 @@
+"""Where a sweep stands, for a terminal or a script."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from optimize.config import stored_sweep
+from optimize.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRIALS_SHOWN = 20
+
+
+def sweep_summary(results: Results) -> dict[str, Any]:
+    """The sweep in one JSON-able mapping: trials by state, why trials failed, the verdict and the model."""
+    trials, provenance, card = results.trials(), results.provenance(), results.card()
+    config = stored_sweep(results)
+    failed = trials[trials["state"] == "failed"]
+    return {
+        "name": config.name,
+        "question": config.question,
+        "metric": config.study.metric,
+        "data": provenance["data"],
+        "trials": dict(Counter(trials["state"])),
+        "retried": int((trials["attempts"] > 1).sum()),
+        "failures": {str(row["trial"]): row["reason"] for _, row in failed.iterrows()},
+        "verdict": results.verdict(),
+        "model": str(results.model_file) if card else None,
+        "test": card["test"] if card else None,
+    }
+
+
+def print_sweep(results: Results, console: Console) -> None:
+    """The sweep as a person wants it: its question, its best trials, what went wrong, and the verdict last."""
+    summary, trials = sweep_summary(results), results.trials()
+    console.print(Text(summary["question"], style="bold"))
+    if summary["data"]["notice"]:
+        console.print(Text(summary["data"]["notice"], style="bold yellow"), soft_wrap=True)
+    counts = ", ".join(f"{count} {state}" for state, count in summary["trials"].items()) or "no trial has ended"
+    retried = f"; {summary['retried']} ran more than once" if summary["retried"] else ""
+    console.print(f"{counts}{retried}", highlight=False)
+    if len(trials):
+        console.print(_best_trials(trials, summary["metric"]))
+    for trial, reason in summary["failures"].items():
+        console.print(Text(f"trial {trial} failed: {reason}", style="red"), soft_wrap=True)
+    if summary["test"]:
+        test = summary["test"]
+        console.print(
+            f"model {summary['model']}: test accuracy {test['accuracy']:.2%} "
+            f"(95 % {test['low']:.2%} to {test['high']:.2%})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if summary["verdict"]:
+        console.print(Text(summary["verdict"]["sentence"], style="bold"), soft_wrap=True)
+
+
+def _best_trials(trials: pd.DataFrame, metric: str) -> Table:
+    complete = trials[trials["state"] == "complete"]
+    best = complete.sort_values([metric, "trial"], ascending=[metric != "val_accuracy", True]).head(TRIALS_SHOWN)
+    table = Table(box=None)
+    for column in ("trial", "configuration", "seed", metric, "epoch", "seconds", "attempts"):
+        table.add_column(column, justify="left" if column == "configuration" else "right")
+    for _, row in best.iterrows():
+        table.add_row(
+            str(row["trial"]), row["configuration"], str(row["seed"]), f"{row[metric]:.4f}",
+            f"{row['epoch']:.0f}/{row['epochs']}", f"{row['seconds']:.1f}", str(row["attempts"]),
+        )  # fmt: skip
+    if len(complete) > TRIALS_SHOWN:
+        table.caption = f"the best {TRIALS_SHOWN} of {len(complete)} complete trials"
+    return table

@@ -1,0 +1,52 @@
+"""Ctrl-C, termination and a closed terminal: the first asks a sweep to end, the second ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Literal
+
+Interruption = Literal["interrupted", "terminated"]
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class StopNow(KeyboardInterrupt):
+    """A second signal: leave at once. What ran can go on from its last epoch."""
+
+    def __init__(self, ending: Interruption) -> None:
+        super().__init__(ending)
+        self.ending = ending
+
+
+@contextlib.contextmanager
+def first_asks_second_ends(ask: Callable[[Interruption], None]) -> Iterator[None]:
+    """While the body runs, call `ask` upon the first signal, and raise upon any other, wherever the body is.
+
+    Outside the main thread, where Python delivers no signals, the body runs as it is.
+
+    Raises:
+        StopNow: a second signal came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked: list[Interruption] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        ending: Interruption = "interrupted" if number == signal.SIGINT else "terminated"
+        if asked:
+            raise StopNow(asked[0])
+        asked.append(ending)
+        ask(ending)
+
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    before: dict[int, Any] = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)

@@ -1,0 +1,93 @@
+"""What makes a search doubtful, whatever its verdict: a best value on the edge, a space of mostly bad values.
+
+After "Deep Learning Tuning Playbook" (Godbole et al. 2023), whose remedies are the ones that the warnings name.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optimize import wording
+from optimize.space import Choices, Parameter, Range, SearchSpace, label
+from optimize.trialtable import usable
+from optimize.verdict import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EDGE = 0.05
+"""Share of a range, on its own scale, that counts as its edge at either end."""
+BAD_ACCURACY = 0.1
+"""An accuracy this far below the best is bad."""
+BAD_LOSS = 2.0
+"""A loss this many times the best is bad."""
+MOST_BAD = 0.5
+"""Share of trials that may be bad or failed before the space is said to be dominated by them."""
+FEWEST_TRIALS = 8
+"""Of fewer trials no share is taken."""
+
+
+def search_warnings(trials: pd.DataFrame, space: SearchSpace, verdict: Verdict) -> tuple[str, ...]:
+    """Why the search behind a verdict may have missed better values.
+
+    Args:
+        trials: The table of trials.csv.
+        space: What was swept.
+        verdict: The verdict on these trials.
+    """
+    edges = (_edge(p, verdict.values[p.path]) for p in space.parameters if p.path in verdict.values)
+    return (*filter(None, edges), *_dominated(trials, verdict))
+
+
+def _edge(parameter: Parameter, best: Any) -> str | None:
+    """A warning where the best value is the least or greatest that was allowed."""
+    place = _place(parameter, best)
+    if place is None or EDGE < place < 1 - EDGE:
+        return None
+    end, extent = ("lower", "smaller") if place <= EDGE else ("upper", "larger")
+    return (
+        f"{parameter.path}: the best value, {label(best)}, lies on the {end} edge of what was tried ({parameter}); "
+        f"{extent} values may be better still."
+    )
+
+
+def _place(parameter: Parameter, value: Any) -> float | None:
+    """Where a value lies between the least (0) and the greatest (1); None where there is no such order."""
+    if isinstance(parameter, Range):
+        return _along(parameter.low, parameter.high, value, log=parameter.log)
+    numbers = _ordered(parameter)
+    return _along(0, len(numbers) - 1, numbers.index(value)) if value in numbers else None
+
+
+def _ordered(parameter: Choices) -> list[float]:
+    """The choices by size where all are numbers and there are at least three: of two, either is an edge."""
+    numbers = [v for v in parameter.values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return sorted(numbers) if len(numbers) == len(parameter.values) >= 3 else []
+
+
+def _along(low: float, high: float, value: float, *, log: bool = False) -> float | None:
+    if high <= low:
+        return None
+    if log:
+        low, high, value = math.log(low), math.log(high), math.log(value)
+    return (value - low) / (high - low)
+
+
+def _dominated(trials: pd.DataFrame, verdict: Verdict) -> list[str]:
+    """A warning where most of the search's trials failed, or are far worse than the best."""
+    searched = trials[trials["purpose"] == "search"] if "purpose" in trials.columns else trials
+    ended = searched[searched["state"] != "pruned"]
+    counted = usable(ended, verdict.metric)
+    if len(ended) < FEWEST_TRIALS or not counted.any():
+        return []
+    values = ended.loc[counted, verdict.metric].to_numpy(dtype=np.float64)
+    accuracy = wording.is_accuracy(verdict.metric)
+    bad = values < values.max() - BAD_ACCURACY if accuracy else values > BAD_LOSS * values.min()
+    share = (int(bad.sum()) + int((~counted).sum())) / len(ended)
+    if share <= MOST_BAD:
+        return []
+    far = f"{100 * BAD_ACCURACY:.0f} points below" if accuracy else f"{BAD_LOSS:g} times"
+    return [f"{100 * share:.0f} % of trials failed or ended {far} the best: the search space is mostly bad; narrow it."]

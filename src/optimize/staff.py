@@ -1,0 +1,49 @@
+"""The workers of one run: how many, where, and started only when something needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from optimize.config import SweepConfig
+from optimize.engine import Engine, ThreadEngine, TrialRunner
+from optimize.trial import run as run_trial
+from optimize.workers import cluster_engine, local_engine, places, prepare
+
+
+class Staff:
+    """The engine of one run, started when it is first needed: a run that has nothing to train starts no worker."""
+
+    def __init__(
+        self, config: SweepConfig, run: TrialRunner, *, workers: int | None, trials: int, log: Path | None = None
+    ) -> None:
+        self.trials = trials
+        wanted = config.run.workers if workers is None else workers
+        threads = config.run.threads
+        self.workers = max(1, min(places(threads), trials)) if wanted == "auto" else int(wanted)
+        self._config, self._run, self._log = config, run, log
+        self._engine: Engine | None = None
+
+    def engine(self) -> Engine:
+        """The engine, with its workers preparing themselves."""
+        if self._engine is None:
+            self._engine = self._start()
+        return self._engine
+
+    def _start(self) -> Engine:
+        if self.workers == 0:
+            return ThreadEngine(self._run)
+        if self._config.run.engine is not None:
+            started = cluster_engine(self._run, self._config.run.engine)
+        else:
+            started = local_engine(self._run, workers=self.workers, threads=self._config.run.threads, log=self._log)
+        if self._run is run_trial:
+            started.warm_up(prepare, self._config.base.data, self._config.run.threads)
+        return started
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            self._engine.close()

@@ -1,0 +1,247 @@
+"""Verdicts: from a table of trials, which choice is best, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optimize import wording
+from optimize.contest import Contest
+from optimize.factor import factor_verdict
+from optimize.paired import AGREEMENT_LEVEL, fit_additive, mean_interval
+from optimize.soundness import search_warnings
+from optimize.trialtable import by_choice_and_seed, cell_label, judged_trials, swept_paths, usable, values_of
+from optimize.verdict import ChoiceSummary, Direction, FactorVerdict, PairComparison, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from optimize.config import SweepConfig
+
+__all__ = ["ChoiceSummary", "FactorVerdict", "PairComparison", "Verdict", "judge", "judge_sweep"]
+
+
+def judge(
+    trials: pd.DataFrame,
+    *,
+    metric: str,
+    direction: Direction,
+    by: str = "configuration",
+    notice: str | None = None,
+    validation_images: int | None = None,
+    baseline: str | None = None,
+) -> Verdict:
+    """The verdict on a sweep's trials.
+
+    Only complete trials with a finite metric count: pruned and failed ones are in no mean. Where there are complete
+    trials of a confirmation, the verdict rests on them alone. Choices are compared in pairs, each over the seeds that
+    both have; `optimize.paired` says how. The winner is the choice with the best mean, adjusted for the seeds that
+    it missed; a choice with a single seed wins only where no choice has more.
+
+    Args:
+        trials: The table of trials.csv.
+        metric: Which of its columns is compared.
+        direction: Whether more of it is better.
+        by: Column whose values are the choices: `configuration`, or a swept path, whose other swept parameters are
+            then averaged over.
+        notice: What must be said about the data, such as that they are not those asked for; repeated in `conditions`.
+        validation_images: How many images an accuracy is a fraction of. It comes in steps of one image, and the same
+            value in a few seeds is then no proof that there is no spread.
+        baseline: The choice to beat; a warning says so where the sweep does not.
+    """
+    judged, purpose = judged_trials(trials)
+    values = _ranked(by_choice_and_seed(judged, metric, by), direction)
+    choices = tuple(_summary(str(label), row, metric) for label, row in values.iterrows())
+    contest = Contest.of(
+        values[values.count(axis=1) > 1],
+        direction,
+        resolution=1 / validation_images if validation_images and wording.is_accuracy(metric) else 0.0,
+        largest=_largest(metric),
+    )
+    winner = choices[0].choice if choices else None
+    return Verdict(
+        metric=metric,
+        direction=direction,
+        by=by,
+        purpose=purpose,
+        choices=choices,
+        pairs=contest.pairs if contest else (),
+        groups=contest.groups() if contest else (),
+        noise_floor=_noise_floor(choices),
+        detectable=contest.detectable() if contest else None,
+        pooled=bool(contest and contest.tests.pooled),
+        agreement_p=float(contest.tests.agreement_p) if contest else None,
+        winner=winner,
+        values=values_of(judged[usable(judged, metric)], by, winner),
+        decided=bool(contest and len(contest.labels) == len(choices) and contest.winner_beats.all()),
+        sentence=_sentence(metric, choices, contest),
+        conditions=_conditions(list(map(str, values.columns)), validation_images, notice),
+        warnings=(
+            *_trial_warnings(judged, metric, by),
+            *_comparison_warnings(choices, contest),
+            *_baseline_warnings(baseline, choices, contest),
+        ),
+    )
+
+
+def judge_sweep(
+    trials: pd.DataFrame,
+    config: SweepConfig,
+    *,
+    notice: str | None = None,
+    validation_images: int | None = None,
+) -> Verdict:
+    """The verdict on a sweep as its file asks for it: with its baseline, its factor, and doubts about its search.
+
+    Args:
+        trials: The table of trials.csv.
+        config: The sweep.
+        notice: What must be said about the data.
+        validation_images: How many images an accuracy is a fraction of.
+    """
+    metric, direction = config.study.metric, config.study.direction
+    baseline = config.study.baseline
+    verdict = judge(
+        trials,
+        metric=metric,
+        direction=direction,
+        notice=notice,
+        validation_images=validation_images,
+        baseline=None if baseline is None else config.space.configuration_label(config.space.complete(baseline)),
+    )
+    doubts = search_warnings(trials, config.space, verdict)
+    verdict = replace(verdict, warnings=(*verdict.warnings, *doubts))
+    if config.study.compare is None or not verdict.choices:
+        return verdict
+    factor = factor_verdict(trials, config.study.compare, metric=metric, direction=direction)
+    confirmed = f" Among the finalists: {verdict.sentence}" if verdict.purpose == "confirm" else ""
+    return replace(verdict, factor=factor, decided=factor.decided, sentence=factor.sentence + confirmed)
+
+
+def _ranked(values: pd.DataFrame, direction: Direction) -> pd.DataFrame:
+    """The rows, best first; those with a single seed after those with more."""
+    if values.empty:
+        return values
+    means = fit_additive(values.to_numpy(dtype=np.float64)).means
+    single = values.count(axis=1).to_numpy() == 1
+    return values.iloc[np.lexsort((-means if direction == "maximize" else means, single))]
+
+
+def _summary(label: str, values: pd.Series[float], metric: str) -> ChoiceSummary:
+    """One choice, its mean's interval cut off where the metric ends."""
+    present = values.dropna()
+    mean, by_seed = float(present.mean()), {int(str(seed)): float(value) for seed, value in present.items()}
+    if len(present) == 1:
+        return ChoiceSummary(label, 1, mean, None, None, None, by_seed)
+    deviation, low, high = mean_interval(present)
+    return ChoiceSummary(label, len(present), mean, deviation, max(low, 0.0), min(high, _largest(metric)), by_seed)
+
+
+def _largest(metric: str) -> float:
+    """The largest value of a metric, all of which start at zero."""
+    return 1.0 if wording.is_accuracy(metric) else math.inf
+
+
+def _noise_floor(choices: Sequence[ChoiceSummary]) -> float | None:
+    """Standard deviation over the seeds of one choice, pooled over the choices by their degrees of freedom."""
+    spreads = [(choice.n - 1, choice.std) for choice in choices if choice.std is not None]
+    df = sum(n for n, _ in spreads)
+    return math.sqrt(sum(n * std**2 for n, std in spreads) / df) if df else None
+
+
+# Words
+
+
+def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | None) -> str:
+    if not choices:
+        return wording.no_trial()
+    if len(choices) == 1:
+        return wording.one_choice(metric, choices[0])
+    if contest is None:
+        return wording.one_seed(metric, choices[0], len(choices))
+    if contest.closest is None:
+        return wording.no_shared_seed(*contest.labels[:2])
+    rest = list(zip(contest.labels[2:], contest.winner_beats[1:], strict=True))
+    return wording.verdict_sentence(
+        metric,
+        contest.labels[0],
+        contest.closest,
+        beaten=[label for label, beats in rest if beats],
+        open_=[label for label, beats in rest if not beats],
+    )
+
+
+def _conditions(seeds: Sequence[str], validation_images: int | None, notice: str | None) -> tuple[str, ...]:
+    images = f"these {validation_images:,} validation images" if validation_images else "this validation set"
+    conditions = [f"Said of {images}: how another sample of images would rank the choices is not tested."]
+    if seeds:
+        drawn = wording.listed(seeds, most=12)
+        conditions.append(f"Said of {wording.counted(len(seeds), 'seed')} ({drawn}), taken as a sample of all seeds.")
+    return (*conditions, notice) if notice else tuple(conditions)
+
+
+def _trial_warnings(trials: pd.DataFrame, metric: str, by: str) -> list[str]:
+    """What became of the trials that are in no mean."""
+    rows = trials[trials[by].notna()]
+    found = []
+    counts = usable(rows, metric)
+    lost = rows[~counts & (rows["state"] != "pruned")]
+    labels = rows[by].map(cell_label)
+    for label, n in lost[by].map(cell_label).value_counts(sort=False).items():
+        all_ = int((labels == label).sum())
+        left = int((labels[counts] == label).sum())
+        tried = f"{n:,} of {wording.counted(all_, 'trial')}"
+        found.append(
+            f"{label}: {tried} failed or diverged; its mean is over the {left:,} that did not."
+            if left
+            else f"{label}: no usable trial ({tried} failed or diverged), so it is not compared."
+        )
+    pruned = int((rows["state"] == "pruned").sum())
+    if pruned:
+        found.append(f"{wording.counted(pruned, 'trial')} pruned: cut short, and so in no mean.")
+    if by != "configuration" and _differently_set(rows[counts], by):
+        found.append(f"The choices of {by} were not trained with the same other values, over which their means run.")
+    return found
+
+
+def _differently_set(trials: pd.DataFrame, by: str) -> bool:
+    others = [path for path in swept_paths(trials) if path != by]
+    if not others:
+        return False
+    settings = {frozenset(map(tuple, rows[others].astype(str).to_numpy())) for _, rows in trials.groupby(by)}
+    return len(settings) > 1
+
+
+def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | None) -> list[str]:
+    """What a reader must know of how the choices were compared."""
+    if contest is None:
+        return []
+    found = []
+    single = [choice.choice for choice in choices if choice.n == 1]
+    if single:
+        found.append(f"One seed only, so not compared: {wording.listed(single)}.")
+    if len({frozenset(choice.values) for choice in choices if choice.n > 1}) > 1:
+        found.append("The choices do not have the same seeds; each pair is compared over those that both have.")
+    if contest.tests.agreement_p < AGREEMENT_LEVEL:
+        found.append(
+            f"The choices' spreads differ (p = {contest.tests.agreement_p:.2g}); each pair is judged by its own."
+        )
+    if ((contest.tests.spread == 0) & (contest.tests.difference != 0)).any():
+        found.append("Some pairs differ by exactly the same in every seed; their error is taken to be zero.")
+    return found
+
+
+def _baseline_warnings(baseline: str | None, choices: Sequence[ChoiceSummary], contest: Contest | None) -> list[str]:
+    """Whether the search was worth it."""
+    labels = [choice.choice for choice in choices]
+    if baseline not in labels or len(labels) < 2:
+        return []
+    if labels[0] == baseline:
+        return [f"The baseline, {baseline}, beats the search: nothing that was tried has a better mean."]
+    if contest and baseline in contest.labels and not contest.winner_beats[contest.labels.index(baseline) - 1]:
+        return [f"The winner, {labels[0]}, is not separable from the baseline, {baseline}."]
+    return []

@@ -1,0 +1,178 @@
+"""Where a study is kept: a file in the sweep's folder, or the database that OPTIMIZE_STORAGE names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from main.errors import UserError
+from optimize import postgresql
+from optimize.results import Results
+
+STORAGE_VARIABLE = "OPTIMIZE_STORAGE"
+LOCKED_SECONDS = 60  # how long another writer's lock on the file is waited for
+
+Check = Callable[[], None]
+
+
+class StudyUnreadable(UserError):
+    """The study's storage is damaged, of another version, full, or out of reach."""
+
+
+def storage_address(results: Results) -> str:
+    """The address of the study's storage as SQLAlchemy reads it; holds the password, where there is one."""
+    address = os.environ.get(STORAGE_VARIABLE)
+    if address:
+        return postgresql.normalised(address) if postgresql.is_meant(address) else address
+    return f"sqlite:///{results.study_file.resolve()}"
+
+
+def open_storage(results: Results) -> optuna.storages.RDBStorage:
+    """The storage of the sweep's study, its tables made where it has none.
+
+    Raises:
+        StudyUnreadable: it cannot be opened, or is not what this version of Optuna writes.
+    """
+    with clear_faults(results):
+        address = storage_address(results)
+        if postgresql.is_meant(address):
+            return postgresql.open_storage(address)
+        if os.environ.get(STORAGE_VARIABLE):
+            return optuna.storages.RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
+        _refuse_damaged(results)
+        storage = optuna.storages.RDBStorage(address, engine_kwargs={"connect_args": {"timeout": LOCKED_SECONDS}})
+        _use_write_ahead_log(storage.engine)
+        return storage
+
+
+@contextlib.contextmanager
+def hold_study(results: Results, name: str) -> Iterator[Check]:
+    """Hold the study `name` for this process, and tell how to make sure, from time to time, that it still does.
+
+    A study in the sweep's own folder is held by the folder's lock. One in PostgreSQL is held by a lock of the
+    database's, which whoever runs the same sweep elsewhere is refused by.
+
+    Raises:
+        SweepLocked: another process holds the study; the message names it. The check raises it too.
+        StudyUnreadable: the storage cannot be reached; from the check: it has been removed or replaced.
+    """
+    lock = None
+    with clear_faults(results):
+        address = storage_address(results)
+        if postgresql.is_meant(address):
+            lock = postgresql.StudyLock(address, name)
+    if lock is not None:
+        try:
+            yield lock.check
+        finally:
+            lock.release()
+    elif os.environ.get(STORAGE_VARIABLE):
+        yield lambda: None
+    else:
+        yield _SameFile(results)
+
+
+class _SameFile:
+    """Whether study.db is still the file that was opened: one that was deleted swallows all that is written to it."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._opened: tuple[int, int] | None = None
+
+    def __call__(self) -> None:
+        try:
+            found = self._results.study_file.stat()
+        except FileNotFoundError:
+            raise StudyUnreadable(
+                f"{self._results.study_file} was removed while the sweep ran; {_KEPT}. Run again: the study is made "
+                "anew from them"
+            ) from None
+        now = (found.st_dev, found.st_ino)
+        self._opened = self._opened or now
+        if now != self._opened:
+            raise StudyUnreadable(
+                f"{self._results.study_file} was replaced while the sweep ran; {_KEPT}. {_advice(self._results)}"
+            )
+
+
+@contextlib.contextmanager
+def clear_faults(results: Results) -> Iterator[None]:
+    """Turn what a storage raises into one message that says what is safe and what to do.
+
+    Raises:
+        StudyUnreadable: instead of whatever SQLAlchemy, Optuna or the database's driver raised.
+    """
+    try:
+        yield
+    except postgresql.BadAddress as error:
+        raise StudyUnreadable(f"{STORAGE_VARIABLE} {error}") from None
+    except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
+        raise StudyUnreadable(_explanation(results, error)) from None  # the cause's words may hold a password
+    except RuntimeError as error:
+        if "table schema" not in str(error):
+            raise
+        raise StudyUnreadable(_explanation(results, error)) from None
+
+
+_KEPT = "the outcome of every finished trial is kept in trials/"
+
+
+def _explanation(results: Results, error: BaseException) -> str:
+    cause = _cause(error)
+    if os.environ.get(STORAGE_VARIABLE):
+        said = postgresql.without_secrets(cause, os.environ[STORAGE_VARIABLE])
+        return f"the storage that {STORAGE_VARIABLE} names cannot be used ({said}); {_KEPT}"
+    for sign, advice in _ADVICE.items():
+        if sign in cause:
+            return f"{results.study_file}: {cause}; {_KEPT}. {advice}"
+    return f"{results.study_file} cannot be read as a study ({cause}); {_KEPT}. {_advice(results)}"
+
+
+_ADVICE = {
+    "disk is full": "Make room and run again.",
+    "readonly": "Make it writable and run again.",
+    "locked": "Another program holds the file: close it and run again.",
+    "table schema": "Update this program, or run it as it was installed when the sweep began.",
+}
+
+
+def _advice(results: Results) -> str:
+    aside = results.study_file.with_suffix(".damaged")
+    return f"Move the file away (mv {results.study_file} {aside}) and run again: the study is made anew from them."
+
+
+def _cause(error: BaseException) -> str:
+    """What the database itself said."""
+    while not isinstance(error, DBAPIError) and error.__cause__ is not None:
+        error = error.__cause__
+    original = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return " ".join(str(original).split())
+
+
+def _refuse_damaged(results: Results) -> None:
+    """SQLite itself notices damage only where it happens to read."""
+    if not results.study_file.exists():
+        return
+    with contextlib.closing(sqlite3.connect(results.study_file, timeout=LOCKED_SECONDS)) as connection:
+        [(found,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
+
+
+def _use_write_ahead_log(engine: Engine) -> None:
+    """Readers such as a dashboard never block the coordinator, and a kill leaves the database whole."""
+
+    @event.listens_for(engine, "connect")
+    def _set(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    engine.dispose()  # or the connection that made the tables, open already, would remain the only one, without it

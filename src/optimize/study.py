@@ -1,0 +1,291 @@
+"""The Optuna study behind a sweep: opened or reopened, its sampler, its pruner, and the guard on resuming."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from main.errors import UserError
+from optimize.config import SweepConfig
+from optimize.finished import Finished
+from optimize.provenance import content_hash
+from optimize.results import Results
+from optimize.space import Value, Values
+from optimize.storage import STORAGE_VARIABLE, clear_faults, open_storage
+from optimize.trial import Purpose
+
+_IDENTITY = "identity"
+_SEED, _PURPOSE = "seed", "purpose"
+
+STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+SAMPLERS = {
+    "grid": optuna.samplers.RandomSampler,  # never asked: the coordinator enumerates the cells itself
+    "random": optuna.samplers.RandomSampler,
+    "tpe": optuna.samplers.TPESampler,
+    "gp": optuna.samplers.GPSampler,
+    "cmaes": optuna.samplers.CmaEsSampler,
+    "qmc": optuna.samplers.QMCSampler,
+    "nsga2": optuna.samplers.NSGAIISampler,
+}
+PRUNERS = {
+    "none": optuna.pruners.NopPruner,
+    "median": optuna.pruners.MedianPruner,
+    "hyperband": optuna.pruners.HyperbandPruner,
+    "asha": optuna.pruners.SuccessiveHalvingPruner,
+    "wilcoxon": optuna.pruners.WilcoxonPruner,
+    "threshold": optuna.pruners.ThresholdPruner,
+}
+
+
+class StudyChanged(UserError):
+    """The sweep file now means other trials than those the study holds."""
+
+
+def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any]) -> optuna.Study:
+    """Create the sweep's study, or reopen it where it means the same trials.
+
+    Args:
+        results: where `study.db` is, unless `OPTIMIZE_STORAGE` names another storage.
+        config: the sweep.
+        identity: everything that decides what a trial means, JSON-able; kept in the study.
+
+    Raises:
+        StudyChanged: a study of this name exists and means something else; the message is a diff in words.
+        StudyUnreadable: the storage cannot be opened.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = open_storage(results)
+    with clear_faults(results):
+        study = optuna.create_study(
+            storage=storage,
+            study_name=config.name,
+            direction=config.study.direction,
+            sampler=optuna.samplers.RandomSampler(),  # a trial that is asked for gets a sampler of its own
+            load_if_exists=True,
+        )
+        stored = study.user_attrs.get(_IDENTITY)
+        if stored is None:
+            _make_anew(study, results, config, identity)
+            study.set_user_attr(_IDENTITY, dict(identity))
+            with _experimental():
+                study.set_metric_names([config.study.metric])  # the dashboard's axis titles
+            stored = study.user_attrs[_IDENTITY]
+        study.pruner = make_pruner(config)
+    changes = differences(stored, json.loads(json.dumps(identity)))
+    if changes:
+        listing = "\n".join(f"  {change}" for change in changes)
+        raise StudyChanged(f"{results.folder} holds a study of other trials than these:\n{listing}\n{_REMEDY}")
+    return study
+
+
+_REMEDY = "Give the sweep another name, or start it again with --fresh."
+
+
+def _make_anew(study: optuna.Study, results: Results, config: SweepConfig, identity: Mapping[str, Any]) -> None:
+    """Enter the trials that the sweep's folder has kept into a study that was lost, under their own numbers.
+
+    What was running when the study was lost has no outcome; it fails under its number and is proposed again.
+    """
+    numbers = results.finished_trials()
+    if not numbers or study.get_trials(deepcopy=False):
+        return
+    if results.kept_hash() not in (None, content_hash(identity)):
+        raise StudyChanged(
+            f"{results.folder} has lost its study, and this sweep file means other trials than those that it keeps. "
+            + _REMEDY
+        )
+    for number in range(max(numbers) + 1):
+        study.add_trial(_kept_trial(results.finished(number), config))
+
+
+def _kept_trial(finished: Finished | None, config: SweepConfig) -> FrozenTrial:
+    if finished is None:
+        return create_trial(state=TrialState.FAIL)
+    metric, outcome = config.study.metric, finished.outcome
+    distributions = config.space.distributions()
+    params = config.space.to_optuna(finished.values)
+    best = outcome.best()
+    return create_trial(
+        state=STATES[outcome.state],
+        value=getattr(best, metric) if best and outcome.state == "complete" else None,
+        params=params,
+        distributions={path: distributions[path] for path in params},
+        user_attrs={_SEED: finished.seed, _PURPOSE: finished.purpose},
+        intermediate_values=finite_values(finished, metric),
+    )
+
+
+def finite_values(finished: Finished, metric: str) -> dict[int, float]:
+    """The intermediate values of a trial by epoch, as far as they are numbers that can be compared."""
+    values = {epoch.epoch: float(getattr(epoch, metric)) for epoch in finished.outcome.history}
+    return {epoch: value for epoch, value in values.items() if math.isfinite(value)}
+
+
+def forget_study(results: Results, name: str) -> None:
+    """Remove a study from a database that outlives the results' folder; one inside the folder goes with it."""
+    if os.environ.get(STORAGE_VARIABLE):
+        with contextlib.suppress(KeyError):
+            optuna.delete_study(study_name=name, storage=open_storage(results))
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What changed between two nested mappings, one line a value: `model.pooling: was 'max', now 'average'`."""
+    lines: list[str] = []
+    for key in [*before, *(key for key in now if key not in before)]:
+        path = f"{prefix}{key}"
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            lines += differences(old, new, f"{path}.")
+        elif old != new:
+            lines.append(f"{path}: was {_shown(old, key in before)}, now {_shown(new, key in now)}")
+    return lines
+
+
+def _shown(value: Any, present: bool) -> str:
+    return json.dumps(value, ensure_ascii=False) if present else "absent"
+
+
+def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
+    """The sampler that draws trial number `trial`: its generator follows from (study seed, trial) alone.
+
+    A quasi-random sequence keeps one seed, and takes its place in the sequence from the study.
+    """
+    sampler = config.study.sampler
+    arguments = dict(sampler.arguments)
+    if sampler.name == "qmc":
+        seed = sampler.seed
+    else:
+        import numpy as np
+
+        seed = int(np.random.SeedSequence([sampler.seed, trial]).generate_state(1)[0])
+    with _experimental():
+        made = SAMPLERS[sampler.name](seed=seed, **arguments)
+    assert isinstance(made, BaseSampler)
+    return made
+
+
+def make_pruner(config: SweepConfig) -> optuna.pruners.BasePruner:
+    """The pruner of the sweep file; `patient` wraps the one it names."""
+    pruner = config.study.pruner
+    if pruner is None:
+        return optuna.pruners.NopPruner()
+    arguments = dict(pruner.arguments)
+    with _experimental():
+        if pruner.name == "patient":
+            wrapped = PRUNERS[arguments.pop("wrapped", "median")]
+            return optuna.pruners.PatientPruner(wrapped(), **arguments)
+        made = PRUNERS[pruner.name](**arguments)
+    assert isinstance(made, optuna.pruners.BasePruner)
+    return made
+
+
+def start_trial(
+    study: optuna.Study, config: SweepConfig, number: int, values: Mapping[str, Value], *, seed: int, purpose: Purpose
+) -> optuna.Trial:
+    """Enter trial `number`, the next one, with values of our own choosing, as running."""
+    distributions = config.space.distributions()
+    params = config.space.to_optuna(values)
+    return _enter(
+        study,
+        number,
+        create_trial(
+            state=TrialState.RUNNING,
+            params=params,
+            distributions={path: distributions[path] for path in params},
+            user_attrs={_SEED: seed, _PURPOSE: purpose},
+        ),
+    )
+
+
+def ask_trial(
+    study: optuna.Study, config: SweepConfig, number: int, fixed: Values
+) -> tuple[optuna.Trial, dict[str, Value]]:
+    """Let the sampler draw trial `number`, the next one, beside values that are fixed.
+
+    Those are the proposal's, or the sweep file's starting point of that number.
+    """
+    given = config.study.start[number] if number < len(config.study.start) else fixed
+    system = {"fixed_params": config.space.to_optuna(given)} if given else {}  # as `enqueue_trial` has it
+    study.sampler = make_sampler(config, number)
+    # Not `study.ask`: it looks through all trials for one that waits, each time.
+    asked = _enter(study, number, create_trial(state=TrialState.RUNNING, system_attrs=system))
+    return asked, config.space.suggest(asked)
+
+
+def _enter(study: optuna.Study, number: int, trial: FrozenTrial) -> optuna.Trial:
+    """A new running trial.
+
+    Where a database went away after it had made the entry and before it said so, the entry was made again: those
+    before the last are struck out.
+    """
+    entered = optuna.Trial(study, study._storage.create_new_trial(study._study_id, template_trial=trial))
+    for stray in range(number, entered.number):
+        study.tell(stray, state=TrialState.FAIL)
+    return entered
+
+
+def live_trial(study: optuna.Study, number: int) -> optuna.Trial:
+    """The handle through which a trial's intermediate values are reported and judged."""
+    # Optuna hands it out at `ask` alone, and a resumed trial was asked for by another process.
+    return optuna.Trial(study, study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
+
+
+def running_trial(
+    study: optuna.Study, config: SweepConfig, trial: FrozenTrial
+) -> tuple[optuna.Trial, dict[str, Value]]:
+    """A trial that an earlier process left running: the handle to report through, and its values.
+
+    Where that process was killed while the values were drawn, all are drawn again: by the same generator, the same.
+    """
+    values = config.space.from_optuna(trial.params)
+    if set(values) == set(config.space.complete(values)):
+        return optuna.Trial(study, trial._trial_id), values
+    study.sampler = make_sampler(config, trial.number)
+    live = optuna.Trial(study, trial._trial_id)
+    live._cached_frozen_trial.params = {}
+    live._cached_frozen_trial.distributions = {}
+    return live, config.space.suggest(live)
+
+
+def end_trial(study: optuna.Study, live: optuna.Trial, state: TrialState, value: float | None) -> None:
+    """Tell the study how a trial ended; one that has ended already stays as it is.
+
+    What `study.tell` does, without reading the trial back from the storage three times. A pruned trial's value is its
+    last intermediate value.
+    """
+    trial = live._cached_frozen_trial
+    if state == TrialState.PRUNED and trial.last_step is not None:
+        value = trial.intermediate_values[trial.last_step]
+    values = None if value is None else [value]
+    study._thread_local.cached_all_trials = None  # the samplers' view of the study, valid for one trial
+    study.sampler.after_trial(study, trial, state, values)
+    with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+        study._storage.set_trial_state_values(live._trial_id, state, values)
+
+
+def seed_of(trial: FrozenTrial, config: SweepConfig) -> int:
+    """The training seed of a stored trial; that of the search where it was asked for but never marked."""
+    return int(trial.user_attrs.get(_SEED, config.study.seeds[0]))
+
+
+def purpose_of(trial: FrozenTrial) -> Purpose:
+    """Whether a stored trial searches or confirms."""
+    return "confirm" if trial.user_attrs.get(_PURPOSE) == "confirm" else "search"
+
+
+@contextlib.contextmanager
+def _experimental() -> Iterator[None]:
+    """Parts of Optuna that it may still change; its exact version is pinned and tested, so nobody needs a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield

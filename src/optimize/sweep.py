@@ -1,0 +1,254 @@
+"""A whole sweep: search, confirm, judge, export, draw. What `optimize run` does, as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from main.backend import choose_precision
+from main.checking import Problem, complaints
+from main.complaints import ConfigError
+from main.data import TrainingData, fallback, load_training
+from main.modelfile import write_model_file
+from main.provenance import now
+from optimize import charts, report
+from optimize.config import SweepConfig, stored_sweep
+from optimize.coordinator import Coordinator, Observer, Settings
+from optimize.engine import TrialRunner
+from optimize.export import NothingToExport, export_on_worker, model_card, winning_trial
+from optimize.finished import Finished
+from optimize.networks import planned_networks
+from optimize.notebook import progress_console, sweep_html
+from optimize.progress import Progress
+from optimize.proposals import ConfirmProposals, GridProposals, Proposals, SamplerProposals
+from optimize.provenance import provenance
+from optimize.race import RaceProposals
+from optimize.results import Results
+from optimize.staff import Staff
+from optimize.statistics import Verdict, judge_sweep
+from optimize.stopping import Ending
+from optimize.storage import Check, hold_study
+from optimize.study import forget_study, open_study
+from optimize.trial import refuse_other_data
+from optimize.trial import run as run_trial
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What came of a run."""
+
+    ending: Ending
+    trained: int
+    """Trials that this run trained."""
+    results: Results
+    verdict: Verdict | None
+    """None where no trial is complete."""
+    exported: bool
+    """Whether the results hold the winner as cnn.h5."""
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: the verdict's sentence over a table of the choices."""
+        return sweep_html(self)
+
+
+def run_sweep(
+    config: SweepConfig,
+    *,
+    results_dir: Path | str = "results",
+    observer: Observer | None = None,
+    workers: int | None = None,
+    retry_failed: bool = False,
+    fresh: bool = False,
+    run: TrialRunner = run_trial,
+) -> SweepResult:
+    """Run a sweep to its end, or go on where an earlier run of it stopped.
+
+    Args:
+        config: the sweep.
+        results_dir: the folder that holds the sweep's own, named after it.
+        observer: who shows the progress; a table on the terminal unless given.
+        workers: how many trials at once, instead of what the sweep file says; 0 trains in this process.
+        retry_failed: train failed trials again.
+        fresh: set an earlier run's results aside and start anew.
+        run: what a worker does with a trial.
+
+    Raises:
+        main.complaints.ConfigError: a combination makes no network for images of this size, or the file asks for
+            `folds`, which nothing trains yet.
+        main.data.DataError: the data is missing or damaged.
+        optimize.study.StudyChanged: the results hold a study of other trials.
+        optimize.storage.StudyUnreadable: the study's storage is damaged or out of reach.
+        optimize.results.SweepLocked: another process runs this sweep.
+        OSError: the results cannot be written.
+    """
+    if observer is None:
+        with Progress(config, progress_console()) as progress:
+            return run_sweep(
+                config,
+                results_dir=results_dir,
+                observer=progress,
+                workers=workers,
+                retry_failed=retry_failed,
+                fresh=fresh,
+                run=run,
+            )
+    if config.study.folds is not None:
+        problem = Problem(("study", "folds"), "folds can be planned but not trained yet; leave it out, or use seeds")
+        raise ConfigError(complaints(config.document, [problem]))
+    results = Results(Path(results_dir) / config.name)
+    data = load_training(config.base.data)
+    if data.notice:
+        observer.note(data.notice)
+    planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
+    if fresh and results.folder.exists():
+        with results.lock(), hold_study(results, config.name):
+            forget_study(results, config.name)
+            results.set_aside()
+    with results.lock(), hold_study(results, config.name) as check:
+        return _run(config, results, data, observer, run, check, workers=workers, retry_failed=retry_failed)
+
+
+def _run(
+    config: SweepConfig,
+    results: Results,
+    data: TrainingData,
+    observer: Observer,
+    run: TrialRunner,
+    check: Check,
+    *,
+    workers: int | None,
+    retry_failed: bool,
+) -> SweepResult:
+    precision = choose_precision(config.run.precision)
+    identity = {**config.identity(), "run": {"precision": precision}, "data checksum": data.checksum}
+    study = open_study(results, config, identity)
+    sweep_text = config.resolved()
+    if data.notice:  # workers and the card speak of what is used, without searching for the rest again
+        config = config.with_data(fallback(config.base.data))
+    settings = Settings(precision, data.checksum, checkpoints=config.run.engine is None)
+    coordinator = Coordinator(config, results, study, observer, settings, check)
+    coordinator.take_up()
+    search = search_proposals(config, observer.note)
+    coordinator.expect(search, retry_failed=retry_failed)
+    before = set(coordinator.finished)
+    observer.begin(coordinator.finished.values(), coordinator.remaining(search))
+    searching = coordinator.remaining(search)
+    staff = Staff(config, run, workers=workers, trials=searching + confirmations(config), log=results.log_file)
+    if searching or results.stored_text() != sweep_text or not results.provenance_file.exists():
+        results.write_sweep(sweep_text)
+        facts = provenance(data, identity, workers=staff.workers, threads=config.run.threads, precision=precision)
+        results.write_json(results.provenance_file, facts)
+    with staff:
+        ending = _train(config, coordinator, search, staff, retry_failed=retry_failed)
+        trained = len(set(coordinator.finished) - before)
+        verdict = None
+        if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
+            verdict = _conclude(config, results, coordinator, staff, data, observer, changed=trained > 0)
+    return SweepResult(ending, trained, results, verdict, results.model_file.exists())
+
+
+def search_proposals(config: SweepConfig, announce: Callable[[str], None] = lambda _: None) -> Proposals:
+    """What a sweep searches: a sampler's draws, every cell of a grid, or those still in the race."""
+    if config.study.sampler.name != "grid":
+        return SamplerProposals(config)
+    return RaceProposals(config, announce) if config.study.race else GridProposals(config)
+
+
+def confirmations(config: SweepConfig) -> int:
+    """Trials with which a search is confirmed, at most."""
+    confirm = config.study.confirm
+    return 0 if confirm is None else (confirm.top + (config.study.baseline is not None)) * len(confirm.seeds)
+
+
+def _train(
+    config: SweepConfig, coordinator: Coordinator, search: Proposals, staff: Staff, *, retry_failed: bool
+) -> Ending:
+    ending: Ending = "stopped" if coordinator.search_is_over() else "done"
+    if ending == "done" and coordinator.remaining(search):
+        ending = coordinator.run(search, staff.engine)
+    if config.study.confirm is None or ending not in ("done", "stopped"):
+        return ending
+    coordinator.begin_confirmation()
+    confirmation = ConfirmProposals(config, coordinator.finished.values())
+    coordinator.expect(confirmation, retry_failed=retry_failed)
+    if not coordinator.remaining(confirmation):
+        return ending
+    confirmed = coordinator.run(confirmation, staff.engine)
+    return ending if confirmed == "done" else confirmed
+
+
+def _conclude(
+    config: SweepConfig,
+    results: Results,
+    coordinator: Coordinator,
+    staff: Staff,
+    data: TrainingData,
+    observer: Observer,
+    *,
+    changed: bool,
+) -> Verdict | None:
+    """Judge, export and draw whatever there is; nothing is done again that an earlier run has done."""
+    facts = results.provenance()
+    if not changed and facts["ended"] is not None and results.report.exists():
+        return read_verdict(results)
+    verdict = None
+    if any(finished.outcome.state == "complete" for finished in coordinator.finished.values()):
+        images = len(data.validation.labels)
+        verdict = judge_sweep(results.trials(), config, notice=data.notice, validation_images=images)
+        results.write_json(results.verdict_file, verdict.to_dict())
+        if not _export(config, results, coordinator.finished.values(), staff, data, verdict):
+            observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
+    if coordinator.finished:
+        charts.draw(results)
+        report.write(results)
+    results.write_json(results.provenance_file, {**facts, "ended": now()})
+    return verdict
+
+
+def read_verdict(results: Results) -> Verdict | None:
+    """The verdict that a sweep's folder keeps."""
+    stored = results.verdict()
+    return Verdict.from_dict(stored) if stored else None
+
+
+def export_again(results: Results) -> Path:
+    """Make cnn.h5 and cnn.json anew from the weights that the sweep has kept; returns the model file.
+
+    Raises:
+        main.data.DataError: the data is missing or damaged.
+        optimize.trial.DataMismatch: the data is not that of the sweep.
+        NothingToExport: no complete trial, or its weights are gone.
+    """
+    config, verdict = stored_sweep(results), read_verdict(results)
+    if verdict is None:
+        raise NothingToExport(f"{results.folder} has no verdict yet: no trial is complete")
+    trials = results.trials()["trial"]
+    finished = [stored for stored in map(results.finished, trials) if stored is not None]
+    data = load_training(config.base.data)
+    refuse_other_data(data, results.provenance()["data"]["checksum"])
+    if data.notice:
+        config = config.with_data(fallback(config.base.data))
+    with results.lock(), Staff(config, run_trial, workers=0, trials=1) as staff:
+        if not _export(config, results, finished, staff, data, verdict):
+            raise NothingToExport(f"{results.folder} no longer holds the weights of {verdict.winner}")
+    return results.model_file
+
+
+def _export(
+    config: SweepConfig,
+    results: Results,
+    finished: Collection[Finished],
+    staff: Staff,
+    data: TrainingData,
+    verdict: Verdict,
+) -> bool:
+    """Write the winner's model file and card; False where its weights are gone."""
+    winner = winning_trial([f for f in finished if f.configuration == verdict.winner], config.study.metric)
+    weights = results.weights(winner.outcome.trial)
+    if weights is None:
+        return False
+    concrete = config.concrete(winner.values)
+    exported = staff.engine().call(export_on_worker, concrete, weights, data.checksum)
+    write_model_file(results.folder, exported.h5, model_card(config, concrete, winner, exported, data, verdict))
+    return True

@@ -1,0 +1,105 @@
+"""The tables of a sweep, row by row: trials.csv and curves.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optimize.finished import Finished
+from optimize.space import label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "val_crossentropy")
+
+
+def trial_columns(swept: Sequence[str]) -> list[str]:
+    """The columns of trials.csv."""
+    return [
+        "trial", "configuration", "seed", *swept, "state", "purpose", "epoch", *FIGURES, "epochs", "parameters",
+        "seconds", "started", "ended", "worker", "attempts", "reason",
+    ]  # fmt: skip
+
+
+def trial_row(finished: Finished, swept: Sequence[str]) -> dict[str, Any]:
+    """A trial's row of trials.csv; its figures are those of its best epoch."""
+    outcome = finished.outcome
+    best = outcome.best()
+    return {
+        "trial": outcome.trial,
+        "configuration": finished.configuration,
+        "seed": finished.seed,
+        **_swept_cells(finished, swept),
+        "state": outcome.state,
+        "purpose": finished.purpose,
+        "epoch": outcome.best_epoch,
+        **({name: getattr(best, name) for name in FIGURES} if best else {}),
+        "epochs": len(outcome.history),
+        "parameters": outcome.parameters,
+        "seconds": round(outcome.seconds, 3),
+        "started": outcome.started,
+        "ended": outcome.ended,
+        "worker": outcome.worker,
+        "attempts": outcome.attempt,
+        "reason": outcome.reason,
+    }
+
+
+def curve_columns(swept: Sequence[str]) -> list[str]:
+    """The columns of curves.csv."""
+    return ["trial", "seed", *swept, "epoch", *FIGURES, "learning_rate", "seconds", "state"]
+
+
+def curve_rows(finished: Finished, swept: Sequence[str]) -> list[dict[str, Any]]:
+    """A trial's rows of curves.csv, one per epoch; `state` marks those of a curve that was cut short."""
+    outcome = finished.outcome
+    fixed = {"trial": outcome.trial, "seed": finished.seed, **_swept_cells(finished, swept), "state": outcome.state}
+    return [{**fixed, **asdict(epoch), "seconds": round(epoch.seconds, 3)} for epoch in outcome.history]
+
+
+def _swept_cells(finished: Finished, swept: Sequence[str]) -> dict[str, Any]:
+    return {path: label(finished.values[path]) for path in swept if path in finished.values}
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], header: bool = True) -> str:
+    """Rows as CSV, with a header or without; a cell that a row lacks is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows({key: _neutral(value) for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _neutral(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; numbers, negative ones too, stay as they are."""
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return "'" + value
+    return value
+
+
+def append_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows to a table's file, which is begun with its header where there is none."""
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(table_text(columns, rows, header=new))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table's file as pandas has it, but for a last line that was cut off."""
+    import pandas as pd
+
+    content = path.read_text(encoding="utf-8")
+    whole = content[: content.rfind("\n") + 1]  # a last line without an end was cut off as it was written
+    text = {"configuration": str, "state": str, "purpose": str, "started": str, "ended": str, "reason": str}
+    # Only an empty cell and a figure that is not a number are missing: `null` and `none` are choices.
+    return pd.read_csv(io.StringIO(whole), keep_default_na=False, na_values=["", "nan"], dtype=text)

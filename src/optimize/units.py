@@ -1,0 +1,74 @@
+"""Durations and sizes as people write them: `30m`, `4GB`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from main.yaml12 import flow
+
+_DURATION = r"^([0-9]+(\.[0-9]+)?)(s|m|h|d)$"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SIZE = r"^([0-9]+(\.[0-9]+)?) ?([kMGT]i?B)$"
+_BYTES = {
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", start=1)},
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("kMGT", start=1)},
+}
+
+
+def seconds(value: object) -> object:
+    """`30m` as 1800.0; anything but such a word as it is."""
+    if not isinstance(value, str):
+        return value
+    found = re.match(_DURATION, value)
+    if not found:
+        raise ValueError(f"expected seconds, or a duration such as 90s, 30m or 2h, but read '{value[:60]}'")
+    return float(found[1]) * _SECONDS[found[3]]
+
+
+def duration(value: float | None) -> str | None:
+    """1800.0 as `30m`: in the largest unit of which it is a whole number."""
+    if value is None:
+        return None
+    fitting = [unit for unit in "dhm" if value >= _SECONDS[unit] and value % _SECONDS[unit] == 0]
+    unit = fitting[0] if fitting else "s"
+    amount = value / _SECONDS[unit]
+    return f"{flow(int(amount) if amount.is_integer() else amount)}{unit}"
+
+
+def n_bytes(value: object) -> object:
+    """`4GB` as 4,000,000,000; anything but such a word as it is."""
+    if not isinstance(value, str):
+        return value
+    found = re.match(_SIZE, value)
+    if not found:
+        raise ValueError(f"expected bytes, or a size such as 512MB, 4GB or 2GiB, but read '{value[:60]}'")
+    return round(float(found[1]) * _BYTES[found[3]])
+
+
+def size(value: int | None) -> str | int | None:
+    """4,000,000,000 as `4GB`: in the largest unit of which it is a whole number."""
+    if value is None:
+        return None
+    units = sorted(_BYTES.items(), key=lambda item: -item[1])
+    return next((f"{value // unit}{name}" for name, unit in units if value % unit == 0), value)
+
+
+_DurationText = Annotated[str, Field(pattern=_DURATION)]
+_SizeText = Annotated[str, Field(pattern=_SIZE)]
+_Seconds = Annotated[float, Field(gt=0, le=1e9)]
+_Bytes = Annotated[int, Field(ge=1, le=2**60)]
+Duration = Annotated[
+    _Seconds | None,
+    BeforeValidator(seconds, json_schema_input_type=_Seconds | _DurationText | None),
+    PlainSerializer(duration),
+]
+"""Seconds; a word such as `30m` in a file."""
+Size = Annotated[
+    _Bytes | None,
+    BeforeValidator(n_bytes, json_schema_input_type=_Bytes | _SizeText | None),
+    PlainSerializer(size),
+]
+"""Bytes; a word such as `4GB` in a file."""

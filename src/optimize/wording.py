@@ -1,0 +1,190 @@
+"""A verdict in words: accuracies in per cent and their differences in points, losses in their own unit."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from optimize.power import SEEDS_LIMIT
+
+if TYPE_CHECKING:
+    from optimize.verdict import ChoiceSummary, PairComparison, TunedPair
+
+CONDITION = "on this validation set and these seeds"
+_LONG_NUMBER = re.compile(r"\b\d+\.\d{7,}(e[-+]?\d+)?\b")
+_LONGEST_NAME = 24
+"""A longer label is not repeated in one sentence."""
+
+
+def value_text(metric: str, value: float, *, precision: float | None = None) -> str:
+    """A value of the metric with its unit: `98.91 %`, `0.0312`."""
+    if is_accuracy(metric):
+        return f"{number(100 * value, _decimals(100 * precision if precision else None))} %"
+    return number(value, _decimals(precision or abs(value) / 10))
+
+
+def difference_text(metric: str, difference: float, *, precision: float | None = None) -> str:
+    """A difference with its unit: `0.31 points`, `0.0031 in val_loss`.
+
+    Args:
+        metric: Name of the metric.
+        difference: In the metric's own unit: accuracies as fractions.
+        precision: How exactly it is known, such as half the width of its interval, which is shown with two digits;
+            None shows the difference itself with two digits.
+    """
+    number_, unit = _difference(metric, difference, precision or abs(difference))
+    return f"{number_} {unit}"
+
+
+def interval_text(metric: str, difference: float, low: float, high: float) -> tuple[str, str]:
+    """A difference with its unit, and its interval: `("0.31 points", "95 % 0.12 to 0.50")`."""
+    precision = (high - low) / 2 or abs(difference)
+    ends = [_difference(metric, end, precision)[0] for end in (low, high)]
+    return difference_text(metric, difference, precision=precision), f"95 % {ends[0]} to {ends[1]}"
+
+
+def number(value: float, decimals: int) -> str:
+    """A number with so many decimals, a true minus, and no minus before zero."""
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def is_accuracy(metric: str) -> bool:
+    """Whether a metric is a fraction that is read in per cent."""
+    return metric.endswith("accuracy")
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 seed`, `5 seeds`, `1,200 seeds`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def listed(items: Sequence[str], most: int = 5) -> str:
+    """`max`, `max and blur`, `max, blur and stride`; of more than `most`, how many others there are."""
+    shown = list(items) if len(items) <= most else [*items[:most], f"{len(items) - most:,} others"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def short(label: str) -> str:
+    """A choice's label as a sentence can bear it: numbers of seven decimals or more with four digits."""
+    return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", label)
+
+
+def no_trial() -> str:
+    """The sentence of a sweep without any complete trial."""
+    return "No verdict is possible: no trial is complete."
+
+
+def one_choice(metric: str, choice: ChoiceSummary) -> str:
+    """The sentence of a sweep with a single choice."""
+    if choice.low is None or choice.high is None:
+        reached = value_text(metric, choice.mean)
+        return f"{short(choice.choice)} reaches {reached} with one seed; there is nothing to compare it with."
+    precision = (choice.high - choice.low) / 2
+    mean, low, high = (value_text(metric, v, precision=precision) for v in (choice.mean, choice.low, choice.high))
+    ends = f"{low.removesuffix(' %')} to {high.removesuffix(' %')}"
+    return (
+        f"{short(choice.choice)} reaches {mean} (95 % {ends}, {counted(choice.n, 'seed')}), {CONDITION}; "
+        "there is nothing to compare it with."
+    )
+
+
+def one_seed(metric: str, winner: ChoiceSummary, n_choices: int) -> str:
+    """The sentence where every choice has a single seed."""
+    return (
+        f"No verdict is possible with one seed: {short(winner.choice)} is ahead of {counted(n_choices - 1, 'other')} "
+        f"with {value_text(metric, winner.mean)}, but how much seeds alone change that is not known."
+    )
+
+
+def no_shared_seed(winner: str, runner_up: str) -> str:
+    """The sentence where the best two have too few seeds in common."""
+    return f"No verdict is possible: {short(winner)} and {short(runner_up)} share no two seeds."
+
+
+def verdict_sentence(
+    metric: str, winner: str, pair: PairComparison, *, beaten: Sequence[str], open_: Sequence[str]
+) -> str:
+    """The winner against the next best, and what of the others.
+
+    Args:
+        metric: Name of the metric.
+        winner: Label of the choice with the best mean.
+        pair: The winner and the next best.
+        beaten: Of the other choices, those that the winner beats.
+        open_: Of the other choices, those that it is not separable from.
+    """
+    better, worse = short(pair.better), short(pair.worse)
+    first, second = (better, worse) if pair.better == winner else (worse, better)
+    if not pair.decided:
+        lead = f"{first} and {second} are not separable at {counted(pair.n, 'seed')}{_what_would_decide(pair)}"
+        return f"{lead}{_beside_an_open_pair(first, beaten, open_)}, {CONDITION}."
+    difference, interval = interval_text(metric, pair.difference, pair.low, pair.high)
+    lead = f"{better} beats {worse} by {difference} ({interval}, {counted(pair.n, 'seed')})"
+    if first == worse:
+        return f"{first} has the best mean, but over the seeds that both have {lead}, {CONDITION}."
+    return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {CONDITION}."
+
+
+def tuned_sentence(metric: str, closest: TunedPair, *, tried: str, beaten: Sequence[str], open_: Sequence[str]) -> str:
+    """The winner among the choices of a factor, each at its best over the others' values.
+
+    Args:
+        metric: Name of the metric.
+        closest: The winner and the next best.
+        tried: What was tried of each: `20 configurations`.
+        beaten: Of the other choices, those that the winner beats.
+        open_: Of the other choices, those that it is not separable from.
+    """
+    winner, other = short(closest.better), short(closest.worse)
+    if not closest.decided:
+        lead = f"{winner} and {other}, each at its best of {tried}, are not separable"
+        return f"{lead}{_beside_an_open_pair(winner, beaten, open_)}, {CONDITION}."
+    difference, interval = interval_text(metric, closest.difference, closest.low, closest.high)
+    lead = f"{winner} beats {other} by {difference} ({interval}), each at its best of {tried}"
+    return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {CONDITION}."
+
+
+def _what_would_decide(pair: PairComparison) -> str:
+    if pair.p == 1:
+        return ", which show no difference at all"
+    if pair.more_seeds is None:
+        return f"; not even {SEEDS_LIMIT:,} would decide"
+    return f"; {pair.more_seeds:,} more would decide"
+
+
+def _beside_a_decided_pair(beaten: Sequence[str], open_: Sequence[str]) -> str:
+    if open_:
+        return f", but is not separable from {listed([short(label) for label in open_])}"
+    return f"; it also beats {_others(beaten, 'each')}" if beaten else ""
+
+
+def _beside_an_open_pair(winner: str, beaten: Sequence[str], open_: Sequence[str]) -> str:
+    name = winner if len(winner) <= _LONGEST_NAME else "the first"
+    if beaten and open_:
+        return f"; {name} beats {len(beaten):,} of the {len(beaten) + len(open_):,} others"
+    if beaten:
+        return f"; {name} beats {_others(beaten, 'each')}"
+    return f"; {name} is not separable from {_others(open_, 'any')} either" if open_ else ""
+
+
+def _others(labels: Sequence[str], every: str) -> str:
+    if len(labels) > 1:
+        return f"{every} of the {len(labels):,} others"
+    name = short(labels[0])
+    return name if len(name) <= _LONGEST_NAME else "the third"
+
+
+def _difference(metric: str, difference: float, precision: float) -> tuple[str, str]:
+    if is_accuracy(metric):
+        return number(100 * difference, _decimals(100 * precision)), "points"
+    return number(difference, _decimals(precision)), f"in {metric}"
+
+
+def _decimals(precision: float | None) -> int:
+    """Decimals that show two digits of `precision`; two at least, eight at most."""
+    if not precision or not math.isfinite(precision):
+        return 2
+    return min(8, max(2, 1 - math.floor(math.log10(abs(precision)))))

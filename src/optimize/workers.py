@@ -1,0 +1,234 @@
+"""This machine's worker processes, each on cores and a GPU of its own; and the way to the workers of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import gc
+import logging
+import os
+import signal
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dask.config
+from distributed import Client, Nanny, Scheduler, SpecCluster, batched
+from tornado.ioloop import IOLoop
+
+from main.config import DataConfig
+from main.errors import UserError
+from main.gpus import VISIBLE, gpus
+from optimize.daskengine import DaskEngine
+from optimize.engine import TrialRunner
+from optimize.storage import STORAGE_VARIABLE
+from optimize.trial import load_data
+
+CORES_VARIABLE = "OPTIMIZE_CORES"
+LOG_VARIABLE = "OPTIMIZE_WORKER_LOG"
+
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,  # retries are the coordinator's
+    "distributed.scheduler.worker-ttl": None,  # a machine that slept, or whose clock moved, has lost no worker
+    "distributed.worker.daemon": True,
+    "distributed.worker.memory.target": False,  # a trial's memory is its own: nothing to spill
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+    "distributed.admin.tick.limit": "1 h",  # a long step is no fault worth a log line
+    "distributed.comm.timeouts.connect": "60 s",
+}
+
+
+def machine_cores() -> list[int]:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def places(threads: int) -> int:
+    """How many trials this machine trains at once: one per GPU where there are any, else one per `threads` cores."""
+    return len(gpus()) or max(1, len(machine_cores()) // threads)
+
+
+def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path | None = None) -> DaskEngine:
+    """Start `workers` processes, each pinned to `threads` cores; they leave with this process, however it ends.
+
+    Where there are GPUs each worker has one, shared where there are more workers; it is then pinned to its share of
+    the cores, at least `threads`, which feed the GPU.
+
+    Args:
+        run: what a worker does with a task.
+        workers: how many processes.
+        threads: cores of each; workers share cores where there are not enough.
+        log: where the workers' own output goes.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _keep_time_steadily()
+    cores, devices = machine_cores(), gpus()
+    pinned = max(threads, len(cores) // workers) if devices else threads
+    environment = {
+        "OMP_NUM_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": 1,  # a worker that replaces a lost one computes as it did
+        "TF_CPP_MIN_LOG_LEVEL": 3,
+        "PYTHONWARNINGS": "ignore",
+        "DASK_LOGGING__DISTRIBUTED": "error",  # read when the worker imports Dask, before any setting reaches it
+    }
+    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment}
+    with dask.config.set(settings), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cluster = SpecCluster(
+            scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "port": 0}},
+            workers={
+                slot: {
+                    "cls": Nanny,
+                    "options": {
+                        "nthreads": 1,
+                        "memory_limit": 0,  # a trial's limit is the coordinator's to watch
+                        "preload": ["optimize.workers"],
+                        "env": _worker_environment(slot, pinned, cores, devices, log),
+                        "host": "127.0.0.1",
+                        "dashboard": False,
+                    },
+                }
+                for slot in range(workers)
+            },
+            silence_logs=logging.CRITICAL,
+        )
+        client = Client(cluster, set_as_default=False)
+    return DaskEngine(client, run, close_cluster=cluster.close)
+
+
+def _keep_time_steadily() -> None:
+    """Let Dask's streams wait by a clock that nobody sets.
+
+    They and Tornado's loop read the wall's: where that is set back by an hour, they would send nothing for an hour.
+    Must precede the first stream; a notebook's own loop, which runs already, is left alone.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        alone = True
+    else:
+        alone = CORES_VARIABLE in os.environ  # a worker process, whose only loop is Dask's
+    if alone:
+        batched.time = time.monotonic
+        setattr(IOLoop, "time", lambda self: time.monotonic())  # noqa: B010 - a type checker refuses the assignment
+
+
+def _worker_environment(
+    slot: int, pinned: int, cores: list[int], devices: Sequence[str], log: Path | None
+) -> dict[str, str]:
+    first = slot * pinned
+    chosen = sorted({cores[(first + offset) % len(cores)] for offset in range(pinned)})
+    environment = {CORES_VARIABLE: ",".join(map(str, chosen))}
+    if devices:
+        environment[VISIBLE] = devices[slot % len(devices)]
+    if log is not None:
+        environment[LOG_VARIABLE] = str(log.resolve())
+    return environment
+
+
+def cluster_engine(run: TrialRunner, address: str, *, patience: str = "20 s") -> DaskEngine:
+    """Use the workers of a scheduler that is already running; `patience` is how long it may take to answer at first.
+
+    Raises:
+        NoScheduler: none answers there.
+        VersionMismatch: from the engine, whenever it meets a worker that has other versions than this process, of a
+            package that matters; each is named.
+    """
+
+    def connect(timeout: str) -> Client:
+        try:
+            return Client(address, set_as_default=False, timeout=timeout)
+        except (OSError, TimeoutError) as error:
+            raise NoScheduler(f"no Dask scheduler answers at {address}") from error
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    return DaskEngine(
+        connect(patience),
+        run,
+        reconnect=lambda: connect("5 s"),
+        inspect=lambda client, addresses: refuse_other_versions(client, addresses, package_versions()),
+    )
+
+
+def refuse_other_versions(client: Client, addresses: Sequence[str], ours: dict[str, str]) -> None:
+    """Make sure that workers have our versions of what decides a result.
+
+    Raises:
+        VersionMismatch: one has not; every package of every worker is named.
+    """
+    mismatches = compare_versions(client.run(package_versions, workers=list(addresses)), ours)
+    if mismatches:
+        raise VersionMismatch("\n".join(mismatches))
+
+
+class NoScheduler(UserError):
+    """No Dask scheduler answers at the address that the sweep file gives."""
+
+
+class VersionMismatch(UserError):
+    """A cluster's worker has other versions of what decides a result."""
+
+
+def package_versions() -> dict[str, str]:
+    """The versions that must agree between a coordinator and its workers."""
+    from importlib.metadata import version
+    from platform import python_version
+
+    names = ("tensorflow", "keras", "numpy", "distributed", "optimize-sweeps")
+    return {"python": python_version(), **{name: version(name) for name in names}}
+
+
+def compare_versions(workers: dict[str, dict[str, str]], ours: dict[str, str]) -> list[str]:
+    """A line for each package of each worker that differs from ours."""
+    return [
+        f"{address}: {package} {theirs.get(package, 'missing')}, here {version}"
+        for address, theirs in sorted(workers.items())
+        for package, version in ours.items()
+        if theirs.get(package) != version
+    ]
+
+
+# In a worker process
+
+
+def dask_setup(worker: Any) -> None:
+    """Dask's preload hook: pin the process to its cores, and leave signals and the study to the coordinator."""
+    os.environ.pop(STORAGE_VARIABLE, None)  # a trial needs no database, and its password no further process
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # a terminal, and a batch system, signal the whole process group
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    _keep_time_steadily()
+    _pin_every_thread(os.environ.get(CORES_VARIABLE, ""))
+    atexit.register(gc.freeze)  # or the interpreter's last collections take TensorFlow apart, for seconds
+    log = os.environ.get(LOG_VARIABLE)
+    if log:
+        handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+        os.close(handle)
+
+
+def _pin_every_thread(cores: str) -> None:
+    """Threads made later inherit the affinity of the one that makes them; those that exist must be told."""
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        return
+    chosen = {int(core) for core in cores.split(",")}
+    for task in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(task.name), chosen)
+
+
+def prepare(data: DataConfig, threads: int) -> None:
+    """What every worker does while the coordinator is still planning: import TensorFlow, read the data."""
+    from main.backend import quiet_import, set_threads
+
+    quiet_import()
+    gc.freeze()  # what was imported stays: collections while a network is traced need not walk it
+    set_threads(threads)
+    load_data(data)

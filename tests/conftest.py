@@ -1,0 +1,23 @@
+"""What every test can rely on: quiet TensorFlow, and real MNIST where it is at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Worker processes import tests/stubs.py by this.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH")]))
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """A folder that holds mnist/, or a skip with the reason."""
+    candidates = [Path(os.environ["OPTIMIZE_DATA"])] if "OPTIMIZE_DATA" in os.environ else []
+    candidates.append(REPOSITORY.parent / "shared" / "data")
+    for folder in candidates:
+        if (folder / "mnist").is_dir():
+            return folder
+    pytest.skip(f"real MNIST is in none of {', '.join(map(str, candidates))}")

@@ -1,0 +1,143 @@
+"""A Dask scheduler and workers as processes of their own, some of which go away and come back."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+import stubs
+from optimize import daskengine, workers
+from optimize.engine import EngineLost
+from optimize.workers import NoScheduler, VersionMismatch, cluster_engine
+from processes import StubSweep, rows, wait_for
+from sweeps import POOLING
+
+Make = Callable[..., StubSweep]
+
+
+class Cluster:
+    """`dask scheduler` and `dask worker`, as an operator or a batch system starts them."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.environment = {
+            **os.environ,
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+            "STUB_MARKS": str(folder / "marks.txt"),
+        }
+        self.start_scheduler()
+
+    def start_scheduler(self) -> None:
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        return self._start(
+            "worker", self.address, "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard",
+            "--local-directory", str(self._folder), "--death-timeout", "60",
+        )  # fmt: skip
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self._folder / "dask.log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dask", *arguments],
+                env=self.environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self._processes.append(process)
+        return process
+
+    def kill(self, process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
+        os.killpg(process.pid, number)
+        process.wait()
+
+    def end(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                self.kill(process)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    started = Cluster(tmp_path)
+    yield started
+    started.end()
+
+
+def on_cluster(cluster: Cluster, epochs: int = 10) -> str:
+    return POOLING.replace("epochs: 3", f"epochs: {epochs}") + f"run: {{engine: '{cluster.address}'}}\n"
+
+
+def test_a_worker_that_goes_away_and_one_that_comes_lose_nothing(stub_sweep: Make, cluster: Cluster) -> None:
+    first = cluster.start_worker()
+    sweep = stub_sweep(on_cluster(cluster), stub="slow")
+    run = sweep.start()
+    wait_for(lambda: len(sweep.results.finished_trials()) >= 1, "the first outcome")
+    cluster.kill(first)
+    cluster.start_worker()
+    assert run.wait() == 0, run.said()
+    table = rows(sweep.results.trials_file)
+    assert [row["state"] for row in table] == ["complete"] * 6
+    assert "it runs again" in run.said()
+    assert sweep.results.weights(5) is not None or any(sweep.results.weights(t) for t in range(6))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_a_scheduler_that_goes_away_and_comes_back_loses_nothing(
+    stub_sweep: Make, cluster: Cluster, number: int
+) -> None:
+    worker = cluster.start_worker()
+    sweep = stub_sweep(on_cluster(cluster, epochs=40).replace("run: {", "run: {retries: 0, "), stub="slow")
+    run = sweep.start()
+    wait_for(lambda: len(sweep.results.finished_trials()) >= 1, "the first outcome")
+    cluster.kill(cluster.scheduler, number)
+    if worker.poll() is None:
+        cluster.kill(worker)
+    cluster.start_scheduler()
+    cluster.start_worker()
+    assert run.wait() == 0, run.said()
+    assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
+    assert "the scheduler went away" in run.said()
+
+
+def test_a_scheduler_that_stays_away_ends_a_sweep_clearly(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daskengine, "SCHEDULER_AWAY_SECONDS", 1.0)
+    cluster.start_worker()
+    engine = cluster_engine(stubs.learn, cluster.address)
+    wait_for(engine.slots, "a worker")
+    cluster.kill(cluster.scheduler)
+
+    def poll() -> bool:
+        engine.next_event(0.1)
+        return False
+
+    with pytest.raises(EngineLost, match="every finished trial is kept: run again"):
+        wait_for(poll, "the end")
+    engine.close()
+
+
+def test_a_scheduler_that_is_not_there_is_named(stub_sweep: Make, cluster: Cluster) -> None:
+    cluster.kill(cluster.scheduler)
+    with pytest.raises(NoScheduler, match=f"no Dask scheduler answers at {cluster.address}"):
+        cluster_engine(stubs.learn, cluster.address, patience="1 s")
+
+
+def test_a_worker_of_other_versions_is_refused_by_name(cluster: Cluster) -> None:
+    cluster.start_worker()
+    with Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=60)
+    ours = {**workers.package_versions(), "keras": "3.0.0"}
+    with (
+        pytest.raises(VersionMismatch, match=r"tcp://.*: keras .*, here 3\.0\.0"),
+        Client(cluster.address, set_as_default=False) as client,
+    ):
+        workers.refuse_other_versions(client, list(client.scheduler_info()["workers"]), ours)

@@ -1,0 +1,155 @@
+"""A study in PostgreSQL: raced for, restarted, away for a while, and held by somebody else."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+
+from optimize import postgresql
+from postgres import PASSWORD, Postgres
+from processes import StubSweep, rows, wait_for
+from sweeps import LEARNING_RATE, POOLING
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg 3 is not installed (pip install 'optimize-sweeps[cluster]')")
+
+Make = Callable[..., StubSweep]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    started = Postgres(tmp_path_factory.mktemp("postgresql"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def database(server: Postgres, request: pytest.FixtureRequest) -> str:
+    """The address of an empty database."""
+    name = f"d{abs(hash(request.node.name)):x}"
+    with psycopg.connect(
+        host="127.0.0.1", port=server.port, user="someone", password=PASSWORD, dbname="postgres", autocommit=True
+    ) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.address(name)
+
+
+def study(address: str, name: str = "pooling") -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=postgresql.normalised(address))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("postgres://u:p@h/d", "postgresql+psycopg://u:p@h/d"),
+        ("postgresql://u:p@h:5433/d?sslmode=require", "postgresql+psycopg://u:p@h:5433/d?sslmode=require"),
+        ("postgresql+psycopg2://u@h/d", "postgresql+psycopg://u@h/d"),
+        ("postgresql://u:a{b%c@d/e@h/d", "postgresql+psycopg://u:a%7Bb%25c%40d%2Fe@h/d"),
+        ("postgresql://u:a%7Bb%25c%40d%2Fe@h/d", "postgresql+psycopg://u:a%7Bb%25c%40d%2Fe@h/d"),
+    ],
+)
+def test_an_address_is_read_however_people_write_it(written: str, read: str) -> None:
+    assert postgresql.normalised(written) == read
+
+
+def test_four_sweeps_may_start_at_once_in_an_empty_database(stub_sweep: Make, database: str) -> None:
+    sweeps = [stub_sweep(POOLING.replace("name: pooling", f"name: p{i}"), stub="learn") for i in range(4)]
+    runs = [sweep.start(OPTIMIZE_STORAGE=database) for sweep in sweeps]
+    for run in runs:
+        assert run.wait() == 0, run.said()
+    for i in range(4):
+        assert [trial.state.name for trial in study(database, f"p{i}").trials] == ["COMPLETE"] * 6
+
+
+@pytest.mark.parametrize("away", [0.0, 8.0, pytest.param(60.0, marks=pytest.mark.slow)])
+def test_a_restart_or_an_outage_loses_no_trial(stub_sweep: Make, server: Postgres, database: str, away: float) -> None:
+    text = LEARNING_RATE.replace("trials: 6", "trials: 30")
+    sweep = stub_sweep(text, seconds=0.02)
+    run = sweep.start(OPTIMIZE_STORAGE=database)
+    wait_for(lambda: len(sweep.results.finished_trials()) >= 4, "four outcomes")
+    for _ in range(1 if away else 3):
+        server.stop()
+        time.sleep(away)
+        server.start()
+        time.sleep(0.7)
+    assert run.wait(200) == 0, run.said()
+    table = rows(sweep.results.trials_file)
+    assert [row["state"] for row in table] == ["complete"] * 30
+    trials = study(database, "rates").trials
+    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    assert len(complete) == 30
+    assert not [trial for trial in trials if trial.state.name == "RUNNING"]
+    assert sweep.epochs_again() == 0
+
+
+def test_a_second_run_elsewhere_is_refused_and_told_who_runs_it(stub_sweep: Make, database: str) -> None:
+    here, there = stub_sweep(POOLING, seconds=0.5), stub_sweep(POOLING)
+    first = here.start(OPTIMIZE_STORAGE=database)
+    wait_for(lambda: here.began(1), "the first epoch")
+    second = there.start(OPTIMIZE_STORAGE=database)
+    assert second.wait() == 2
+    assert f"is being run by process {first.pid} on {os.uname().nodename[:20]}" in second.said()
+    first.kill_all()
+    here.finish(OPTIMIZE_STORAGE=database, STUB_SECONDS="0.01")  # what the dead one held is free
+
+
+def test_a_study_taken_over_while_the_database_was_away_is_noticed(server: Postgres, database: str) -> None:
+    first = postgresql.StudyLock(postgresql.normalised(database), "pooling")
+    first.check()
+    server.stop()
+    server.start()
+    second = postgresql.StudyLock(postgresql.normalised(database), "pooling")
+    with pytest.raises(postgresql.SweepLocked, match="is being run by process"):
+        first.check()
+    second.release()
+
+
+def test_a_wrong_password_is_said_at_once_and_not_repeated(stub_sweep: Make, server: Postgres) -> None:
+    run = stub_sweep(POOLING).start(OPTIMIZE_STORAGE=server.address(password="not%the{one"))
+    assert run.wait() == 2
+    assert "OPTIMIZE_STORAGE" in run.said()
+    assert "authentication failed" in run.said()
+    assert "not%the{one" not in run.said()
+    assert "Traceback" not in run.said()
+
+
+@pytest.mark.parametrize("address", ["postgresql://u:hunter2@h:port/d", "postgres://u:hunter2@nowhere.invalid/d"])
+def test_an_address_that_leads_nowhere_is_refused(stub_sweep: Make, address: str) -> None:
+    run = stub_sweep(POOLING).start(OPTIMIZE_STORAGE=address)
+    assert run.wait() == 2
+    assert "OPTIMIZE_STORAGE" in run.said()
+    assert "hunter2" not in run.said()
+    assert "Traceback" not in run.said()
+
+
+def test_a_password_is_found_nowhere(stub_sweep: Make, server: Postgres, database: str) -> None:
+    sweep = stub_sweep(POOLING, seconds=0.1)
+    run = sweep.start(OPTIMIZE_STORAGE=database)
+    wait_for(lambda: sweep.began(3), "the third epoch")
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    outage = threading.Thread(target=lambda: (server.stop(), server.start()))
+    outage.start()
+    outage.join()
+    assert run.wait() == 0, run.said()
+    spellings = [PASSWORD, postgresql.normalised(database).split(":")[2].rpartition("@")[0]]
+    with psycopg.connect(postgresql.normalised(database).replace("+psycopg", "")) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        stored = str([connection.execute(f"SELECT * FROM {table}").fetchall() for (table,) in tables])
+    files = [path.read_bytes().decode(errors="replace") for path in sweep.folder.rglob("*") if path.is_file()]
+    for spelling in spellings:
+        assert not any(spelling in text for text in [*lines, *files, stored, run.said()])
+
+
+def test_the_study_opens_for_other_tools(stub_sweep: Make, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from optimize.storage import storage_address
+
+    sweep = stub_sweep(POOLING, stub="learn")
+    sweep.finish(OPTIMIZE_STORAGE=database)
+    monkeypatch.setenv("OPTIMIZE_STORAGE", database)
+    opened = optuna.load_study(study_name="pooling", storage=storage_address(sweep.results))
+    assert opened.best_value == max(float(row["val_accuracy"]) for row in rows(sweep.results.trials_file))
+    assert not Path(sweep.results.study_file).exists()

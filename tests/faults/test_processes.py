@@ -1,0 +1,205 @@
+"""Workers and coordinators that are killed, stopped, interrupted, doubled, and lied to about the time."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+
+from optimize.results import Results
+from processes import Process, StubSweep, gone, rows, wait_for
+from sweeps import POOLING
+
+Make = Callable[..., StubSweep]
+
+SIX_TRIALS = POOLING.replace("epochs: 3", "epochs: 6")
+
+
+def states(sweep: StubSweep) -> set[str]:
+    return {row["state"] for row in rows(sweep.results.trials_file)}
+
+
+def test_when_the_coordinator_is_killed_its_workers_leave_and_running_again_trains_only_what_was_in_flight(
+    stub_sweep: Make,
+) -> None:
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.2)
+    killed = sweep.start(workers=2)
+    wait_for(lambda: sweep.began(14), "two trials finished")
+    workers = killed.workers()
+    assert len(workers) == 2
+    killed.kill()
+    assert gone(workers, seconds=5)  # the fault's own bound
+    sweep.finish(workers=2)
+    assert states(sweep) == {"complete"}
+    assert len(rows(sweep.results.trials_file)) == 6
+    assert sweep.epochs_again() <= 2  # of each running trial the epoch it was in
+
+
+def test_what_was_finished_is_not_trained_again(stub_sweep: Make) -> None:
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.02)
+    killed = sweep.start()
+    wait_for(lambda: len(sweep.results.finished_trials()) >= 3, "three outcomes")
+    killed.kill_all()
+    finished = sweep.results.finished_trials()
+    before = len(sweep.marked())
+    sweep.finish()
+    assert not {trial for trial, _, _ in sweep.marked()[before:]} & set(finished)
+
+
+def test_a_killed_worker_s_trial_goes_on_from_its_last_epoch(stub_sweep: Make) -> None:
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.2)
+    run = sweep.start()
+    wait_for(lambda: sweep.began(3), "the third epoch")
+    run.workers()[0].kill()
+    assert run.wait() == 0
+    first = [(epoch, attempt) for trial, epoch, attempt in sweep.marked() if trial == 0]
+    assert [epoch for epoch, _ in first] == sorted(epoch for epoch, _ in first)
+    assert len(first) <= 7
+    assert first[-1] == (6, 2)
+    assert "its worker process died; it runs again (attempt 2)" in run.said()
+    incidents = sweep.results.incidents()
+    assert incidents is not None
+    assert list(incidents["trial"]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
+)
+def test_one_signal_ends_a_sweep_at_the_epochs_end(stub_sweep: Make, number: int, status: int) -> None:
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.3)
+    run = sweep.start()
+    wait_for(lambda: sweep.began(2), "the second epoch")
+    workers = run.workers()
+    os.killpg(run.pid, number)  # as a terminal does: to the whole group, workers too
+    assert run.wait() == status
+    assert gone(workers, seconds=5)
+    assert "stopping: what runs ends with its epoch" in run.said()
+    sweep.finish()
+    assert sweep.epochs_again() == 0
+    assert states(sweep) == {"complete"}
+
+
+def test_a_second_signal_ends_a_sweep_at_once(stub_sweep: Make) -> None:
+    sweep = stub_sweep(SIX_TRIALS, seconds=30)
+    run = sweep.start()
+    wait_for(lambda: sweep.began(1), "the first epoch")
+    workers = run.workers()
+    run.signal(signal.SIGINT)
+    wait_for(lambda: "stopping" in run.said(), "the first signal heard")
+    run.signal(signal.SIGINT)
+    assert run.wait(20) == 130  # far less than the epoch
+    assert gone(workers, seconds=5)
+
+
+def test_two_runs_of_one_sweep_are_one_too_many(stub_sweep: Make) -> None:
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.3)
+    first = sweep.start()
+    wait_for(lambda: sweep.began(1), "the first epoch")
+    second = sweep.start()
+    assert second.wait() == 2
+    assert f"is being run by process {first.pid} on {os.uname().nodename}" in second.said()
+    assert "Traceback" not in second.said()
+    first.kill_all()
+    sweep.finish()
+
+
+def test_an_outcome_that_was_stored_before_the_kill_is_adopted(stub_sweep: Make) -> None:
+    """The moment between the outcome's file and `tell`, made wide: the study is put back to before it."""
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.05)
+    run = sweep.start()
+    wait_for(lambda: sweep.began(8), "the second trial")
+    run.kill_all()
+    storage = f"sqlite:///{sweep.results.study_file}"
+    _untell(sweep.results, trial=0)
+    before = len(sweep.marked())
+    sweep.finish()
+    assert 0 not in {trial for trial, _, _ in sweep.marked()[before:]}
+    study = optuna.load_study(study_name="pooling", storage=storage)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 6
+
+
+def _untell(results: Results, trial: int) -> None:
+    import sqlite3
+
+    with sqlite3.connect(results.study_file) as database:
+        database.execute("UPDATE trials SET state = 'RUNNING', datetime_complete = NULL WHERE number = ?", (trial,))
+        database.execute(
+            "DELETE FROM trial_values WHERE trial_id = (SELECT trial_id FROM trials WHERE number = ?)", (trial,)
+        )
+    database.close()
+
+
+def test_processes_that_were_stopped_for_seconds_lose_nothing(stub_sweep: Make) -> None:
+    sweep = stub_sweep(SIX_TRIALS + "run: {timeout: 5s}\n", seconds=0.2)
+    run = sweep.start(workers=2)
+    wait_for(lambda: sweep.began(3), "the third epoch")
+    os.killpg(run.pid, signal.SIGSTOP)
+    time.sleep(7)  # longer than a trial may take
+    os.killpg(run.pid, signal.SIGCONT)
+    assert run.wait() == 0
+    assert states(sweep) == {"complete"}
+    assert {row["attempts"] for row in _with_attempts(sweep)} == {"1"}
+
+
+def _with_attempts(sweep: StubSweep) -> list[dict[str, str]]:
+    import csv
+
+    with sweep.results.trials_file.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("shift", ["+1h", "-1h"])
+def test_a_clock_that_moves_fails_no_trial(stub_sweep: Make, tmp_path: Path, shift: str) -> None:
+    """Only the wall clock moves: that is what somebody who sets a clock can move."""
+    library = _libfaketime()
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    sweep = stub_sweep(SIX_TRIALS + "run: {timeout: 1m}\n", seconds=0.2)
+    run = sweep.start(
+        LD_PRELOAD=library,
+        FAKETIME_TIMESTAMP_FILE=str(clock),
+        FAKETIME_NO_CACHE="1",
+        FAKETIME_DONT_FAKE_MONOTONIC="1",
+    )
+    wait_for(lambda: sweep.began(4), "the fourth epoch")
+    clock.write_text(shift)
+    assert run.wait() == 0, run.said()
+    assert states(sweep) == {"complete"}
+    assert {row["attempts"] for row in _with_attempts(sweep)} == {"1"}
+
+
+def _libfaketime() -> str:
+    if shutil.which("faketime") is None:
+        pytest.skip("libfaketime is not installed (Debian's package faketime)")
+    said = subprocess.run(["faketime", "-f", "+0", "env"], capture_output=True, text=True, check=True).stdout
+    return next(line.partition("=")[2] for line in said.splitlines() if line.startswith("LD_PRELOAD="))
+
+
+@pytest.mark.training
+def test_the_command_itself_ends_with_130_and_goes_on(tmp_path: Path) -> None:
+    """`python -m optimize run` with real trainings on digits."""
+    config = tmp_path / "sweep.yaml"
+    config.write_text(POOLING.replace("epochs: 3", "epochs: 200"))
+    command = [sys.executable, "-m", "optimize", "run", str(config), "--workers", "1", "--results", str(tmp_path / "r")]
+    run = Process(command, dict(os.environ), tmp_path / "output.txt")
+    checkpoints = tmp_path / "r" / "pooling" / "trials" / "0" / "checkpoints"
+    try:
+        wait_for(lambda: list(checkpoints.glob("epoch-*.npz")), "an epoch's checkpoint", seconds=200)
+        workers = run.workers()
+        run.signal(signal.SIGINT)
+        assert run.wait() == 130, run.said()
+        assert gone(workers, seconds=5)
+        assert "run the same command again" in run.said()
+        assert "Traceback" not in run.said()
+        assert list(checkpoints.glob("epoch-*.npz"))
+    finally:
+        if run.running():
+            run.kill_all()

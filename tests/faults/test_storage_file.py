@@ -1,0 +1,223 @@
+"""study.db truncated, overwritten, deleted, locked, or written by a version to come; tables and checkpoints torn."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+import stubs
+from main import checkpoint
+from optimize.config import load_config
+from optimize.results import Results
+from optimize.storage import StudyUnreadable, hold_study
+from optimize.study import StudyChanged
+from processes import StubSweep, rows, wait_for
+from sweeps import LEARNING_RATE, POOLING, Bench
+
+Make = Callable[..., StubSweep]
+
+
+@pytest.fixture
+def reopen(tmp_path: Path) -> Callable[..., Bench]:
+    """Opens a sweep as a new command would."""
+
+    def open_again(text: str = POOLING) -> Bench:
+        path = tmp_path / "sweep.yaml"
+        path.write_text(text)
+        return Bench(load_config(path), Results(tmp_path / "results"))
+
+    return open_again
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"not a database at all\n" * 400)
+
+
+def flip_pages(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096:20480] = os.urandom(16384)
+    path.write_bytes(content)
+
+
+def settle(bench: Bench) -> None:
+    """Have everything in the one file, as after a quiet end."""
+    bench.study._storage._backend.engine.dispose()
+    with closing(sqlite3.connect(bench.results.study_file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("PRAGMA journal_mode=DELETE")
+
+
+@pytest.mark.parametrize("damage", [truncate, overwrite, flip_pages])
+def test_a_damaged_study_is_named_and_made_anew_from_what_the_folder_keeps(
+    reopen: Callable[..., Bench], damage: Callable[[Path], None]
+) -> None:
+    done = reopen()
+    done.run(stubs.max_fails)
+    expected = [(t.state, t.value, t.params, t.intermediate_values) for t in done.study.get_trials()]
+    settle(done)
+    damage(done.results.study_file)
+    with pytest.raises(StudyUnreadable) as refused:
+        reopen()
+    aside = done.results.study_file.with_suffix(".damaged")
+    assert f"{done.results.study_file} cannot be read as a study" in str(refused.value)
+    assert f"mv {done.results.study_file} {aside}" in str(refused.value)
+    done.results.study_file.rename(aside)  # as it says
+    anew = reopen()
+    assert [(t.state, t.value, t.params, t.intermediate_values) for t in anew.study.get_trials()] == expected
+    anew.run(stubs.learn)
+    assert anew.witness.submitted == []
+
+
+def test_a_study_lost_half_way_goes_on_with_what_it_had(reopen: Callable[..., Bench]) -> None:
+    half = reopen()
+
+    class Killed(BaseException):
+        pass
+
+    def die() -> None:
+        if len(half.witness.ends) == 3:
+            raise Killed
+
+    half.witness.on_end = die
+    with pytest.raises(Killed):
+        half.run(stubs.learn)
+    settle(half)
+    half.results.study_file.unlink()
+    resumed = reopen()
+    resumed.run(stubs.learn)
+    assert [task.trial for task in resumed.witness.submitted] == [3, 4, 5]
+    assert len(rows(resumed.results.trials_file)) == 6
+
+
+def test_a_trial_that_ran_when_the_study_was_lost_leaves_its_number_to_nobody(reopen: Callable[..., Bench]) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    settle(done)
+    done.results.study_file.unlink()
+    (done.results.trial_folder(2) / "outcome.json").unlink()
+    resumed = reopen()
+    resumed.run(stubs.learn)
+    assert [(task.trial, task.configuration) for task in resumed.witness.submitted] == [(6, "blur")]
+    assert resumed.study.get_trials()[2].state == TrialState.FAIL
+
+
+def test_a_lost_study_is_not_made_anew_for_other_trials(reopen: Callable[..., Bench]) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    done.results.write_json(done.results.provenance_file, {"config_hash": "of another sweep"})
+    settle(done)
+    done.results.study_file.unlink()
+    with pytest.raises(StudyChanged, match="has lost its study, and this sweep file means other trials"):
+        reopen()
+
+
+@pytest.mark.parametrize("change", ["direction", "space", "sampler seed"])
+def test_a_study_is_not_resumed_as_another(reopen: Callable[..., Bench], change: str) -> None:
+    reopen(LEARNING_RATE).run(stubs.learn)
+    text = {
+        "direction": LEARNING_RATE.replace("sampler: random", "metric: val_loss, sampler: random"),
+        "space": LEARNING_RATE.replace("high: 1e-1", "high: 1.0"),
+        "sampler seed": LEARNING_RATE.replace("sampler: random", "sampler: {name: random, seed: 1}"),
+    }[change]
+    with pytest.raises(StudyChanged, match=r"was .*, now "):
+        reopen(text)
+
+
+def test_a_study_of_a_version_to_come_is_named(reopen: Callable[..., Bench]) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    settle(done)
+    with closing(sqlite3.connect(done.results.study_file)) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'v9.0.0'")
+        database.commit()
+    with pytest.raises(StudyUnreadable, match="Update this program"):
+        reopen()
+
+
+def test_a_study_removed_during_the_run_ends_it_clearly_and_is_made_anew(stub_sweep: Make) -> None:
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 20"), seconds=0.1)
+    run = sweep.start()
+    wait_for(lambda: len(sweep.results.finished_trials()) >= 1, "the first outcome")
+    sweep.results.study_file.unlink()
+    assert run.wait() == 2
+    assert f"{sweep.results.study_file} was removed while the sweep ran" in run.said()
+    assert "Traceback" not in run.said()
+    kept = sweep.results.finished_trials()
+    before = len(sweep.marked())
+    sweep.finish(STUB_SECONDS="0.01")
+    assert not {trial for trial, _, _ in sweep.marked()[before:]} & set(kept)
+    study = optuna.load_study(study_name="pooling", storage=f"sqlite:///{sweep.results.study_file}")
+    assert sum(trial.state == TrialState.COMPLETE for trial in study.trials) == 6
+
+
+def test_a_study_replaced_during_the_run_is_noticed(reopen: Callable[..., Bench]) -> None:
+    opened = reopen()
+    with hold_study(opened.results, "pooling") as check:
+        check()
+        copy = opened.results.study_file.with_suffix(".copy")
+        copy.write_bytes(opened.results.study_file.read_bytes())
+        copy.replace(opened.results.study_file)
+        with pytest.raises(StudyUnreadable, match="was replaced while the sweep ran"):
+            check()
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_a_lock_that_another_program_holds_is_waited_for(reopen: Callable[..., Bench], seconds: int) -> None:
+    waiting = reopen()
+    locked = threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(waiting.results.study_file, timeout=30, isolation_level=None)) as database:
+            database.execute("BEGIN EXCLUSIVE")
+            locked.set()
+            time.sleep(seconds)
+            database.execute("ROLLBACK")
+
+    other = threading.Thread(target=hold)
+    other.start()
+    locked.wait()
+    began = time.monotonic()
+    assert waiting.run(stubs.learn) == "done"
+    assert time.monotonic() - began > seconds / 2
+    other.join()
+    assert len(rows(waiting.results.trials_file)) == 6
+
+
+def test_a_torn_last_line_of_a_table_is_dropped_and_mended(reopen: Callable[..., Bench]) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    whole = done.results.curves_file.read_bytes()
+    os.truncate(done.results.curves_file, len(whole) - 7)
+    assert len(done.results.curves()) == 17
+    reopen()
+    assert done.results.curves_file.read_bytes() == whole
+
+
+def test_a_torn_checkpoint_is_passed_over_for_the_one_before(stub_sweep: Make) -> None:
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 9"), seconds=0.1)
+    run = sweep.start()
+    folder = sweep.results.checkpoint_folder(0)
+    wait_for(lambda: sweep.began(5), "the fourth checkpoint")
+    run.kill_all()
+    newest = max(folder.glob("epoch-*.npz"))
+    os.truncate(newest, newest.stat().st_size // 2)
+    state = checkpoint.newest(folder)
+    assert state is not None
+    assert len(state.history) == int(newest.stem.removeprefix("epoch-")) - 1
+    sweep.finish(STUB_SECONDS="0.01")
+    assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
+    untouched = stub_sweep(sweep.file.read_text(), seconds=0.01)
+    untouched.finish()
+    assert rows(sweep.results.curves_file) == rows(untouched.results.curves_file)
+    assert sweep.results.weights(0) == untouched.results.weights(0)

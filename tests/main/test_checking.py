@@ -1,0 +1,86 @@
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import Field
+
+from main.checking import check, did_you_mean
+from main.config import Section
+
+
+class Inner(Section):
+    """A section in a section."""
+
+    size: Annotated[int, Field(ge=1, lt=100)]
+    """How large it is."""
+
+
+class Outer(Section):
+    """A section of every kind of field."""
+
+    pooling: Literal["max", "average"] = "max"
+    rate: Annotated[float, Field(gt=0)] = 1.0
+    sizes: int | tuple[int, ...] = 1
+    on: bool = False
+    label: Annotated[str, Field(min_length=2)] = "ab"
+    inner: Inner | None = None
+
+
+def said(**data: Any) -> tuple[str, str, str]:
+    section, problems = check(Outer, data)
+    assert section is None
+    assert len(problems) == 1
+    return ".".join(map(str, problems[0].path)), problems[0].message, problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"poolng": 1}, ("poolng", "unknown key; did you mean 'pooling'?", "allowed here: inner, label, on")),
+        ({"zzz": 1}, ("zzz", "unknown key", "allowed here: ")),
+        ({"pooling": "Max"}, ("pooling", "unknown value 'Max'; did you mean 'max'?", "allowed: max, average")),
+        ({"pooling": 3}, ("pooling", "expected max or average, but read the number 3", "")),
+        ({"rate": "x"}, ("rate", "expected a number, but read the word 'x'", "")),
+        ({"rate": True}, ("rate", "expected a number, but read the boolean true", "")),
+        ({"rate": None}, ("rate", "expected a number, but read null", "")),
+        ({"rate": 0}, ("rate", "must be greater than 0, but read 0", "")),
+        ({"rate": "10_000"}, ("rate", "expected a number, but read the word '10_000'", "write 10000")),
+        ({"sizes": "x"}, ("sizes", "expected a whole number or a list, but read the word 'x'", "")),
+        ({"sizes": (1, "x")}, ("sizes.1", "expected a whole number, but read the word 'x'", "")),
+        ({"sizes": 1.5}, ("sizes", "expected a whole number or a list, but read the number 1.5", "")),
+        ({"on": 1}, ("on", "expected true or false, but read the number 1", "")),
+        ({"on": "no"}, ("on", "expected true or false, but read the word 'no'", "write false; no is a word in YAML")),
+        ({"label": 3}, ("label", "expected a word, but read the number 3", "")),
+        ({"label": "a"}, ("label", "must have at least 2 characters, but read the word 'a'", "")),
+        ({"inner": 3}, ("inner", "expected a mapping, but read the number 3", "its keys are size")),
+        ({"inner": {}}, ("inner.size", "required, but not written", "How large it is.")),
+        ({"inner": {"size": 100}}, ("inner.size", "must be less than 100, but read 100", "")),
+        ({"inner": {"size": 10**30}}, ("inner.size", f"must be less than 100, but read {10**30}", "")),
+        ({"inner": {"sice": 1, "size": 1}}, ("inner.sice", "unknown key; did you mean 'size'?", "allowed here: size")),
+    ],
+)
+def test_the_rule_then_what_was_read(data: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    path, message, hint = said(**data)
+    assert (path, message) == expected[:2]
+    assert hint.startswith(expected[2])
+
+
+def test_all_problems_come_at_once_below_the_path_that_is_given() -> None:
+    _, problems = check(Outer, {"rate": 0, "on": 1, "x": 2}, ("train",))
+    assert [problem.path for problem in problems] == [("train", "rate"), ("train", "on"), ("train", "x")]
+    assert [problem.at_key for problem in problems] == [False, False, True]
+
+
+def test_whole_numbers_are_numbers() -> None:
+    section, problems = check(Outer, {"rate": 2})
+    assert not problems
+    assert section == Outer(rate=2.0)
+
+
+def test_a_long_value_is_shown_in_part() -> None:
+    assert len(said(rate="x" * 5000)[1]) < 120
+    assert len(said(pooling="x" * 5000)[1]) < 120
+
+
+def test_the_nearest_word_is_found_whatever_its_case() -> None:
+    assert did_you_mean("Leaky_Relu", ["relu", "leaky_relu"]) == "; did you mean 'leaky_relu'?"
+    assert did_you_mean("qqq", ["relu"]) == ""

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from main import checkpoint
+from main.checkpoint import Checkpoint
+from main.history import Epoch
+
+
+def state(epochs: int) -> Checkpoint:
+    history = tuple(Epoch(n, 0.1 * n, 0.2, 0.3, 0.4, 0.5, 1e-3, 1.0) for n in range(1, epochs + 1))
+    return Checkpoint(history, [np.full((2, 3), epochs, np.float32)], [np.int64(epochs) * np.ones(())], [])
+
+
+def test_a_checkpoint_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, state(2))
+    read = checkpoint.newest(tmp_path)
+    assert read is not None
+    assert read.history == state(2).history
+    np.testing.assert_array_equal(read.weights[0], state(2).weights[0])
+    assert read.weights[0].dtype == np.float32
+    assert read.best_weights == []
+
+
+def test_the_newest_two_are_kept(tmp_path: Path) -> None:
+    for epoch in (1, 2, 3, 4):
+        checkpoint.save(tmp_path, state(epoch))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-00003.npz", "epoch-00004.npz"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "overwritten", "flipped"])
+def test_a_torn_checkpoint_is_passed_over_for_the_one_before_it(tmp_path: Path, damage: str) -> None:
+    for epoch in (1, 2):
+        checkpoint.save(tmp_path, state(epoch))
+    newest = tmp_path / "epoch-00002.npz"
+    whole = newest.read_bytes()
+    flipped = bytearray(whole)
+    flipped[200] ^= 0xFF
+    newest.write_bytes(
+        {"cut": whole[:-30], "emptied": b"", "overwritten": b"x" * len(whole), "flipped": bytes(flipped)}[damage]
+    )
+    read = checkpoint.newest(tmp_path)
+    assert read is not None
+    assert len(read.history) == 1
+
+
+def test_there_is_none_in_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    assert checkpoint.newest(tmp_path / "absent") is None

@@ -1,0 +1,61 @@
+from main.complaints import Complaint, ConfigError, Mark, Source, render
+
+SOURCE = Source("configs/x.yaml", "model:\n  poolng: max\n  question: 数字は🙂? x\n")
+
+
+def complaint(line: int, column: int, source: Source = SOURCE) -> Complaint:
+    return Complaint(source, Mark(line, column), "model.poolng", "unknown key; did you mean 'pooling'?", "allowed: …")
+
+
+def test_a_complaint_shows_its_line_with_a_caret_under_the_place() -> None:
+    assert str(complaint(2, 3)).splitlines() == [
+        "configs/x.yaml:2:3: model.poolng: unknown key; did you mean 'pooling'?",
+        "      poolng: max",
+        "      ^",
+        "    allowed: …",
+    ]
+
+
+def test_the_caret_stands_under_wide_characters_too() -> None:
+    line, caret = complaint(3, 17).excerpt or ("", "")
+    assert line.index("?") == 16
+    assert caret == " " * 20 + "^"  # each of 数字は🙂 takes two columns
+
+
+def test_a_long_line_is_cut_around_the_place() -> None:
+    source = Source("x", "a" * 500 + "HERE" + "b" * 500)
+    line, caret = complaint(1, 501, source).excerpt or ("", "")
+    assert len(line) <= 100
+    assert line[caret.index("^") :].startswith("HERE")
+
+
+def test_control_characters_of_a_file_never_reach_the_terminal() -> None:
+    line, _ = complaint(1, 1, Source("x", "a\x1b[31m b")).excerpt or ("", "")
+    assert line == "a\N{REPLACEMENT CHARACTER}[31m b"
+
+
+def test_no_excerpt_where_there_is_no_such_line() -> None:
+    assert complaint(9, 1).excerpt is None
+    assert complaint(1, 1, Source("x", "")).excerpt is None
+
+
+def test_complaints_come_in_the_order_of_the_file_each_once() -> None:
+    error = ConfigError([complaint(3, 1), complaint(2, 9), complaint(2, 3), complaint(2, 3)])
+    assert [(c.line, c.column) for c in error.complaints] == [(2, 3), (2, 9), (3, 1)]
+
+
+def test_the_command_lines_own_come_after_the_files() -> None:
+    override = Source("--set a=b", "a=b", is_file=False)
+    error = ConfigError([complaint(1, 1, override), complaint(3, 1)])
+    assert [c.file for c in error.complaints] == ["configs/x.yaml", "--set a=b"]
+    assert str(error.complaints[1]).startswith("--set a=b: model.poolng: ")
+
+
+def test_very_many_complaints_are_counted() -> None:
+    error = ConfigError([complaint(1, column) for column in range(1, 61)])
+    assert str(error).endswith("... and 35 more")
+
+
+def test_the_coloured_form_says_the_same() -> None:
+    complaints = [complaint(2, 3), complaint(3, 3)]
+    assert render(complaints).plain == "\n".join(map(str, complaints))

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from main.data import DataError
+from main.evaluate import assess
+from main.explain import (
+    Predictor,
+    deep_features,
+    explain,
+    feature_maps,
+    first_filters,
+    saliency,
+    typical,
+)
+
+pytestmark = pytest.mark.training
+
+
+@pytest.fixture(scope="module")
+def predictor(trained):
+    return Predictor(trained.model)
+
+
+@pytest.fixture(scope="module")
+def evaluation(trained, predictor):
+    return assess(predictor.model, trained.model, "digits")
+
+
+def build(spec, shape=(12, 12, 1)):
+    import models
+
+    return models.build(spec, shape, 10)
+
+
+def test_first_filters_are_the_weights_of_the_first_layer(predictor):
+    filters = first_filters(predictor.model)
+    assert (filters.layer, filters.weights.shape) == ("conv_1", (8, 3, 3, 1))
+    kernel = np.asarray(predictor.model.get_layer("conv_1").kernel)
+    np.testing.assert_array_equal(filters.weights[5, :, :, 0], kernel[:, :, 0, 5])
+
+
+def test_weights_of_a_first_dense_layer_are_images_too():
+    from models import SoftmaxSpec
+
+    model = build(SoftmaxSpec(), (6, 5, 3))
+    filters = first_filters(model)
+    assert filters.weights.shape == (10, 6, 5, 3)
+    kernel = np.asarray(model.get_layer("logits").kernel)
+    np.testing.assert_array_equal(filters.weights[4].ravel(), kernel[:, 4])
+
+
+def test_filters_of_a_network_in_a_network_are_found():
+    import keras
+
+    from models import CnnSpec
+
+    inner = build(CnnSpec(filters=(3,)))
+    image = keras.Input((12, 12, 1))
+    model = keras.Model(image, keras.layers.Average()([inner(image), inner(image)]))
+    assert first_filters(model).weights.shape == (3, 3, 3, 1)
+    assert feature_maps(model, np.zeros((12, 12, 1), np.uint8)) == ()
+
+
+def test_network_whose_first_layer_sees_no_image_has_no_filters():
+    import keras
+
+    flat = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.AveragePooling2D(2), keras.layers.Flatten()])
+    assert first_filters(flat) is None
+    flat.add(keras.layers.Dense(3))
+    assert first_filters(flat) is None
+
+
+@pytest.mark.parametrize(
+    ("pooling", "layers"),
+    [
+        ("max", ["conv_1_activation", "conv_1_pool"]),
+        ("stride", ["conv_1_activation"]),
+        ("blur", ["conv_1_activation", "conv_1_blur"]),
+        ("mixed", ["conv_1_activation", "conv_1_pool"]),
+    ],
+)
+def test_feature_maps_show_each_convolution_and_each_pooling(pooling, layers):
+    from models import CnnSpec
+
+    model = build(CnnSpec(filters=(4,), pooling=pooling))
+    image = np.random.default_rng(0).integers(0, 255, (12, 12, 1), dtype=np.uint8)
+    stages = feature_maps(model, image)
+    assert [stage.layer for stage in stages] == layers
+    assert [stage.n_maps for stage in stages] == [4] * len(layers)
+
+
+def test_feature_maps_are_what_the_layer_gives_liveliest_first(predictor, evaluation):
+    import keras
+
+    image = evaluation.images[0]
+    stage = feature_maps(predictor.model, image)[0]
+    layer = keras.Model(predictor.model.inputs[0], predictor.model.get_layer(stage.layer).output)
+    found = np.asarray(layer(image[np.newaxis].astype("float32") / 255))[0]
+    spread = found.std(axis=(0, 1))
+    np.testing.assert_allclose(stage.maps[0], found[..., spread.argmax()], atol=1e-6)
+    assert (np.diff(stage.maps.std(axis=(1, 2))) <= 1e-6).all()
+
+
+def test_saliency_is_the_gradient_of_the_logit(monkeypatch):
+    """Of a softmax regression the gradient is its weights, whatever the noise."""
+    from models import SoftmaxSpec
+
+    class Stub:
+        model = build(SoftmaxSpec())
+        classes = tuple("0123456789")
+
+        def probabilities(self, images):
+            return np.asarray(self.model(images.astype("float32") / 255))
+
+    image = np.random.default_rng(0).integers(0, 255, (1, 12, 12, 1), dtype=np.uint8)
+    (seen,) = saliency(Stub(), image)
+    answer = int(seen.answer)
+    expected = np.abs(np.asarray(Stub.model.get_layer("logits").kernel)[:, answer]).reshape(12, 12)
+    np.testing.assert_allclose(seen.pixels, expected, rtol=1e-5)
+    assert seen.confidence == pytest.approx(float(Stub().probabilities(image).max()))
+
+
+def test_saliency_is_where_the_digit_is(predictor, evaluation):
+    seen = saliency(predictor, evaluation.images[typical(evaluation)])
+    border = np.ones((28, 28), bool)
+    border[2:-2, 2:-2] = False
+    for one in seen:
+        assert one.pixels[border].mean() < one.pixels[~border].mean()
+
+
+def test_typical_images_are_one_of_each_class(evaluation):
+    places = typical(evaluation)
+    assert evaluation.labels[places].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_deep_features_keep_classes_together(predictor, evaluation, method):
+    features = deep_features(predictor.model, evaluation, method)
+    assert (features.layer, features.width) == ("dense_1_activation", 16)
+    assert features.points.shape == (360, 2)
+    labels = evaluation.labels[features.places]
+    centres = np.array([features.points[labels == label].mean(axis=0) for label in range(10)])
+    distances = np.linalg.norm(features.points[:, np.newaxis] - centres, axis=-1)
+    assert np.mean(distances.argmin(axis=1) == labels) > 0.45  # one in ten by chance
+    assert (features.explained is None) == (method == "tsne")
+
+
+def test_deep_features_of_a_softmax_regression_are_its_pixels(evaluation):
+    from models import SoftmaxSpec
+
+    features = deep_features(build(SoftmaxSpec(), (28, 28, 1)), evaluation, "pca")
+    assert (features.layer, features.width) == ("flatten", 784)
+
+
+def test_test_set_is_explained(model_file):
+    paths = explain(model_file, method="pca")
+    names = ["filters", "feature_maps", "saliency", "features", "hardest", "calibration"]
+    assert [path.name for path in paths] == [f"{name}.png" for name in names]
+    assert {path.parent for path in paths} == {model_file.parent / "explanation"}
+    for path in paths:
+        with Image.open(path) as image:
+            assert min(image.size) > 100
+
+
+def test_picture_is_explained_without_any_data(model_file, evaluation, tmp_path):
+    Image.fromarray(evaluation.images[0, ..., 0]).resize((200, 200)).save(tmp_path / "digit.png")
+    paths = explain(model_file, tmp_path / "digit.png", out=tmp_path / "out")
+    assert [path.name for path in paths] == ["filters.png", "feature_maps.png", "saliency.png"]
+    assert all(path.exists() for path in paths)
+
+
+def test_picture_that_cannot_be_read_is_refused(model_file, tmp_path):
+    with pytest.raises(DataError, match=r"absent\.png"):
+        explain(model_file, tmp_path / "absent.png")

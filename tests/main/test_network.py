@@ -1,0 +1,35 @@
+"""What restarting a traced network must leave alone."""
+
+import pytest
+
+from main.config import DataConfig, TrainConfig, TrainingConfig
+from models.spec import CnnSpec
+
+pytestmark = pytest.mark.training
+
+
+def test_a_restart_discards_none_of_the_compiled_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting TensorFlow's seed would: every function would be optimised again at its next call."""
+    import tensorflow as tf
+
+    from main.network import TracedNetwork
+
+    config = TrainingConfig(DataConfig(source="digits"), CnnSpec(filters=(2,)), TrainConfig())
+    network = TracedNetwork(config, (28, 28, 1), 10, precision="float32", steps=2)
+    seeds: list[int] = []
+    monkeypatch.setattr(tf.random, "set_seed", seeds.append)
+    monkeypatch.setattr(tf.compat.v1, "set_random_seed", seeds.append)
+    network.restart(config.train, seed=3)
+    assert seeds == []
+
+
+def test_a_restart_draws_the_weights_of_its_seed() -> None:
+    from main.network import TracedNetwork
+
+    config = TrainingConfig(DataConfig(source="digits"), CnnSpec(filters=(2,)), TrainConfig())
+    network = TracedNetwork(config, (28, 28, 1), 10, precision="float32", steps=2)
+    kernels = []
+    for seed in (3, 4, 3):
+        network.restart(config.train, seed)
+        kernels.append(network.model.get_weights()[0].tolist())
+    assert kernels[0] == kernels[2] != kernels[1]

@@ -1,0 +1,192 @@
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from main import network
+from main.config import AugmentConfig, DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig, TrainingConfig
+from main.data import TrainingData, load_training
+from main.history import Epoch
+from main.tracing import graph_key
+from main.train import TrainResult, train
+from models.spec import CnnSpec
+
+pytestmark = pytest.mark.training
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    return load_training(DataConfig(source="digits", train=300, validation=200))
+
+
+def config(**changes: object) -> TrainingConfig:
+    settings: dict[str, object] = {"epochs": 3, "batch_size": 64, **changes}
+    return TrainingConfig(
+        data=DataConfig(source="digits"),
+        model=CnnSpec(filters=(4, 8), dropout=0.3),
+        train=TrainConfig.model_validate(settings),
+    )
+
+
+COSINE = ScheduleConfig(name="cosine", warmup=0.5)
+EXPONENTIAL = ScheduleConfig(name="exponential", decay=0.5)
+AUGMENT = AugmentConfig(shift=0.1, rotation=10, zoom=0.1, shear=0.1, elastic=0.5)
+PLATEAU = ScheduleConfig(name="plateau", patience=1, decay=0.1)
+
+
+def same(first: TrainResult, second: TrainResult) -> bool:
+    def figures(result: TrainResult) -> list[Epoch]:
+        return [dataclasses.replace(epoch, seconds=0.0) for epoch in result.history]
+
+    return figures(first) == figures(second) and all(
+        np.array_equal(a, b) for a, b in zip(first.weights, second.weights, strict=True)
+    )
+
+
+def stop_after(epoch: int) -> Callable[[Epoch], bool]:
+    return lambda ended: ended.epoch == epoch
+
+
+def test_training_learns_and_records_every_epoch(data: TrainingData) -> None:
+    result = train(config(epochs=8, learning_rate=1e-2), data, seed=0)
+    assert [epoch.epoch for epoch in result.history] == list(range(1, 9))
+    assert result.history[-1].val_accuracy > 0.8
+    assert result.history[-1].val_crossentropy < result.history[0].val_crossentropy
+    assert result.parameters == sum(weight.size for weight in result.weights)
+    assert result.stopped is None
+
+
+def test_a_reused_network_gives_the_same_bits_as_a_fresh_one(data: TrainingData) -> None:
+    """Traced for one rate and trained with another in between, each optimizer finds back to its own start."""
+    for name in ("adam", "adagrad", "nadam"):
+        wanted = config(learning_rate=1e-2, optimizer=OptimizerConfig(name=name))  # type: ignore[arg-type]
+        other = config(learning_rate=1e-3, optimizer=OptimizerConfig(name=name))  # type: ignore[arg-type]
+        fresh = train(wanted, data, seed=5)
+        train(other, data, seed=6)
+        assert same(fresh, train(wanted, data, seed=5)), name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "other"),
+    [
+        pytest.param(config(learning_rate=1e-2), config(learning_rate=1e-3), id="constant"),
+        pytest.param(
+            config(learning_rate=1e-2, schedule=COSINE), config(learning_rate=1e-3, schedule=COSINE), id="cosine"
+        ),
+        pytest.param(
+            config(learning_rate=1e-2, schedule=EXPONENTIAL),
+            config(learning_rate=1e-3, schedule=EXPONENTIAL, epochs=1),
+            id="exponential",
+        ),
+        pytest.param(config(learning_rate=1e-2, schedule=PLATEAU), config(schedule=PLATEAU, epochs=4), id="plateau"),
+        pytest.param(config(schedule=PLATEAU), config(learning_rate=1e-2), id="plateau-after-constant"),
+        pytest.param(config(label_smoothing=0.2), config(), id="smoothed"),
+        pytest.param(config(), config(label_smoothing=0.2), id="sharp"),
+        pytest.param(config(augment=AUGMENT), config(), id="augmented"),
+        pytest.param(config(loss="focal", label_smoothing=0.2), config(loss="focal", label_smoothing=0.1), id="focal"),
+    ],
+)
+def test_a_shared_network_is_traced_once_and_gives_the_bits_of_one_of_its_own(
+    data: TrainingData, wanted: TrainingConfig, other: TrainingConfig
+) -> None:
+    network._cache.clear()
+    alone = train(wanted, data, seed=5)
+    network._cache.clear()
+    changed = train(other, data, seed=5)
+    shared = train(wanted, data, seed=5)
+
+    assert same(alone, shared)
+    assert not np.array_equal(changed.weights[0], shared.weights[0])  # what differs between the two had an effect
+    (traced,) = network._cache.values()
+    assert traced.traces == 1
+
+
+def test_seeds_differ_and_a_seed_repeats(data: TrainingData) -> None:
+    first, second, again = (train(config(epochs=1), data, seed=seed) for seed in (1, 2, 1))
+    assert same(first, again)
+    assert not same(first, second)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"schedule": ScheduleConfig(name="cosine", warmup=1)},
+        {"schedule": ScheduleConfig(name="plateau", patience=1, decay=0.1)},
+        {"ema": 0.9},
+        {"optimizer": OptimizerConfig(name="sgd", momentum=0.9)},
+        {"augment": AUGMENT},
+    ],
+    ids=["adam", "cosine", "plateau", "ema", "sgd", "augment"],
+)
+@pytest.mark.parametrize("interrupted_after", [1, 2])
+def test_a_training_that_was_interrupted_ends_with_the_same_bits(
+    data: TrainingData, tmp_path: Path, changes: dict[str, object], interrupted_after: int
+) -> None:
+    whole = train(config(**changes), data, seed=3)
+    first = train(config(**changes), data, seed=3, checkpoint_folder=tmp_path, on_epoch=stop_after(interrupted_after))
+    assert first.stopped == "requested"
+    train(config(learning_rate=0.5), data, seed=99)  # whatever the process does in between
+    resumed = train(config(**changes), data, seed=3, checkpoint_folder=tmp_path)
+    assert same(whole, resumed)
+
+
+def test_a_finished_training_is_read_back_from_its_checkpoint(data: TrainingData, tmp_path: Path) -> None:
+    whole = train(config(), data, seed=3, checkpoint_folder=tmp_path)
+    seen: list[Epoch] = []
+    again = train(config(), data, seed=3, checkpoint_folder=tmp_path, on_epoch=lambda epoch: bool(seen.append(epoch)))
+    assert same(whole, again)
+    assert seen == []
+
+
+def test_a_diverging_training_says_so_and_keeps_its_curve(data: TrainingData) -> None:
+    exploding = config(learning_rate=1e3, optimizer=OptimizerConfig(name="sgd"), epochs=20)
+    exploding = dataclasses.replace(exploding, model=CnnSpec(filters=(4,), l2=1.0))  # a factor of -1,999 a step
+    result = train(exploding, data, seed=0)
+    assert result.stopped == "diverged"
+    assert result.history[-1].diverged
+    assert len(result.history) < 20
+
+
+def test_early_stopping_ends_a_training_that_no_longer_improves(data: TrainingData) -> None:
+    result = train(config(learning_rate=1e-9, epochs=9, early_stopping=2), data, seed=0)
+    assert result.stopped == "early"
+    assert len(result.history) < 9
+
+
+def test_the_best_epochs_weights_are_kept_not_the_last(data: TrainingData) -> None:
+    result = train(config(epochs=4), data, seed=0, metric="val_crossentropy")
+    worst = train(config(epochs=4), data, seed=0, metric="val_accuracy")
+    for kept, metric in ((result, "val_crossentropy"), (worst, "val_accuracy")):
+        values = [getattr(epoch, metric) for epoch in kept.history]
+        best = max(values) if metric == "val_accuracy" else min(values)
+        assert values[(kept.best_epoch or 0) - 1] == best
+
+
+def test_only_what_is_traced_is_in_a_graphs_key() -> None:
+    assert graph_key(config(learning_rate=1e-2, epochs=9)) == graph_key(config())
+    assert graph_key(config(optimizer=OptimizerConfig(learning_rate=0.1))) == graph_key(config())
+    assert graph_key(config(optimizer=OptimizerConfig(name="sgd"))) != graph_key(config())
+    assert graph_key(config(loss="focal")) != graph_key(config())
+    assert graph_key(config(schedule=COSINE, learning_rate=1e-2)) == graph_key(config(schedule=COSINE))
+    assert graph_key(config(schedule=COSINE, epochs=9)) != graph_key(config(schedule=COSINE))
+    assert graph_key(config(schedule=COSINE)) != graph_key(config())
+    assert graph_key(config(schedule=EXPONENTIAL, epochs=9)) == graph_key(config(schedule=EXPONENTIAL))
+    assert graph_key(config(schedule=EXPONENTIAL)) != graph_key(config())
+    assert graph_key(config(schedule=PLATEAU)) == graph_key(config())
+    assert graph_key(config(label_smoothing=0.1)) == graph_key(config())
+    assert graph_key(config(weight_decay=0.1)) != graph_key(config())
+    assert graph_key(config(augment={"shift": 0.1})) == graph_key(config())
+
+
+def test_trainings_that_share_a_graph_trace_it_once(data: TrainingData) -> None:
+    network._cache.clear()
+    train(config(epochs=1), data, seed=9)
+    (traced,) = network._cache.values()
+    after_the_first = traced.traces
+    for rate, seed in ((1e-3, 0), (1e-2, 1), (3e-3, 2)):
+        train(config(learning_rate=rate, epochs=1), data, seed=seed)
+    assert list(network._cache.values()) == [traced]
+    assert traced.traces == after_the_first == 1

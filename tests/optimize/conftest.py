@@ -1,0 +1,26 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from optimize.config import SweepConfig, load_config
+from optimize.results import Results
+from sweeps import Bench
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Callable[[str], SweepConfig]:
+    """Loads a sweep file from its text."""
+
+    def load(text: str) -> SweepConfig:
+        path = tmp_path / "sweep.yaml"
+        path.write_text(text)
+        return load_config(path)
+
+    return load
+
+
+@pytest.fixture
+def bench(tmp_path: Path, sweep: Callable[[str], SweepConfig]) -> Callable[[str], Bench]:
+    """Opens a sweep, from its text, as a new process would: the same results folder every time."""
+    return lambda text: Bench(sweep(text), Results(tmp_path / "results"))

@@ -1,0 +1,187 @@
+"""The command line as a person and as a script meet it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from optimize.cli import app
+
+TINY = """
+name: tiny
+question: Which pooling reads digits best?
+data: {source: digits}
+model:
+  network: cnn
+  filters: [4]
+  pooling: {choices: [max, average]}
+train: {epochs: 2, batch_size: 64}
+study: {seeds: 2}
+run: {workers: 1, precision: float32}
+"""
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep that has been run by the command."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "tiny.yaml").write_text(TINY)
+    answer = subprocess.run(
+        [sys.executable, "-m", "optimize", "run", str(folder / "tiny.yaml"), "--results", str(folder)],
+        capture_output=True, text=True, timeout=400,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    (folder / "said.txt").write_text(answer.stdout)
+    assert answer.stderr == ""
+    return folder / "tiny"
+
+
+@pytest.mark.training
+def test_run_says_each_trial_the_files_the_next_command_and_the_verdict_last(finished: Path) -> None:
+    lines = (finished.parent / "said.txt").read_text().splitlines()
+    assert sum(line.startswith("trial ") for line in lines) == 4
+    assert "2 seeds" in lines[-1]
+    for word in ("report", "tables", "model", "next"):
+        assert any(line.startswith(word) for line in lines), word
+    assert any(f"python -m main evaluate {finished / 'cnn.h5'}" in line for line in lines)
+
+
+@pytest.mark.training
+def test_a_second_run_says_that_nothing_was_trained(finished: Path) -> None:
+    answer = call("run", finished.parent / "tiny.yaml", "--results", finished.parent)
+    assert answer.exit_code == 0
+    assert "every trial is finished already; nothing was trained" in answer.output
+    first = (finished.parent / "said.txt").read_text().splitlines()[-1]
+    assert answer.output.replace("\n", " ").rstrip().endswith(first[-40:])
+
+
+@pytest.mark.training
+def test_show_in_words_and_in_json(finished: Path) -> None:
+    words = call("show", finished)
+    assert "4 complete" in words.output
+    assert "Which pooling reads digits best?" in words.output
+    facts = json.loads(call("show", finished, "--json").stdout)
+    assert facts["trials"] == {"complete": 4}
+    assert facts["verdict"]["winner"] in ("max", "average")
+    assert facts["test"]["n"] == 360
+
+
+@pytest.mark.training
+def test_plot_report_and_export_make_their_files_anew(finished: Path) -> None:
+    (finished / "report.html").unlink()
+    for chart in (finished / "charts").iterdir():
+        chart.unlink()
+    drawn = call("plot", finished, "--only", "choices", "--format", "svg")
+    assert drawn.exit_code == 0, drawn.output
+    assert [path.name for path in (finished / "charts").iterdir()] == ["choices.svg"]
+    assert call("report", finished).exit_code == 0
+    assert "Which pooling reads digits best?" in (finished / "report.html").read_text()
+    before = (finished / "cnn.h5").read_bytes()
+    (finished / "cnn.h5").unlink()
+    exported = subprocess.run(
+        [sys.executable, "-m", "optimize", "export", str(finished)], capture_output=True, text=True
+    )
+    assert exported.returncode == 0, exported.stderr
+    assert abs(len((finished / "cnn.h5").read_bytes()) - len(before)) < 4096
+
+
+@pytest.mark.training
+def test_main_evaluates_what_the_sweep_exported(finished: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "main", "evaluate", str(finished / "cnn.h5"), "--json"],
+        capture_output=True, text=True, cwd=finished,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    card = json.loads((finished / "cnn.json").read_text())
+    assert json.loads(answer.stdout)["accuracy"]["value"] == pytest.approx(card["test"]["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "absent.yaml"), "absent.yaml"),
+        (("plan", "absent.yaml"), "absent.yaml"),
+        (("show", "absent"), "no sweep here"),
+        (("plot", "absent"), "no sweep here"),
+        (("report", "absent"), "no sweep here"),
+        (("compare", "absent", "absent"), "no sweep here"),
+        (("export", "absent"), "no sweep here"),
+        (("dashboard", "absent"), "no sweep here"),
+        (("new", "../escape"), "a name is 1 to 64 of A-Z a-z 0-9"),
+        (("bogus",), "bogus"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_status_2(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = call(*arguments)
+    assert answer.exit_code == 2
+    assert words in answer.output
+    assert "Traceback" not in answer.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_mistake_of_a_file_is_shown_by_line_and_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(TINY.replace("pooling: {", "poolng: {").replace("epochs: 2", "epochs: two"))
+    answer = call("run", path, "--results", tmp_path / "results")
+    assert answer.exit_code == 2
+    assert ":8:3: model.poolng: unknown key; did you mean 'pooling'?" in answer.output
+    assert ":9:17: train.epochs" in answer.output
+    assert not (tmp_path / "results").exists()
+
+
+def test_set_replaces_a_value_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    assert "3 epochs" in call("plan", tmp_path / "tiny.yaml", "--set", "train.epochs=3").output
+    wrong = call("plan", tmp_path / "tiny.yaml", "--set", "train.epoch=3")
+    assert wrong.exit_code == 2
+    assert "did you mean 'epochs'?" in wrong.output
+
+
+def test_new_writes_a_file_that_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = call("new", "mine")
+    assert written.exit_code == 0
+    assert call("plan", "configs/mine.yaml").exit_code == 0
+    again = call("new", "mine")
+    assert again.exit_code == 2
+    assert "mine.yaml" in again.output
+
+
+def test_the_schema_is_json(tmp_path: Path) -> None:
+    assert json.loads(call("schema").stdout)["$schema"].startswith("https://json-schema.org/draft/2020-12")
+
+
+@pytest.mark.training
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_sweep_and_the_same_command_goes_on(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("epochs: 2", "epochs: 12"))
+    command = [sys.executable, "-m", "optimize", "run", str(tmp_path / "tiny.yaml"), "--results", str(tmp_path)]
+    sweep = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("tiny/trials/*/checkpoints/*.npz")):
+        assert time.monotonic() < deadline
+        assert sweep.poll() is None
+        time.sleep(0.1)
+    sweep.send_signal(number)
+    said, complained = sweep.communicate(timeout=300)
+    assert sweep.returncode == status, said + complained
+    assert "run the same command again" in said
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert (tmp_path / "tiny" / "trials.csv").read_text().count("complete") == 4

@@ -1,0 +1,74 @@
+import pytest
+from loading import loaded, refused
+
+FILE = """\
+data: {source: digits}
+model:
+  leaky_relu_slope: {choices: [0.1, 0.2], when: {model.activation: leaky_relu}}
+  activation: {choices: [relu, leaky_relu, elu]}
+  pooling: {choices: [max, average]}
+  dropout: {low: 0.1, high: 0.5, step: 0.2}
+"""
+
+
+def test_a_parameter_stands_after_those_that_its_when_names() -> None:
+    assert loaded(FILE).space.paths == ("model.activation", "model.leaky_relu_slope", "model.pooling", "model.dropout")
+
+
+def test_a_condition_may_name_several_parameters_and_several_values_of_each() -> None:
+    text = FILE + "train: {loss: {choices: [mse, mae], when: {model.activation: [relu, elu], model.pooling: max}}}\n"
+    config = loaded(text)
+    on = [cell for cell in config.space.cells() if "train.loss" in cell]
+    assert {(cell["model.activation"], cell["model.pooling"]) for cell in on} == {("relu", "max"), ("elu", "max")}
+
+
+def test_conditions_may_follow_each_other() -> None:
+    text = FILE + "train: {loss: {choices: [mse, mae], when: {model.leaky_relu_slope: 0.2}}}\n"
+    on = [cell for cell in loaded(text).space.cells() if "train.loss" in cell]
+    assert {cell["model.activation"] for cell in on} == {"leaky_relu"}
+
+
+def test_a_list_that_is_a_choice_is_that_choice() -> None:
+    text = FILE + "  filters: {choices: [[8], [8, 16]]}\n"
+    text += "train: {loss: {choices: [mse, mae], when: {model.filters: [8, 16]}}}\n"
+    assert {c["model.filters"] for c in loaded(text).space.cells() if "train.loss" in c} == {(8, 16)}
+
+
+@pytest.mark.parametrize(
+    ("when", "path", "said"),
+    [
+        ("{model.activaton: relu}", "when.model.activaton", "is not swept (did you mean 'model.activation'?)"),
+        ("{activation: relu}", "when.activation", "did you mean 'model.activation'?"),
+        ("{model.padding: same}", "when.model.padding", "'model.padding' is not swept, so that it decides nothing"),
+        ("{model.activation: tanh}", "when.model.activation", "unknown value 'tanh'"),
+        ("{model.activation: [relu, tanh]}", "when.model.activation", "unknown value 'tanh'"),
+        ("{model.activation: []}", "when.model.activation", "expected relu, leaky_relu or elu"),
+        ("{model.dropout: 0.1}", "when.model.dropout", "a range; only choices decide"),
+        ("{train.loss: mse}", "when", "waits for itself: train.loss needs train.loss"),
+        ("{}", "when", "must have at least 1 elements"),
+        ("relu", "when", "expected a mapping, but read the word 'relu'"),
+    ],
+)
+def test_a_condition_that_cannot_be_met_is_refused(when: str, path: str, said: str) -> None:
+    complaints = refused(FILE + f"train: {{loss: {{choices: [mse, mae], when: {when}}}}}\n")
+    assert [complaint.path for complaint in complaints] == [f"train.loss.{path}"]
+    assert said in complaints[0].message
+
+
+def test_what_has_no_default_is_always_on() -> None:
+    text = FILE + "train: {early_stopping: {patience: {choices: [2, 3], when: {model.pooling: max}}}}\n"
+    assert [(complaint.path, complaint.message) for complaint in refused(text)] == [
+        (
+            "train.early_stopping.patience",
+            "has no default for when its `when` turns it off, with model.pooling: average",
+        )
+    ]
+
+
+def test_a_circle_is_shown_from_each_of_its_parameters() -> None:
+    text = FILE.replace("[relu, leaky_relu, elu]}", "[relu, leaky_relu, elu], when: {model.leaky_relu_slope: 0.1}}")
+    messages = [complaint.message for complaint in refused(text)]
+    assert messages == [
+        "waits for itself: model.leaky_relu_slope needs model.activation needs model.leaky_relu_slope",
+        "waits for itself: model.activation needs model.leaky_relu_slope needs model.activation",
+    ]

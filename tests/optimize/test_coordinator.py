@@ -1,0 +1,329 @@
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+import stubs
+from optimize.engine import ThreadEngine, TrialRunner
+from optimize.proposals import ConfirmProposals, Proposal
+from optimize.space import Range, Value
+from optimize.trial import TrialOutcome, TrialTask
+from sweeps import LEARNING_RATE, POOLING, Bench
+
+Open = Callable[[str], Bench]
+
+
+def rates_with(setting: str) -> str:
+    return LEARNING_RATE.replace("confirm: null", f"confirm: null, {setting}")
+
+
+def cells(bench: Bench) -> list[tuple[str, int]]:
+    return [(task.configuration, task.seed) for task in bench.witness.submitted]
+
+
+def test_a_grid_trains_every_cell_once_per_seed_seeds_outer(bench: Open) -> None:
+    first = bench(POOLING)
+    assert first.run(stubs.learn) == "done"
+    trained = cells(first)
+    assert trained[:3] == [("max", 0), ("average", 0), ("blur", 0)]
+    assert sorted(trained[3:]) == [("average", 1), ("blur", 1), ("max", 1)]
+
+
+def test_a_worker_goes_on_with_the_network_it_has_traced(bench: Open) -> None:
+    """Within a round of one seed, cells that share a graph follow one another."""
+    text = POOLING.replace("train: {epochs: 3}", "train: {epochs: 3, learning_rate: {choices: [1e-3, 1e-2]}}")
+    rates = bench(text)
+    rates.run(stubs.learn)
+    networks = [task.values["model.pooling"] for task in rates.witness.submitted[:6]]
+    assert networks == ["max", "max", "average", "average", "blur", "blur"]
+
+
+def test_study_tables_and_folders_agree(bench: Open) -> None:
+    done = bench(POOLING)
+    done.run(stubs.learn)
+    table, curves = done.results.trials(), done.results.curves()
+    trials = done.study.get_trials()
+    assert list(table["trial"]) == [trial.number for trial in trials] == list(range(6))
+    assert list(table["val_accuracy"]) == pytest.approx([trial.value for trial in trials])
+    assert list(curves.groupby("trial").size()) == [3] * 6
+    assert [trial.intermediate_values[3] for trial in trials] == pytest.approx(list(table["val_accuracy"]))
+    for trial in trials:
+        stored = done.results.finished(trial.number)
+        assert stored is not None
+        assert stored.values == trial.params
+
+
+def test_a_second_run_trains_nothing(bench: Open) -> None:
+    bench(POOLING).run(stubs.learn)
+    again = bench(POOLING)
+    assert again.run(stubs.fails) == "done"
+    assert again.witness.submitted == []
+
+
+def test_more_seeds_train_only_what_is_new(bench: Open) -> None:
+    bench(POOLING).run(stubs.learn)
+    more = bench(POOLING.replace("seeds: 2", "seeds: 3"))
+    more.run(stubs.learn)
+    assert {seed for _, seed in cells(more)} == {2}
+    assert len(more.results.trials()) == 9
+
+
+def test_a_samplers_trials_are_a_total_that_resuming_counts_toward(bench: Open) -> None:
+    bench(LEARNING_RATE).run(stubs.learn)
+    more = bench(LEARNING_RATE.replace("trials: 6", "trials: 8"))
+    more.run(stubs.learn)
+    assert len(more.witness.submitted) == 2
+    assert len(more.study.get_trials()) == 8
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "cmaes", "qmc", "nsga2"])
+def test_a_sampler_draws_the_same_whether_the_sweep_was_interrupted_or_not(
+    bench: Open, tmp_path_factory: pytest.TempPathFactory, sampler: str
+) -> None:
+    text = LEARNING_RATE.replace("sampler: random, trials: 6", f"sampler: {sampler}, trials: 14")
+    if sampler == "cmaes":
+        text = text.replace("network: cnn", "network: cnn, dropout: {low: 0.0, high: 0.5}")
+    in_two = bench(text.replace("trials: 14", "trials: 5"))
+    in_two.run(stubs.learn)
+    resumed = bench(text)
+    resumed.run(stubs.learn)
+    whole = Bench(resumed.config, type(resumed.results)(tmp_path_factory.mktemp("whole")))
+    whole.run(stubs.learn)
+    assert [t.params for t in whole.study.get_trials()] == [t.params for t in resumed.study.get_trials()]
+    assert len({str(t.params) for t in whole.study.get_trials()}) > 10
+
+
+def test_the_points_to_start_with_are_tried_first(bench: Open) -> None:
+    text = rates_with("start: [{train.learning_rate: 0.05}, {train.learning_rate: 0.02}]")
+    started = bench(text)
+    started.run(stubs.learn)
+    assert [task.values["train.learning_rate"] for task in started.witness.submitted[:2]] == [0.05, 0.02]
+
+
+def test_confirmation_trains_finalists_and_baseline_on_fresh_seeds(bench: Open) -> None:
+    text = LEARNING_RATE.replace(
+        "confirm: null", "confirm: {top: 2, seeds: [7, 8]}, baseline: {train.learning_rate: 0.003}"
+    )
+    searched = bench(text)
+    searched.run(stubs.learn)
+    confirmation = ConfirmProposals(searched.config, searched.coordinator.finished.values())
+    searched.coordinator.run(confirmation, lambda: _thread_engine(stubs.learn))
+    table = searched.results.trials()
+    confirmed = table[table["purpose"] == "confirm"]
+    best_two = table[table["purpose"] == "search"].sort_values("val_accuracy").tail(2)["configuration"]
+    assert set(confirmed["configuration"]) == {*best_two, "0.003"}
+    assert sorted(confirmed["seed"]) == [7, 7, 7, 8, 8, 8]
+
+
+def _thread_engine(stub: TrialRunner) -> object:
+    from optimize.engine import ThreadEngine
+
+    return ThreadEngine(stub)
+
+
+def test_a_pruned_trial_is_cut_short_where_the_pruner_said_so(bench: Open) -> None:
+    def slow_to_hear(task: TrialTask, report: stubs.Report, stop: stubs.StopRequested) -> TrialOutcome:
+        return stubs.learn(task, report, lambda: False)  # trains on to its last epoch all the same
+
+    text = rates_with("pruner: {name: threshold, lower: 0.3}").replace("epochs: 3", "epochs: 10")
+    pruned = bench(text)
+    pruned.run(slow_to_hear)
+    table, curves = pruned.results.trials(), pruned.results.curves()
+    assert set(table["state"]) == {"pruned"}
+    assert set(curves["state"]) == {"pruned"}
+    assert curves.groupby("trial")["epoch"].max().lt(10).all()
+    assert list(table["reason"]) == [f"pruned after epoch {n}" for n in curves.groupby("trial")["epoch"].max()]
+    assert {trial.state for trial in pruned.study.get_trials()} == {TrialState.PRUNED}
+
+
+def test_a_failed_trial_keeps_its_traceback_and_the_others_go_on(bench: Open) -> None:
+    mixed = bench(POOLING)
+    assert mixed.run(stubs.max_fails) == "done"
+    table = mixed.results.trials().set_index("configuration")
+    assert set(table.loc["max", "state"]) == {"failed"}
+    assert set(table.loc["max", "reason"]) == {"ValueError: no luck"}
+    assert set(table.loc["blur", "state"]) == {"complete"}
+    assert (mixed.results.trial_folder(0) / "traceback.txt").read_text() == "Traceback …"
+    assert mixed.study.best_trial.params["model.pooling"] != "max"
+
+
+def test_failed_trials_are_trained_again_only_when_asked(bench: Open) -> None:
+    bench(POOLING).run(stubs.max_fails)
+    assert not bench(POOLING).witness.submitted
+    plain, asked = bench(POOLING), bench(POOLING)
+    plain.run(stubs.learn)
+    assert plain.witness.submitted == []
+    asked.run(stubs.learn, retry_failed=True)
+    assert cells(asked) == [("max", 0), ("max", 1)]
+
+
+def test_a_sweep_whose_first_five_trials_fail_is_given_up(bench: Open) -> None:
+    hopeless = bench(POOLING)
+    assert hopeless.run(stubs.fails) == "hopeless"
+    assert len(hopeless.witness.ends) == 5
+    assert "the first 5 trials all failed: ValueError: no luck" in hopeless.witness.notes
+
+
+def test_a_non_finite_metric_is_a_failure_and_never_best(bench: Open) -> None:
+    def diverges(task: TrialTask, report: stubs.Report, stop: stubs.StopRequested) -> TrialOutcome:
+        outcome = stubs.learn(task, report, stop)
+        if task.configuration != "max":
+            return outcome
+        history = tuple(replace(epoch, val_accuracy=math.nan) for epoch in outcome.history)
+        return replace(outcome, history=history, best_epoch=None)
+
+    sweep = bench(POOLING)
+    sweep.run(diverges)
+    assert set(sweep.results.trials().set_index("configuration").loc["max", "state"]) == {"failed"}
+    assert sweep.study.best_trial.params["model.pooling"] != "max"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("stop: {target: 0.5}", "reached the target of 0.5"),
+        ("stop: {no_improvement: 2}", "2 trials in a row brought no improvement"),
+        ("stop: {time: 0.05}", "the time of 0.05 s is spent"),
+    ],
+)
+def test_a_stop_rule_ends_the_sweep_and_says_so(bench: Open, rule: str, words: str) -> None:
+    text = rates_with(rule).replace("trials: 6", "trials: 200")
+    stopped = bench(text)
+    assert stopped.run(stubs.learn) == "stopped"
+    assert any(words in note for note in stopped.witness.notes)
+    assert len(stopped.witness.ends) < 200
+
+
+def test_an_outcome_that_the_study_never_heard_of_is_adopted(bench: Open) -> None:
+    """As after a kill between the outcome's file and `tell`."""
+    killed = bench(POOLING)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    killed.coordinator._tell = die  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        killed.run(stubs.learn)
+    assert killed.study.get_trials()[0].state == TrialState.RUNNING
+    resumed = bench(POOLING)
+    assert resumed.study.get_trials()[0].state == TrialState.COMPLETE
+    resumed.run(stubs.learn)
+    assert 0 not in {task.trial for task in resumed.witness.submitted}
+    assert len(resumed.results.trials()) == 6
+
+
+def test_an_interrupted_trial_runs_again_under_its_number_values_and_seed(bench: Open) -> None:
+    stopped = bench(POOLING.replace("epochs: 3", "epochs: 40"))
+
+    def interrupt() -> None:
+        time.sleep(0.35)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    assert stopped.run(stubs.slow) == "interrupted"
+    assert [t.state for t in stopped.study.get_trials()] == [TrialState.RUNNING]
+    resumed = bench(POOLING.replace("epochs: 3", "epochs: 40"))
+    resumed.run(stubs.learn)
+    assert resumed.witness.submitted[0].trial == 0
+    assert sorted(cells(resumed)) == sorted((c, s) for s in (0, 1) for c in ("max", "average", "blur"))
+    assert {t.state for t in resumed.study.get_trials()} == {TrialState.COMPLETE}
+
+
+def test_the_weights_of_each_configurations_best_trial_are_kept(bench: Open) -> None:
+    kept = bench(POOLING)
+    kept.run(stubs.learn)
+    table = kept.results.trials()
+    best = table.loc[table.groupby("configuration")["val_accuracy"].idxmax(), "trial"]
+    assert {t for t in table["trial"] if kept.results.weights(t) is not None} == set(best)
+
+
+def test_optuna_sees_a_study_like_any_other(bench: Open) -> None:
+    bench(POOLING).run(stubs.learn)
+    study = optuna.load_study(study_name="pooling", storage=f"sqlite:///{bench(POOLING).results.study_file}")
+    assert study.metric_names == ["val_accuracy"]
+    assert study.best_value == max(t.value for t in study.trials if t.value is not None)
+
+
+def test_every_choice_of_the_factor_gets_the_same_budget(bench: Open) -> None:
+    text = LEARNING_RATE.replace("network: cnn", "network: cnn, pooling: {choices: [max, average, blur]}")
+    text = text.replace("confirm: null", "confirm: null, compare: model.pooling")
+    bench(text.replace("trials: 6", "trials: 5")).run(stubs.learn)
+    whole = bench(text.replace("trials: 6", "trials: 12"))
+    whole.run(stubs.learn)
+    table = whole.results.trials()
+    assert table["model.pooling"].value_counts().to_dict() == {"max": 4, "average": 4, "blur": 4}
+    assert table["train.learning_rate"].nunique() == 12
+
+
+def test_a_stop_rule_ends_the_search_and_not_its_confirmation(bench: Open) -> None:
+    text = LEARNING_RATE.replace("confirm: null", "confirm: {top: 2, seeds: [7, 8]}, stop: {no_improvement: 1}")
+    sweep = bench(text.replace("trials: 6", "trials: 100"))
+    assert sweep.run(stubs.learn) == "stopped"
+    sweep.coordinator.begin_confirmation()
+    confirmation = ConfirmProposals(sweep.config, sweep.coordinator.finished.values())
+    assert sweep.coordinator.run(confirmation, lambda: ThreadEngine(stubs.learn)) == "done"
+    assert (sweep.results.trials()["purpose"] == "confirm").sum() == 4
+    again = bench(text.replace("trials: 6", "trials: 100"))
+    assert again.coordinator.search_is_over()
+
+
+def test_confirmations_are_never_pruned(bench: Open) -> None:
+    text = LEARNING_RATE.replace(
+        "confirm: null", "confirm: {top: 1, seeds: [7]}, pruner: {name: threshold, lower: 2.0}"
+    )
+    sweep = bench(text)
+    sweep.run(stubs.fades)
+    sweep.coordinator.begin_confirmation()
+    values = {"train.learning_rate": 0.01}
+
+    class One(ConfirmProposals):
+        def __init__(self) -> None:
+            self._pending = {("", 7): Proposal(7, values, "confirm")}
+
+    sweep.coordinator.run(One(), lambda: ThreadEngine(stubs.fades))
+    table = sweep.results.trials()
+    assert set(table[table["purpose"] == "search"]["state"]) == {"pruned"}
+    assert list(table[table["purpose"] == "confirm"]["state"]) == ["complete"]
+
+
+def test_an_outcome_of_another_trial_is_not_adopted(bench: Open) -> None:
+    """As after a study that lost its last entries, whose numbers are given anew."""
+    bench(POOLING).run(stubs.learn)
+    stolen = bench(POOLING)
+    (stolen.results.trial_folder(0) / "outcome.json").write_text(
+        (stolen.results.trial_folder(1) / "outcome.json").read_text()
+    )
+    assert bench(POOLING).coordinator.finished.keys() == {1, 2, 3, 4, 5}
+
+
+def test_a_trial_killed_while_its_values_were_drawn_is_drawn_again(
+    bench: Open, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = LEARNING_RATE.replace("network: cnn", "network: cnn, dropout: {low: 0.0, high: 0.5}")
+    draw = Range.draw
+
+    def die_at_the_second(parameter: Range, trial: optuna.Trial) -> Value:
+        if trial.params:
+            raise KeyboardInterrupt
+        return draw(parameter, trial)
+
+    killed = bench(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(Range, "draw", die_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            killed.run(stubs.learn)
+    resumed = bench(text)
+    resumed.run(stubs.learn)
+    whole = Bench(resumed.config, type(resumed.results)(tmp_path_factory.mktemp("whole")))
+    whole.run(stubs.learn)
+    assert [t.params for t in resumed.study.get_trials()] == [t.params for t in whole.study.get_trials()]

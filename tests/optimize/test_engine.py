@@ -1,0 +1,148 @@
+"""The Dask engine with real worker processes and stub trials."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import stubs
+from optimize.daskengine import DaskEngine
+from optimize.engine import EpochEnded, TrialEnded, TrialRunner
+from optimize.sweep import search_proposals
+from optimize.workers import compare_versions, local_engine, machine_cores, package_versions
+from sweeps import POOLING, Bench
+
+Open = Callable[[str], Bench]
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Callable[[TrialRunner], DaskEngine]]:
+    """Two worker processes shared by the module's tests, under a runner of each test's own."""
+    first = local_engine(stubs.learn, workers=2)
+    yield lambda run: DaskEngine(first._client, run)
+    first.close()
+
+
+def run(bench: Bench, engine: DaskEngine) -> None:
+    wanted = search_proposals(bench.config)
+    bench.coordinator.expect(wanted)
+    assert bench.coordinator.run(wanted, lambda: engine) == "done"
+
+
+def worker_pids(engine: DaskEngine) -> list[int]:
+    return list(engine._client.run(os.getpid).values())
+
+
+def test_trials_run_in_other_processes_and_come_back_whole(
+    bench: Open, engines: Callable[[TrialRunner], DaskEngine]
+) -> None:
+    parallel = bench(POOLING)
+    run(parallel, engines(stubs.learn))
+    table = parallel.results.trials()
+    assert list(table["state"]) == ["complete"] * 6
+    assert set(table["worker"]) == {0, 1}
+    assert sorted(parallel.witness.epochs) == [(trial, epoch) for trial in range(6) for epoch in (1, 2, 3)]
+
+
+def test_each_worker_is_pinned_to_a_core_of_its_own(engines: Callable[[TrialRunner], DaskEngine]) -> None:
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system does not pin processes")
+    affinities = engines(stubs.learn)._client.run(lambda: sorted(os.sched_getaffinity(0)))
+    cores = machine_cores()
+    assert sorted(affinities.values()) == sorted([[cores[0]], [cores[1 % len(cores)]]])
+
+
+def test_a_workers_interrupt_is_the_coordinators_to_handle(engines: Callable[[TrialRunner], DaskEngine]) -> None:
+    engine = engines(stubs.learn)
+    before = worker_pids(engine)
+    for pid in before:
+        os.kill(pid, signal.SIGINT)
+    time.sleep(0.3)
+    assert worker_pids(engine) == before
+
+
+def test_a_soft_stop_is_read_at_the_epochs_end(bench: Open, engines: Callable[[TrialRunner], DaskEngine]) -> None:
+    engine = engines(stubs.slow)
+    opened = bench(POOLING.replace("epochs: 3", "epochs: 100"))
+    task = opened.coordinator._next_task(search_proposals(opened.config), engine.slots()[0])
+    assert task is not None
+    engine.submit(engine.slots()[0], task)
+    while not isinstance(engine.next_event(5), EpochEnded):
+        pass
+    engine.request_stop([task.trial])
+    event = None
+    while not isinstance(event, TrialEnded):
+        event = engine.next_event(5)
+    assert event.outcome.state == "interrupted"
+    assert 1 <= len(event.outcome.history) < 100
+
+
+def test_a_trial_whose_worker_died_runs_again(bench: Open, engines: Callable[[TrialRunner], DaskEngine]) -> None:
+    struck = bench(POOLING)
+    run(struck, engines(stubs.dies_once))
+    table = struck.results.trials().set_index("trial")
+    assert list(table["state"]) == ["complete"] * 6
+    assert list(table["attempts"]) == [1, 2, 1, 1, 1, 1]
+    assert any("trial 1: its worker process died; it runs again (attempt 2)" in note for note in struck.witness.notes)
+
+
+def test_a_trial_that_kills_every_worker_fails_after_its_retries(
+    bench: Open, engines: Callable[[TrialRunner], DaskEngine]
+) -> None:
+    struck = bench(POOLING + "run: {retries: 1}\n")
+    run(struck, engines(stubs.dies_always))
+    table = struck.results.trials().set_index("trial")
+    assert table.loc[1, "state"] == "failed"
+    assert table.loc[1, "reason"] == "its worker process died, 2 times"
+    assert list(table.drop(index=1)["state"]) == ["complete"] * 5
+
+
+def test_a_trial_that_hangs_is_ended_and_the_others_go_on(
+    bench: Open, engines: Callable[[TrialRunner], DaskEngine]
+) -> None:
+    hanging = bench(POOLING + "run: {timeout: 4s}\n")
+    run(hanging, engines(stubs.hangs))
+    table = hanging.results.trials().set_index("trial")
+    assert table.loc[0, "state"] == "failed"
+    assert table.loc[0, "reason"] == "ran longer than 4 s"
+    assert list(table.drop(index=0)["state"]) == ["complete"] * 5
+
+
+def test_a_trial_that_outgrows_its_memory_is_ended(bench: Open, engines: Callable[[TrialRunner], DaskEngine]) -> None:
+    growing = bench(POOLING + "run: {memory: 500MiB}\n")
+    run(growing, engines(stubs.grows))
+    table = growing.results.trials().set_index("trial")
+    assert table.loc[0, "state"] == "failed"
+    assert table.loc[0, "reason"] == "grew beyond 500 MiB"
+    assert list(table.drop(index=0)["state"]) == ["complete"] * 5
+
+
+def test_closing_leaves_no_process_behind() -> None:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    engine = local_engine(stubs.learn, workers=2)
+    pids = worker_pids(engine)
+    assert len(pids) == 2
+    engine.close()
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
+    assert not alive
+    assert not set(pids) & before
+
+
+def test_workers_write_their_own_output_to_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    engine = local_engine(stubs.learn, workers=1, log=log)
+    engine.call(print, "a word from a worker")
+    engine.call(os.system, "echo and from its child")
+    engine.close()
+    assert "and from its child" in log.read_text()
+
+
+def test_a_workers_other_versions_are_named() -> None:
+    ours = package_versions()
+    theirs = {**ours, "keras": "3.0.0"}
+    (line,) = compare_versions({"tcp://10.0.0.2:4000": theirs, "tcp://10.0.0.3:4000": ours}, ours)
+    assert line == f"tcp://10.0.0.2:4000: keras 3.0.0, here {ours['keras']}"

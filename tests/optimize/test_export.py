@@ -1,0 +1,61 @@
+import pytest
+
+from main.history import Epoch
+from optimize.export import Candidates, winning_trial
+from optimize.finished import Finished
+from optimize.trial import TrialOutcome, pack, unpack
+
+
+def finished(trial: int, choice: str, accuracy: float, state: str = "complete") -> Finished:
+    history = (Epoch(1, 0.2, 0.8, 1 - accuracy, accuracy, 1 - accuracy, 1e-3, 1.0),)
+    outcome = TrialOutcome(trial, state, history=history, best_epoch=1)  # type: ignore[arg-type]
+    return Finished({"model.pooling": choice}, choice, trial, "search", outcome)
+
+
+def test_the_winners_best_trial_is_exported_the_first_of_equals() -> None:
+    trials = [
+        finished(0, "max", 0.8),
+        finished(3, "max", 0.9),
+        finished(2, "max", 0.9),
+        finished(4, "max", 1, "failed"),
+    ]
+    assert winning_trial(trials, "val_accuracy").outcome.trial == 2
+    assert winning_trial(trials, "val_crossentropy").outcome.trial == 2
+
+
+def test_without_a_complete_trial_there_is_no_winner() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        winning_trial([finished(0, "max", 0.9, "pruned")], "val_accuracy")
+
+
+def test_weights_are_needed_of_each_configurations_best_trial_only() -> None:
+    candidates = Candidates("val_accuracy")
+    assert candidates.add(finished(0, "max", 0.8)) == []
+    assert candidates.add(finished(1, "blur", 0.7)) == []
+    assert candidates.add(finished(2, "max", 0.9)) == [0]
+    assert candidates.add(finished(3, "max", 0.85)) == [3]
+    assert candidates.add(finished(4, "max", 0.99, "failed")) == [4]
+
+
+def test_of_very_many_configurations_the_best_are_kept() -> None:
+    candidates = Candidates("val_accuracy")
+    dropped = [trial for n in range(Candidates.LIMIT + 10) for trial in candidates.add(finished(n, str(n), n / 100))]
+    assert dropped == list(range(10))
+
+
+def test_weights_survive_the_way_home() -> None:
+    import numpy as np
+
+    weights = [np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros((), np.float32)]
+    for before, after in zip(weights, unpack(pack(weights)), strict=True):
+        np.testing.assert_array_equal(before, after)
+        assert before.dtype == after.dtype
+
+
+def test_of_equal_trials_the_one_that_is_exported_is_the_one_whose_weights_are_kept() -> None:
+    """Whichever of them ended first."""
+    for order in ((0, 1), (1, 0)):
+        candidates = Candidates("val_accuracy")
+        trials = {number: finished(number, "max", 0.9) for number in order}
+        dropped = {gone for number in order for gone in candidates.add(trials[number])}
+        assert winning_trial(trials.values(), "val_accuracy").outcome.trial not in dropped

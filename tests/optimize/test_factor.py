@@ -1,0 +1,128 @@
+import numpy as np
+import pandas as pd
+import pytest
+from trial_tables import METRIC, row
+
+from optimize.factor import factor_verdict
+from optimize.verdict import FactorVerdict
+
+POOLING, RATE = "model.pooling", "train.learning_rate"
+
+
+def search(values: dict[str, list[float | str]], **more: object) -> pd.DataFrame:
+    """Every choice of pooling with as many learning rates as it has values."""
+    return pd.DataFrame(
+        row(f"pooling={choice} learning_rate={i}", 0, value) | {POOLING: choice, RATE: i, **more}
+        for choice, found in values.items()
+        for i, value in enumerate(found)
+    )
+
+
+def drawn(means: dict[str, float], n: int = 20, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return search({choice: (mean - rng.exponential(0.01, n)).tolist() for choice, mean in means.items()})
+
+
+def verdict(trials: pd.DataFrame, **how: object) -> FactorVerdict:
+    return factor_verdict(trials, POOLING, **({"metric": METRIC, "direction": "maximize"} | how))  # type: ignore[arg-type]
+
+
+def test_a_choice_that_is_better_at_its_best_wins_although_it_is_worse_on_average() -> None:
+    rng = np.random.default_rng(0)
+    fussy = [*(0.99 - rng.exponential(0.001, 10)), *rng.uniform(0.1, 0.6, 10)]
+    steady = list(0.97 - rng.exponential(0.001, 20))
+    found = verdict(search({"fussy": fussy, "steady": steady}))
+    assert np.mean(fussy) < np.mean(steady)
+    assert (found.winner, found.decided) == ("fussy", True)
+    assert found.sentence.startswith("fussy beats steady by ")
+    assert "), each at its best of 20 configurations, on this validation set" in found.sentence
+
+
+def test_equal_choices_are_not_separable() -> None:
+    found = verdict(drawn({"max": 0.98, "average": 0.98, "stride": 0.9}))
+    assert not found.decided
+    assert ", each at its best of 20 configurations, are not separable; " in found.sentence
+    assert (
+        found.sentence.split(";")[1].strip() == f"{found.winner} beats stride, on this validation set and these seeds."
+    )
+
+
+def test_each_choice_says_what_was_found_and_how_lucky_that_was() -> None:
+    trials = drawn({"max": 0.98, "average": 0.97})
+    found = verdict(trials)
+    for choice in found.choices:
+        rows = trials[trials[POOLING] == choice.choice]
+        assert choice.best == rows[METRIC].max()
+        assert choice.best_configuration == rows.loc[rows[METRIC].idxmax(), "configuration"]
+        assert choice.low < choice.expected_best < choice.best == choice.high
+        assert choice.n == choice.usable == 20
+    assert sum(choice.probability_best for choice in found.choices) == pytest.approx(1)
+
+
+def test_the_expected_best_is_that_of_so_many_draws() -> None:
+    values = np.sort(np.random.default_rng(0).normal(size=12))
+    found = verdict(search({"max": values.tolist(), "average": (values - 9).tolist()}))
+    assert found.budget == 6
+    shares = np.diff((np.arange(13) / 12) ** 6)
+    assert found.choices[0].expected_best == pytest.approx(shares @ values, abs=0.02)
+
+
+def test_a_loss_is_best_where_it_is_least() -> None:
+    trials = drawn({"max": -0.1, "average": -0.5})
+    trials[METRIC] *= -1
+    found = verdict(trials, direction="minimize")
+    assert found.winner == "max"
+    assert found.choices[0].best == trials[METRIC].min()
+    assert found.choices[0].best < found.choices[0].expected_best
+    assert found.pairs[0].difference > 0
+
+
+def test_the_same_trials_give_the_same_verdict() -> None:
+    trials = drawn({"max": 0.98, "average": 0.975})
+    assert verdict(trials) == verdict(trials)
+    assert verdict(trials) != verdict(trials, seed=1)
+
+
+def test_failed_trials_use_up_their_choices_budget() -> None:
+    values = drawn({"max": 0.98, "average": 0.97})
+    failing = pd.concat([values, search({"max": ["failed"] * 20})], ignore_index=True)
+    failing.loc[values.index[-1] + 1 :, "configuration"] = [f"pooling=max learning_rate={i}" for i in range(20, 40)]
+    before, after = verdict(values), verdict(failing)
+    assert (after.choices[0].n, after.choices[0].usable) == (40, 20)
+    assert after.choices[0].expected_best < before.choices[0].expected_best
+    assert any("different budgets (max 40 and average 20 configurations)" in warning for warning in after.warnings)
+
+
+def test_a_choice_that_always_fails_is_named_and_not_compared() -> None:
+    found = verdict(pd.concat([drawn({"max": 0.98}), search({"average": ["failed"] * 5})], ignore_index=True))
+    assert [choice.choice for choice in found.choices] == ["max"]
+    assert found.warnings == ("average: no usable trial, so it is not compared.",)
+    assert found.sentence == "Only max was tried, so there is nothing to compare it with."
+    assert not found.decided
+
+
+def test_without_any_usable_trial_there_is_no_verdict() -> None:
+    found = verdict(search({"max": ["failed"], "average": ["pruned"]}))
+    assert (found.winner, found.choices, found.decided) == (None, (), False)
+    assert found.sentence.startswith("No verdict is possible")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_too_few_configurations_decide_nothing_however_far_apart(n: int) -> None:
+    found = verdict(search({"max": [0.99, 0.98, 0.985][:n], "average": [0.1, 0.2, 0.15][:n]}))
+    assert not found.decided
+    assert found.warnings == (f"{n} configurations of a choice are too few to tell 2 choices apart.",)
+
+
+def test_the_seeds_of_one_configuration_count_once() -> None:
+    trials = drawn({"max": 0.98, "average": 0.97})
+    again = trials.assign(seed=1, **{METRIC: trials[METRIC] - 0.002})
+    found = verdict(pd.concat([trials, again], ignore_index=True))
+    assert found.choices[0].n == 20
+    assert found.choices[0].best == pytest.approx(trials[METRIC].max() - 0.001)
+
+
+def test_the_confirmation_is_no_part_of_the_search() -> None:
+    trials = drawn({"max": 0.98, "average": 0.97})
+    confirmation = search({"average": [1.0] * 20}, purpose="confirm")
+    assert verdict(pd.concat([trials, confirmation], ignore_index=True)) == verdict(trials)

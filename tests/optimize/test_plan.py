@@ -1,0 +1,100 @@
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from loading import loaded
+from rich.console import Console
+
+from main.complaints import ConfigError
+from optimize.plan import make_plan, print_plan
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
+GRID = "name: g\ndata: {source: digits}\nmodel: {pooling: {choices: [max, stride]}}\n"
+JOINT = """\
+name: joint
+question: Which [red]pooling[/red] is best?
+data: {source: digits}
+model:
+  activation: {choices: [relu, leaky_relu]}
+  leaky_relu_slope: {low: 0.1, high: 0.3, when: {model.activation: leaky_relu}}
+train: {epochs: {low: 2, high: 9}, batch_size: {choices: [32, 4096]}}
+study:
+  sampler: tpe
+  trials: 40
+  pruner: {name: median, n_warmup_steps: 1}
+  baseline: {model.activation: relu, train.epochs: 5}
+  confirm: {top: 2, seeds: 3}
+"""
+
+
+def shown(text: str) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    print_plan(loaded(text), console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_grid_has_its_cells_times_its_seeds() -> None:
+    plan = make_plan(loaded(GRID, "study.seeds=3", "study.folds=4"))
+    assert (plan.configurations, plan.search_trials, plan.confirm_trials, plan.trials) == (2, 24, 0, 24)
+    assert (plan.data.source, plan.data.n_train, plan.data.n_validation) == ("digits", 1200, 237)
+
+
+def test_a_search_has_its_budget_and_then_its_confirmation() -> None:
+    plan = make_plan(loaded(JOINT))
+    assert (plan.configurations, plan.search_trials, plan.confirm_trials) == (40, 40, 9)
+    assert plan.most_epochs == 9
+
+
+def test_memory_follows_the_batch_and_disk_the_trials() -> None:
+    small, large = make_plan(loaded(JOINT, "train.batch_size=32")), make_plan(loaded(JOINT))
+    assert large.memory > small.memory
+    assert make_plan(loaded(JOINT, "study.trials=400")).disk > large.disk
+
+
+def test_the_plan_of_a_grid_is_shown_whole() -> None:
+    text = shown(GRID)
+    assert "Which pooling is best?" in text
+    assert "digits: 1,200 images to train, 237 to validate, 28 × 28 × 1, 10 classes" in text
+    assert "model.pooling   max, stride" in text
+    assert "Network 1 of 2: pooling=max" in text
+    assert "conv_2              11 × 11 × 64       18,496       2,230,272" in text
+    assert "2 configurations × 5 seeds = 10 trials of 6 epochs" in text
+    assert "MB a worker; disk: at most" in text
+
+
+def test_the_plan_of_a_search_is_shown_whole() -> None:
+    text = shown(JOINT)
+    assert "Which [red]pooling[/red] is best?" in text
+    assert "model.activation is leaky_relu" in text
+    assert "The network of every configuration" in text
+    assert "40 trials of up to 9 epochs, drawn by tpe" in text
+    assert "then 2 finalists and the baseline on 3 fresh seeds: 9 trials more" in text
+    assert "median stops trials that will not win" in text
+
+
+def test_data_that_cannot_be_had_are_told_at_their_line() -> None:
+    with pytest.raises(ConfigError) as raised:
+        make_plan(loaded(GRID, "data.source=no/such/images.npz"))
+    assert raised.value.complaints[0].path == "data.source"
+
+
+def test_a_combination_that_makes_no_network_is_told() -> None:
+    with pytest.raises(ConfigError, match="kernel_size 3 is larger than the 1 × 1 image"):
+        make_plan(loaded(GRID, "model.pool_size=16"))
+
+
+@pytest.mark.parametrize(
+    "config", sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_config_plans_quickly_without_tensorflow(config: Path) -> None:
+    code = (
+        "import sys, time; from rich.console import Console; from optimize.config import load_config;"
+        "from optimize.plan import print_plan; print_plan(load_config(sys.argv[1]), Console());"
+        "assert not {'tensorflow', 'keras', 'optuna'} & set(sys.modules); print(time.process_time())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, check=True)
+    assert "trials of" in done.stdout
+    assert float(done.stdout.split()[-1]) < 2

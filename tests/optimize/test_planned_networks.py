@@ -1,0 +1,68 @@
+import pytest
+from loading import loaded
+
+from main.complaints import ConfigError
+from optimize.config import SweepConfig
+from optimize.networks import PlannedNetwork, planned_networks
+
+HEAD = "data: {source: digits}\nmodel:\n"
+MNIST = ((28, 28, 1), 10)
+
+
+def networks(text: str) -> tuple[PlannedNetwork, ...]:
+    return planned_networks(loaded(text), *MNIST)
+
+
+def impossible(config: SweepConfig) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        planned_networks(config, *MNIST)
+    return [f"{c.line}:{c.column} {c.path}: {c.message}" for c in raised.value.complaints]
+
+
+def test_networks_that_differ_in_no_layer_are_one() -> None:
+    found = networks(HEAD + "  pooling: {choices: [max, average, stride]}\n  dropout: {choices: [0.1, 0.2]}\n")
+    assert [len(network.values) for network in found] == [4, 2]
+    assert (found[0].parameters, found[0].multiply_adds) == (34_826, 2_440_960)
+
+
+def test_what_is_swept_in_train_makes_no_other_network() -> None:
+    found = networks(HEAD + "  network: softmax\ntrain: {loss: {choices: [mse, mae]}}\n")
+    assert [network.values for network in found] == [({},)]
+    assert found[0].parameters == 7_850
+
+
+def test_what_a_network_waits_for_is_looked_at_too() -> None:
+    text = HEAD + "  pool_size: {choices: [1, 2], when: {train.loss: mse}}\ntrain: {loss: {choices: [mse, mae]}}\n"
+    assert [network.values for network in networks(text)] == [
+        ({"train.loss": "mse", "model.pool_size": 1},),
+        ({"train.loss": "mse", "model.pool_size": 2}, {"train.loss": "mae"}),
+    ]
+
+
+def test_whole_numbers_of_a_short_range_are_all_looked_at_of_others_the_ends() -> None:
+    tail = "study: {sampler: random, trials: 3}\n"
+    assert len(networks(HEAD + "  kernel_size: {low: 2, high: 5}\n" + tail)) == 4
+    assert len(networks(HEAD + "  network: mlp\n  hidden_units: [{low: 1, high: 4096}]\n" + tail)) == 2
+
+
+def test_a_kernel_larger_than_what_pooling_left_is_told_by_line_with_the_combination() -> None:
+    text = HEAD + "  filters: {choices: [[8, 8], [8, 8, 8]]}\n  kernel_size: {choices: [3, 7]}\n"
+    assert impossible(loaded(text)) == [
+        "4:30 model.kernel_size.choices.1: kernel_size 7 is larger than the 2 × 2 image that is left before "
+        "convolution 3, with model.filters: [8, 8, 8]"
+    ]
+
+
+def test_combinations_that_fail_alike_are_told_once() -> None:
+    text = HEAD + "  filters: [8, 8, 8]\n  kernel_size: 7\n  activation: {choices: [relu, elu, gelu]}\n"
+    assert impossible(loaded(text)) == [
+        "4:16 model.kernel_size: kernel_size 7 is larger than the 2 × 2 image that is left before convolution 3, "
+        "with model.activation: relu, and 2 more"
+    ]
+
+
+def test_a_pool_larger_than_the_image_is_told_too() -> None:
+    text = HEAD + "  kernel_size: 1\n  pool_size: {choices: [2, 16]}\n"
+    assert impossible(loaded(text)) == [
+        "4:28 model.pool_size.choices.1: pool_size 16 is larger than the 1 × 1 image that is left after convolution 2"
+    ]

@@ -1,0 +1,57 @@
+"""Every sampler finishes its trials, and every pruner really stops some."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import pytest
+from optuna.trial import TrialState
+
+import stubs
+from sweeps import LEARNING_RATE, Bench
+
+Open = Callable[[str], Bench]
+TWO_RANGES = LEARNING_RATE.replace("network: cnn", "network: cnn, dropout: {low: 0.0, high: 0.5}")
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "gp", "cmaes", "qmc", "nsga2"])
+def test_a_sampler_spends_its_budget(bench: Open, sampler: str) -> None:
+    if sampler == "gp" and find_spec("torch") is None:
+        pytest.skip("the gp sampler needs torch: pip install 'optimize-sweeps[gp]'")
+    sweep = bench(TWO_RANGES.replace("sampler: random, trials: 6", f"sampler: {sampler}, trials: 13"))
+    assert sweep.run(stubs.learn) == "done"
+    trials = sweep.study.get_trials()
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 13
+    assert len({str(trial.params) for trial in trials}) > 10
+    for trial in trials:
+        assert 1e-4 <= trial.params["train.learning_rate"] <= 1e-1
+        assert 0.0 <= trial.params["model.dropout"] <= 0.5
+
+
+@pytest.mark.parametrize(
+    "pruner",
+    [
+        "median",
+        "{name: hyperband, max_resource: 9}",
+        "asha",
+        "{name: wilcoxon, n_startup_steps: 2}",
+        "{name: patient, patience: 2, wrapped: median}",
+        "{name: threshold, lower: 0.7}",
+    ],
+)
+def test_a_pruner_stops_bad_trials_and_spares_the_best(bench: Open, pruner: str) -> None:
+    text = LEARNING_RATE.replace("confirm: null", f"confirm: null, pruner: {pruner}")
+    text = text.replace("trials: 6", "trials: 30").replace("epochs: 3", "epochs: 9")
+    sweep = bench(text)
+    assert sweep.run(stubs.fades) == "done"
+    table = sweep.results.trials()
+    assert len(table) == 30
+    pruned = table[table["state"] == "pruned"]
+    assert 0 < len(pruned) < 30
+    assert (pruned["epochs"] < 9).all()
+    assert sweep.study.best_value == table.loc[table["state"] == "complete", "val_accuracy"].max()
+
+
+def test_without_a_pruner_nothing_is_stopped(bench: Open) -> None:
+    sweep = bench(LEARNING_RATE)
+    sweep.run(stubs.fades)
+    assert set(sweep.results.trials()["state"]) == {"complete"}

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from trial_tables import METRIC, grid, noisy, row
+
+from optimize.soundness import search_warnings
+from optimize.space import Choices, Parameter, Range, SearchSpace
+from optimize.statistics import judge
+from optimize.verdict import Verdict
+
+
+def warnings_of(parameter: Parameter, best: object) -> tuple[str, ...]:
+    trials = noisy({"a": 0.98, "b": 0.97})
+    verdict = judge(trials, metric=METRIC, direction="maximize")
+    return search_warnings(trials, SearchSpace((parameter,)), replace(verdict, values={parameter.path: best}))
+
+
+RATE = Range("train.learning_rate", 1e-4, 1e-1, log=True)
+KERNEL = Choices("model.kernel_size", (7, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "best", "said"),
+    [
+        (RATE, 1.2e-4, "lower edge of what was tried (0.0001 to 0.1, logarithmic); smaller"),
+        (RATE, 0.09, "upper edge of what was tried (0.0001 to 0.1, logarithmic); larger"),
+        (KERNEL, 3, "lower edge of what was tried (7, 3, 5); smaller"),
+        (KERNEL, 7, "upper edge of what was tried (7, 3, 5); larger"),
+        (Range("train.batch_size", 16, 128, step=16, integer=True), 128, "upper edge"),
+    ],
+)
+def test_a_best_value_on_the_edge_is_said(parameter: Parameter, best: object, said: str) -> None:
+    (warning,) = warnings_of(parameter, best)
+    assert warning.startswith(f"{parameter.path}: the best value, {best}, lies on the ")
+    assert said in warning
+
+
+@pytest.mark.parametrize(
+    ("parameter", "best"),
+    [
+        (RATE, 3e-3), (KERNEL, 5), (Choices("model.pooling", ("max", "average", "blur")), "max"),
+        (Choices("model.kernel_size", (3, 5)), 5), (Choices("model.batch_norm", (True, False)), True),
+        (Range("train.learning_rate", 0.1, 0.1), 0.1),
+    ],
+)  # fmt: skip
+def test_a_best_value_inside_or_without_an_order_is_sound(parameter: Parameter, best: object) -> None:
+    assert warnings_of(parameter, best) == ()
+
+
+def judged(trials: pd.DataFrame, **how: object) -> tuple[Verdict, tuple[str, ...]]:
+    verdict = judge(trials, **({"metric": METRIC, "direction": "maximize"} | how))  # type: ignore[arg-type]
+    return verdict, search_warnings(trials, SearchSpace(()), verdict)
+
+
+def scattered(*values: float | str) -> pd.DataFrame:
+    return grid({f"c{i}": [value] for i, value in enumerate(values)})
+
+
+def test_a_space_of_mostly_bad_values_is_said() -> None:
+    _, found = judged(scattered(0.98, 0.97, 0.96, 0.5, 0.4, 0.1, 0.1, 0.1, "failed", "failed"))
+    assert found == (
+        "70 % of trials failed or ended 10 points below the best: the search space is mostly bad; narrow it.",
+    )
+
+
+def test_a_loss_is_bad_at_twice_the_best() -> None:
+    trials = scattered(0.1, 0.11, 0.12, *[0.5] * 6).rename(columns={METRIC: "val_loss"})
+    assert judged(trials, metric="val_loss", direction="minimize")[1][0].startswith(
+        "67 % of trials failed or ended 2 times"
+    )
+
+
+def test_a_space_of_good_values_is_sound() -> None:
+    assert judged(scattered(*np.linspace(0.93, 0.98, 20)))[1] == ()
+
+
+def test_pruned_trials_are_not_called_bad() -> None:
+    assert judged(scattered(*[0.98] * 8, *["pruned"] * 30))[1] == ()
+
+
+def test_few_trials_are_no_share() -> None:
+    assert judged(scattered(0.98, 0.1, 0.1, 0.1))[1] == ()
+
+
+def test_only_the_search_is_doubted() -> None:
+    search = scattered(*np.linspace(0.93, 0.98, 10))
+    confirmation = pd.DataFrame(row("c0", seed, "failed", purpose="confirm") for seed in range(40))
+    assert judged(pd.concat([search, confirmation], ignore_index=True))[1] == ()

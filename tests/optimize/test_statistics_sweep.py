@@ -1,0 +1,85 @@
+"""A sweep is judged as its file asks for it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from trial_tables import row
+
+from optimize.config import SweepConfig, load_config
+from optimize.statistics import judge_sweep
+from optimize.verdict import Verdict
+
+SWEEP = """
+name: sweep
+data: {source: digits}
+model:
+  network: cnn
+  pooling: {choices: [max, average]}
+train:
+  learning_rate: {choices: [1e-4, 1e-3, 1e-2, 1e-1, 1.0]}
+study: {%s}
+"""
+
+
+def sweep_config(tmp_path: Path, study: str) -> SweepConfig:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(SWEEP % study)
+    return load_config(path)
+
+
+def tuned(seeds: int = 1, purpose: str = "search", first_seed: int = 0) -> pd.DataFrame:
+    """Accuracies that rise with the learning rate, and more so with max pooling."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        row(
+            f"pooling={pooling} learning_rate={rate}", seed, 0.9 + lead + i / 500 + rng.normal(0, 1e-4), purpose=purpose
+        )
+        | {"model.pooling": pooling, "train.learning_rate": rate}
+        for seed in range(first_seed, first_seed + seeds)
+        for pooling, lead in (("max", 0.02), ("average", 0.0))
+        for i, rate in enumerate((0.0001, 0.001, 0.01, 0.1, 1.0))
+    )
+
+
+def test_a_sweep_is_judged_with_its_baseline_and_doubts(tmp_path: Path) -> None:
+    baseline = "baseline: {model.pooling: max, train.learning_rate: 1.0}"
+    found = judge_sweep(tuned(seeds=3), sweep_config(tmp_path, baseline), validation_images=237)
+    assert found.winner == "pooling=max learning_rate=1.0"
+    assert found.values == {"model.pooling": "max", "train.learning_rate": 1.0}
+    assert (
+        found.warnings[0]
+        == f"The baseline, {found.winner}, beats the search: nothing that was tried has a better mean."
+    )
+    assert found.warnings[1].startswith("train.learning_rate: the best value, 1.0, lies on the upper edge")
+    assert found.factor is None
+
+
+def test_a_factor_is_judged_by_its_best_tuned_choices(tmp_path: Path) -> None:
+    found = judge_sweep(tuned(), sweep_config(tmp_path, "compare: model.pooling"))
+    assert found.factor is not None
+    assert (found.factor.winner, found.factor.decided, found.decided) == ("max", True, True)
+    assert found.sentence == found.factor.sentence
+    assert found.winner == "pooling=max learning_rate=1.0"
+    assert Verdict.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_a_factors_sentence_keeps_search_and_confirmation_apart(tmp_path: Path) -> None:
+    finalists = tuned(seeds=5, purpose="confirm", first_seed=1)
+    finalists = finalists[finalists["configuration"].str.contains("=1.0$|=0.1$")]
+    found = judge_sweep(
+        pd.concat([tuned(), finalists], ignore_index=True), sweep_config(tmp_path, "compare: model.pooling")
+    )
+    assert found.factor is not None
+    assert found.purpose == "confirm"
+    search, confirmation = found.sentence.split(" Of the finalists, ")
+    assert search == found.factor.sentence
+    assert confirmation.startswith("pooling=max learning_rate=1.0 beats pooling=max learning_rate=0.1 by 0.196")
+
+
+def test_a_factor_without_a_complete_trial_has_no_verdict(tmp_path: Path) -> None:
+    trials = tuned().assign(state="failed")
+    found = judge_sweep(trials, sweep_config(tmp_path, "compare: model.pooling"))
+    assert (found.factor, found.winner) == (None, None)
+    assert found.sentence == "No verdict is possible: no trial is complete."

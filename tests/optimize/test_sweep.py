@@ -1,0 +1,229 @@
+"""Whole sweeps with real networks on digits, in worker processes, through the function behind `optimize run`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from main.complaints import ConfigError
+from main.history import Epoch
+from optimize import SweepConfig, SweepResult, load_config, run_sweep
+from optimize.config import stored_sweep
+from optimize.results import Results, SweepLocked
+from optimize.study import StudyChanged
+from sweeps import Witness
+
+pytestmark = pytest.mark.training
+
+RATES = """
+name: rates
+question: Does a tiny learning rate learn?
+data: {source: digits}
+model: {network: cnn, filters: [8, 16], dropout: 0.2}
+train:
+  epochs: 4
+  batch_size: 64
+  learning_rate: {choices: [3e-3, 1e-6]}
+study: {seeds: 3}
+run: {workers: 2, precision: float32}
+"""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepConfig, SweepResult]:
+    folder = tmp_path_factory.mktemp("sweep")
+    (folder / "rates.yaml").write_text(RATES)
+    config = load_config(folder / "rates.yaml")
+    return config, run_sweep(config, results_dir=folder, observer=Witness())
+
+
+def test_a_sweep_names_the_winner_and_how_sure_it_is(done: tuple[SweepConfig, SweepResult]) -> None:
+    _, result = done
+    assert result.ending == "done"
+    assert result.trained == 6
+    assert result.verdict is not None
+    assert result.verdict.decided
+    assert result.verdict.winner == "0.003"
+    assert result.verdict.sentence.startswith("0.003 beats")
+
+
+def test_a_sweep_leaves_everything_it_promises(done: tuple[SweepConfig, SweepResult]) -> None:
+    results = done[1].results
+    for name in (
+        "sweep.yaml", "provenance.json", "study.db", "trials.csv", "curves.csv", "verdict.json", "report.html",
+        "cnn.h5", "cnn.json",
+    ):  # fmt: skip
+        assert (results.folder / name).stat().st_size > 0, name
+    assert len(list(results.charts.glob("*.png"))) >= 6
+    curves = pd.read_csv(results.curves_file)
+    assert list(curves.columns) == [
+        "trial", "seed", "train.learning_rate", "epoch", "loss", "accuracy", "val_loss", "val_accuracy",
+        "val_crossentropy", "learning_rate", "seconds", "state",
+    ]  # fmt: skip
+    assert len(curves) == 6 * 4
+    assert stored_sweep(results) == done[0]
+    assert not list(results.folder.glob("trials/*/checkpoints"))
+
+
+def test_the_model_scores_what_its_card_says_with_keras_alone(done: tuple[SweepConfig, SweepResult]) -> None:
+    results = done[1].results
+    card = results.card()
+    assert card is not None
+    program = (
+        "import sys, numpy, keras\n"
+        "assert not [m for m in sys.modules if m.split('.')[0] in ('optimize', 'main', 'models')]\n"
+        "model = keras.models.load_model(sys.argv[1])\n"
+        "data = numpy.load(sys.argv[2])\n"
+        "print((model.predict(data['x'] / 255.0, verbose=0).argmax(1) == data['y']).mean())\n"
+    )
+    from main.config import DataConfig
+    from main.data import load_test
+
+    test = load_test(DataConfig(source="digits"))
+    arrays = results.folder / "test.npz"
+    np.savez(arrays, x=test.images.astype("float32"), y=test.labels)
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(results.model_file), str(arrays)],
+        capture_output=True, text=True, check=True, env={"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+    assert float(answer.stdout.split()[-1]) == pytest.approx(card["test"]["accuracy"], abs=1e-9)
+    assert card["test"]["low"] < card["test"]["accuracy"] < card["test"]["high"]
+    assert card["configuration"] == "0.003"
+
+
+def test_the_coordinators_process_never_imports_keras(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
+    program = (
+        "import sys; from optimize import load_config, run_sweep\n"
+        "result = run_sweep(load_config(sys.argv[1]), results_dir=sys.argv[2])\n"
+        "assert result.exported\n"
+        "print([m for m in ('keras', 'tensorflow') if m in sys.modules])\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "rates.yaml"), str(tmp_path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_second_run_trains_nothing_and_touches_nothing(done: tuple[SweepConfig, SweepResult]) -> None:
+    config, result = done
+    before = result.results.report.stat().st_mtime_ns
+    again = run_sweep(config, results_dir=result.results.folder.parent, observer=Witness())
+    assert (again.ending, again.trained) == ("done", 0)
+    assert again.verdict == result.verdict
+    assert result.results.report.stat().st_mtime_ns == before
+
+
+def test_a_changed_sweep_is_refused_with_what_changed(done: tuple[SweepConfig, SweepResult], tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(RATES.replace("filters: [8, 16]", "filters: [8, 32]"))
+    with pytest.raises(StudyChanged, match=r"model\.filters: was \[8, 16\], now \[8, 32\]"):
+        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=done[1].results.folder.parent, observer=Witness())
+
+
+def test_a_fresh_start_sets_earlier_results_aside(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
+    config = load_config(tmp_path / "rates.yaml")
+    for fresh in (False, True):
+        result = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, fresh=fresh)
+        assert result.trained == 2
+    (aside,) = tmp_path.glob("rates.before-*")
+    assert (aside / "cnn.h5").exists()
+
+
+def test_folds_are_refused_by_line_until_something_trains_them(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(RATES.replace("study: {seeds: 3}", "study: {seeds: 1, folds: 5}"))
+    with pytest.raises(ConfigError, match=r"rates\.yaml:10:26: study\.folds: folds can be planned"):
+        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness())
+    assert not (tmp_path / "rates").exists()
+
+
+def test_a_network_that_cannot_be_built_is_refused_before_anything_trains(tmp_path: Path) -> None:
+    text = RATES.replace("filters: [8, 16]", "filters: [8, 16, 32], kernel_size: {choices: [3, 9]}")
+    (tmp_path / "rates.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"rates\.yaml:5:\d+: model\.kernel_size.*9 is larger than"):
+        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness())
+    assert not (tmp_path / "rates").exists()
+
+
+def test_a_sweep_that_another_process_runs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(RATES)
+    with Results(tmp_path / "rates").lock(), pytest.raises(SweepLocked, match="is being run by process"):
+        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness())
+
+
+def test_data_that_is_missing_is_replaced_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPTIMIZE_DATA", raising=False)
+    text = RATES.replace("data: {source: digits}", f"data: {{source: {tmp_path}/absent.npz, otherwise: digits}}")
+    (tmp_path / "rates.yaml").write_text(text.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
+    witness = Witness()
+    result = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=witness, workers=0)
+    (notice,) = [note for note in witness.notes if "digits" in note]
+    assert result.results.provenance()["data"]["notice"] == notice
+    assert notice.split(":")[0] in result.results.report.read_text()
+    card = result.results.card()
+    assert card is not None
+    assert card["data"]["source"] == "digits"
+
+
+def test_a_sweep_on_real_mnist(tmp_path: Path, mnist_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPTIMIZE_DATA", str(mnist_folder))
+    text = RATES.replace("{source: digits}", "{source: mnist, train: 3000, validation: 1000}")
+    (tmp_path / "rates.yaml").write_text(text.replace("seeds: 3", "seeds: 2").replace("epochs: 4", "epochs: 2"))
+    result = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness())
+    card = result.results.card()
+    assert card is not None
+    assert card["configuration"] == "0.003"
+    assert card["test"]["n"] == 10_000
+    assert card["test"]["accuracy"] > 0.9
+
+
+def test_an_interrupted_sweep_ends_with_the_same_bits(
+    tmp_path: Path, done: tuple[SweepConfig, SweepResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the middle of a trial, by a stop rule, and taken up by another run."""
+    config = done[0]
+    first, second = Witness(), Witness()
+
+    def stop_early(self: object, elapsed: float) -> object:
+        from optimize.stopping import Stop
+
+        return Stop("stopped", "enough for now") if len(first.epochs) >= 2 else None
+
+    with monkeypatch.context() as patch:
+        patch.setattr("optimize.stopping.StopRules.after_seconds", stop_early)
+        stopped = run_sweep(config, results_dir=tmp_path, observer=first, workers=1)
+    assert stopped.ending == "stopped"
+    assert stopped.trained < 6
+    finished = run_sweep(config, results_dir=tmp_path, observer=second, workers=1)
+    assert finished.ending == "done"
+
+    def values(result: SweepResult, table: Callable[[Results], pd.DataFrame]) -> list[tuple[object, ...]]:
+        same = table(result.results).drop(
+            columns=["trial", "seconds", "started", "ended", "worker", "attempts"], errors="ignore"
+        )
+        return sorted(map(tuple, same.itertuples(index=False)), key=str)
+
+    assert values(finished, Results.curves) == values(done[1], Results.curves)
+    assert values(finished, Results.trials) == values(done[1], Results.trials)
+
+
+def test_epochs_are_told_in_order(done: tuple[SweepConfig, SweepResult]) -> None:
+    curves = done[1].results.curves()
+    for _, curve in curves.groupby("trial"):
+        assert list(curve["epoch"]) == [1, 2, 3, 4]
+    assert set(Epoch.__dataclass_fields__) < set(curves.columns)
+
+
+def test_provenance_says_what_ran_where(done: tuple[SweepConfig, SweepResult]) -> None:
+    facts = json.loads(done[1].results.provenance_file.read_text())
+    assert facts["data"]["checksum"]
+    assert facts["precision"] == "float32"
+    assert facts["workers"] == 2
+    assert facts["versions"]["keras"]
+    assert facts["started"] <= facts["ended"]

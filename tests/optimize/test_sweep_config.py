@@ -1,0 +1,303 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from main.complaints import ConfigError
+from main.config import TrainConfig
+from models import CnnSpec
+from optimize.algorithms import GridSampler, TpeSampler
+from optimize.config import SweepConfig, load_config
+from optimize.space import Choices, Range
+
+Load = Callable[..., SweepConfig]
+SHORTEST = """\
+data:
+  source: digits
+model:
+  network: cnn
+  pooling: {choices: [max, average]}
+"""
+EVERYTHING = """\
+name: everything
+question: Which is best, <all> of "it"?
+data: {source: digits, split: stratified, seed: 3}
+model:
+  network: cnn
+  filters: {choices: [[32], [32, 64]]}
+  activation: {choices: [relu, leaky_relu, elu]}
+  leaky_relu_slope: {low: 0.05, high: 0.3, when: {model.activation: leaky_relu}}
+  dropout: {low: 0.0, high: 0.5, step: 0.1, when: {model.activation: [relu, elu], model.filters: [32]}}
+  pool_size: {low: 1, high: 2}
+train:
+  optimizer: {choices: [adam, {name: sgd, momentum: 0.9, learning_rate: 0.1}]}
+  learning_rate: {low: 1e-4, high: 1, log: true, when: {train.optimizer: adam}}
+  augment: {shift: 0.1}
+  epochs: 4
+study:
+  metric: val_crossentropy
+  sampler: {name: tpe, n_startup_trials: 4, multivariate: true}
+  trials: 30
+  pruner: {name: hyperband, min_resource: 2}
+  stop: {time: 90m, target: 0.01, no_improvement: 10}
+  start:
+    - {model.activation: relu, model.pool_size: 2}
+    - {train.optimizer: {name: sgd, momentum: 0.9, learning_rate: 0.1}}
+  baseline: {model.filters: [32], model.pool_size: 2, model.dropout: 0.5, train.learning_rate: 1e-3}
+  compare: model.activation
+  confirm: {top: 2, seeds: 3}
+run: {workers: 2, precision: float32, timeout: 10m, memory: 2GiB, retries: 0}
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def _load(text: str, *overrides: str, name: str = "sweep") -> SweepConfig:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text)
+        return load_config(path, overrides, results=tmp_path / "results")
+
+    return _load
+
+
+def complaints(load: Load, text: str, *overrides: str, name: str = "sweep") -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load(text, *overrides, name=name)
+    return [f"{c.line}:{c.column} {c.path}: {c.message}" for c in raised.value.complaints]
+
+
+def test_the_shortest_file_is_five_lines(load: Load) -> None:
+    config = load(SHORTEST, name="mine")
+    assert SHORTEST.count("\n") == 5
+    assert (config.name, config.question) == ("mine", "Which pooling is best?")
+    assert config.study.sampler == GridSampler()
+    assert config.study.seeds == (0, 1, 2, 3, 4)
+    assert (config.study.metric, config.study.direction) == ("val_accuracy", "maximize")
+    assert config.study.confirm is None
+    assert config.base.model == CnnSpec(pooling="max")
+    assert config.base.train == TrainConfig()
+
+
+def test_everything_that_can_be_written_is_read(load: Load) -> None:
+    config = load(EVERYTHING)
+    space = {parameter.path: parameter for parameter in config.space.parameters}
+    assert space["model.filters"] == Choices("model.filters", ((32,), (32, 64)))
+    assert space["model.leaky_relu_slope"] == Range(
+        "model.leaky_relu_slope", 0.05, 0.3, when={"model.activation": ("leaky_relu",)}
+    )
+    assert space["model.dropout"].when == {"model.activation": ("relu", "elu"), "model.filters": ((32,),)}
+    assert space["model.pool_size"] == Range("model.pool_size", 1, 2, integer=True)
+    assert isinstance(config.study.sampler, TpeSampler)
+    assert config.study.sampler.arguments["n_startup_trials"] == 4
+    assert config.study.stop.time == 5400
+    assert config.study.start[1] == {"train.optimizer": {"name": "sgd", "momentum": 0.9, "learning_rate": 0.1}}
+    assert config.study.confirm is not None
+    assert config.study.confirm.seeds == (1, 2, 3)
+    assert (config.run.timeout, config.run.memory) == (600, 2 * 1024**3)
+
+
+def test_a_baseline_is_completed_by_the_first_choices(load: Load) -> None:
+    assert load(EVERYTHING).study.baseline == {
+        "model.filters": (32,),
+        "model.activation": "relu",
+        "model.dropout": 0.5,
+        "model.pool_size": 2,
+        "train.optimizer": "adam",
+        "train.learning_rate": 0.001,
+    }
+
+
+@pytest.mark.parametrize("text", [SHORTEST, EVERYTHING])
+def test_what_was_resolved_loads_to_an_equal_sweep(load: Load, text: str) -> None:
+    config = load(text)
+    again = load(config.resolved(), name="another")
+    assert again == config
+    assert again.resolved() == config.resolved()
+    assert again.identity() == config.identity()
+
+
+def test_what_was_resolved_reads_as_a_person_would_write_it(load: Load) -> None:
+    lines = load(SHORTEST).resolved().splitlines()
+    assert "  pooling: {choices: [max, average]}" in lines
+    assert "  optimizer: {name: adam}" in lines
+    assert "  learning_rate: 0.001" in lines
+    assert "  seeds: [0, 1, 2, 3, 4]" in lines
+    assert "  time: 90m" not in lines
+
+
+def test_a_swept_network_resolves_without_the_keys_of_one_of_them(load: Load) -> None:
+    text = """\
+data: {source: digits}
+model:
+  network: {choices: [cnn, mlp]}
+  pooling: {choices: [max, average], when: {model.network: cnn}}
+  hidden_units: {choices: [[32], [64]], when: {model.network: mlp}}
+"""
+    config = load(text)
+    assert [config.space.configuration_label(cell) for cell in config.space.cells()] == [
+        "network=cnn pooling=max",
+        "network=cnn pooling=average",
+        "network=mlp hidden_units=[32]",
+        "network=mlp hidden_units=[64]",
+    ]
+    assert load(config.resolved()) == config
+    assert config.concrete({"model.network": "mlp", "model.hidden_units": (64,)}).model.network == "mlp"
+
+
+def test_concrete_has_the_values_and_the_defaults_of_what_is_off(load: Load) -> None:
+    config = load(EVERYTHING)
+    values = {"model.filters": (32, 64), "model.activation": "leaky_relu", "model.leaky_relu_slope": 0.2}
+    concrete = config.concrete({**values, "model.pool_size": 2, "train.optimizer": "adam", "train.learning_rate": 0.01})
+    assert isinstance(concrete.model, CnnSpec)
+    assert (concrete.model.filters, concrete.model.leaky_relu_slope, concrete.model.dropout) == ((32, 64), 0.2, 0.5)
+    assert (concrete.train.optimizer.name, concrete.train.learning_rate) == ("adam", 0.01)
+
+
+def test_concrete_refuses_what_makes_no_training(load: Load) -> None:
+    with pytest.raises(ConfigError, match="unknown value 'maxx'"):
+        load(SHORTEST).concrete({"model.pooling": "maxx"})
+
+
+def test_an_element_of_a_list_can_be_swept(load: Load) -> None:
+    config = load("data: {source: digits}\nmodel: {filters: [16, {choices: [32, 64]}]}\n")
+    assert list(config.space.cells()) == [{"model.filters.1": 32}, {"model.filters.1": 64}]
+    assert config.concrete({"model.filters.1": 64}).model == CnnSpec(filters=(16, 64))
+    assert load(config.resolved()) == config
+
+
+def test_a_range_of_whole_numbers_is_told_by_the_field(load: Load) -> None:
+    text = "data: {source: digits}\nmodel: {dropout: {low: 0, high: 0.5}, pool_size: {low: 1, high: 2}}\n"
+    text += "train: {early_stopping: {low: 1, high: 3}}\nstudy: {sampler: random, trials: 3}\n"
+    assert [(p.path, p.integer) for p in load(text).space.parameters if isinstance(p, Range)] == [
+        ("model.dropout", False),
+        ("model.pool_size", True),
+        ("train.early_stopping", True),
+    ]
+
+
+def test_identity_is_what_a_trial_means_and_nothing_else(load: Load) -> None:
+    identity = load(EVERYTHING).identity()
+    assert json.loads(json.dumps(identity))["model"]["filters"] == {"choices": [[32], [32, 64]]}
+    same = ["study.trials=99", "run.workers=1", "study.stop.time=1h", "name=other", "study.confirm={top: 1, seeds: 1}"]
+    for override in same:
+        assert load(EVERYTHING, override).identity() == identity, override
+    different = ["model.padding=same", "train.epochs=9", "data.seed=4", "study.sampler.seed=1", "study.metric=val_loss"]
+    for override in [*different, "run.precision=bfloat16", "model.pool_size.high=3"]:
+        assert load(EVERYTHING, override).identity() != identity, override
+
+
+def test_overrides_change_what_is_swept(load: Load) -> None:
+    config = load(SHORTEST, "model.pooling=blur", "model.dropout={choices: [0.1, 0.2]}", "study.seeds=2")
+    assert config.space.paths == ("model.dropout",)
+    assert config.base.model == CnnSpec(pooling="blur", dropout=0.1)
+    assert config.study.seeds == (0, 1)
+
+
+def test_a_bad_override_is_told_as_such(load: Load) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(SHORTEST, "train.epochs=x")
+    first = str(raised.value).splitlines()
+    assert first[0] == "--set train.epochs=x: train.epochs: expected a whole number, but read the word 'x'"
+    assert first[1:] == ["    train.epochs=x", "                 ^"]
+
+
+def test_everything_that_is_wrong_is_told_at_once_in_order(load: Load) -> None:
+    text = """\
+data: {source: 3}
+model:
+  poolng: max
+  kernel_size: {choices: [3, x]}
+train:
+  epochs: 0
+study:
+  trials: 5
+stdy: {}
+"""
+    assert complaints(load, text) == [
+        "1:16 data.source: expected a word, but read the number 3",
+        "3:3 model.poolng: unknown key; did you mean 'pooling'?",
+        "4:30 model.kernel_size.choices.1: expected a whole number or a list, but read the word 'x'",
+        "6:11 train.epochs: must be at least 1, but read 0",
+        "8:11 study.trials: a grid trains every combination once per seed, so that it takes no `trials`",
+        "9:1 stdy: unknown key; did you mean 'study'?",
+    ]
+
+
+def test_a_key_in_the_wrong_section_is_told_where_it_belongs(load: Load) -> None:
+    assert complaints(load, SHORTEST + "epochs: 3\nstudy: {workers: 2}\n") == [
+        "6:1 epochs: unknown key here; it belongs in `train`",
+        "7:9 study.workers: unknown key here; it belongs in `run`",
+    ]
+
+
+def test_missing_sections_are_told_with_what_they_are_about(load: Load) -> None:
+    assert complaints(load, "study: {}\n") == [
+        "1:1 data: required, but not written",
+        "1:1 model: required, but not written",
+        "1:1 model: nothing is swept: no choices and no range stand under `model` or `train`",
+    ]
+
+
+def test_a_file_name_that_is_no_name_wants_one_written(load: Load) -> None:
+    assert "the sweep would be named after its file" in complaints(load, SHORTEST, name="my sweep")[0]
+    assert load("name: mine\n" + SHORTEST, name="my sweep").name == "mine"
+
+
+def test_choices_outside_of_model_and_train_are_refused(load: Load) -> None:
+    text = SHORTEST.replace("digits", "{choices: [mnist, digits]}")
+    assert complaints(load, text) == ["2:11 data.source: only values under `model` and `train` can be swept"]
+
+
+def test_loading_imports_nothing_slow(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(SHORTEST)
+    code = "import sys; from optimize.config import load_config; load_config(sys.argv[1]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    slow = {"tensorflow", "keras", "optuna", "pandas", "numpy", "scipy", "sklearn", "dask", "matplotlib", "torch"}
+    assert not slow & set(done.stdout.split())
+
+
+def verdict(tmp_path: Path, name: str, content: Any) -> None:
+    folder = tmp_path / "results" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "verdict.json").write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+WINNER = SHORTEST + "  kernel_size: {winner: kernel, otherwise: 5}\n  filters: {winner: filters}\n"
+
+
+def test_a_winner_is_taken_from_the_other_sweeps_verdict(load: Load, tmp_path: Path) -> None:
+    verdict(tmp_path, "kernel", {"winner": "[7, 3]", "values": {"model.kernel_size": [7, 3]}})
+    verdict(tmp_path, "filters", {"winner": "[8, 16]", "values": {"model.filters": [8, 16]}})
+    config = load(WINNER)
+    assert config.base.model == CnnSpec(kernel_size=(7, 3), filters=(8, 16))
+    assert config.winners == {"model.kernel_size": "kernel", "model.filters": "filters"}
+    assert "  kernel_size: [7, 3]  # the winner of kernel" in config.resolved().splitlines()
+    assert load(config.resolved()) == config
+
+
+def test_without_a_verdict_otherwise_is_taken_or_the_sweep_is_refused(load: Load, tmp_path: Path) -> None:
+    assert complaints(load, WINNER) == [
+        f"7:21 model.filters.winner: the sweep 'filters' has no verdict in {tmp_path / 'results' / 'filters'}"
+    ]
+    verdict(tmp_path, "filters", {"winner": "[8, 16]", "values": {"model.filters": [8, 16]}})
+    assert load(WINNER).base.model == CnnSpec(kernel_size=5, filters=(8, 16))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"values": {"model.pooling": "max"}}, "decided model.pooling, not model.filters"),
+        ({"values": None}, "decided nothing, not model.filters"),
+        ("{", "its verdict cannot be read"),
+        ("[]", "decided nothing"),
+        ({"values": {"model.filters": "x"}}, "expected a list, but read the word 'x'"),
+    ],
+)
+def test_a_verdict_that_decides_nothing_here_is_refused(load: Load, tmp_path: Path, content: Any, said: str) -> None:
+    verdict(tmp_path, "filters", content)
+    assert said in complaints(load, WINNER)[0]

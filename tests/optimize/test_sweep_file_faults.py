@@ -1,0 +1,151 @@
+"""Bad input that must never become a traceback, a wait, or worse: one test for each kind."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from loading import loaded, refused
+
+GOOD = """\
+name: good
+data: {source: digits}
+model:
+  network: cnn
+  pooling: {choices: [max, average]}
+train:
+  epochs: 3
+"""
+
+
+def test_several_faults_at_once_are_each_reported_with_their_line_and_the_nearest_key() -> None:
+    text = "data: {source: 3}\nmodel:\n  poolng: max\n  filters: [32, x]\ntrian:\n  epochs: 3\n"
+    assert [complaint.headline for complaint in refused(text)] == [
+        "x.yaml:1:16: data.source: expected a word, but read the number 3",
+        "x.yaml:2:1: model: nothing is swept: no choices and no range stand under `model` or `train`",
+        "x.yaml:3:3: model.poolng: unknown key; did you mean 'pooling'?",
+        "x.yaml:4:17: model.filters.1: expected a whole number, but read the word 'x'",
+        "x.yaml:5:1: trian: unknown key; did you mean 'train'?",
+    ]
+
+
+def test_missing_sections_are_reported() -> None:
+    assert [complaint.path for complaint in refused("train: {}\n")][:2] == ["data", "model"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("no", "expected true or false, but read the word 'no'"),
+        ("off", "expected true or false, but read the word 'off'"),
+        ("1", "expected true or false, but read the number 1"),
+        ("1:30", "expected true or false, but read the word '1:30'"),
+        ("2020-01-01", "expected true or false, but read the word '2020-01-01'"),
+    ],
+)
+def test_what_was_read_is_shown(written: str, said: str) -> None:
+    assert refused(GOOD + f"  schedule: constant\nstudy: {{race: {written}}}\n")[0].message == said
+
+
+def test_numbers_are_those_of_yaml_1_2() -> None:
+    config = loaded(GOOD.replace("epochs: 3", "learning_rate: 1e-3\n  epochs: 010"))
+    assert config.base.train.learning_rate == 0.001
+    assert config.base.train.epochs == 10
+
+
+def test_a_boolean_is_never_a_number() -> None:
+    assert refused(GOOD.replace("3", "true"))[0].message == "expected a whole number, but read the boolean true"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (GOOD.replace("train:", "name: bad\ntrain:").encode(), 6),
+        (GOOD.encode() + b"---\n" + GOOD.encode(), 8),
+        (GOOD.replace("  epochs", "\tepochs").encode(), 7),
+        (b"\xef\xbb\xbf" + GOOD.encode(), 1),
+        (GOOD.replace("cnn", "c\0nn").encode(), 4),
+        (GOOD.replace("cnn", "cnn\udcff").encode(errors="surrogateescape"), 4),
+        (b"", 1),
+        (b"- a\n- b\n", 1),
+    ],
+    ids=["duplicate key", "two documents", "tab", "byte order mark", "NUL", "not UTF-8", "empty", "list at the top"],
+)
+def test_refused_by_line(content: bytes, line: int) -> None:
+    assert refused(content)[0].line == line
+
+
+BILLION_LAUGHS = "\n".join(
+    ["a0: &a0 [x, x, x, x, x, x, x, x, x]", *(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]" for n in range(1, 20))]
+)
+HEAVY = {
+    "exploding aliases": (BILLION_LAUGHS, "anchors and aliases are not read"),
+    "exploding merges": ("a: {<<: {b: 1}}\n" * 1, "merge keys are not read"),
+    "2,000 levels": ("model: " + "[" * 2000, "nested deeper than 16 levels"),
+    "2,000 levels of mappings": ("model: " + "{a: " * 2000, "nested deeper than 16 levels"),
+    "more than 64 KiB": ("# " + "x" * 70_000, "larger than 64 KiB"),
+    "a 5,000-digit number": (GOOD.replace("3", "9" * 5000), "a number of 5,000 characters"),
+    "a Python object": ("model: !!python/object:os.system {}\n", "the tag !!python/object:os.system is not read"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), HEAVY.values(), ids=list(HEAVY))
+def test_what_is_heavy_is_refused_at_no_cost(text: str, said: str) -> None:
+    before = time.process_time()
+    assert said in refused(text)[0].message
+    assert time.process_time() - before < 0.1
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{low: 0.5, high: 0.1}", "`low` must be less than `high`, but they are 0.5 and 0.1"),
+        ("{low: 0, high: 0.5, log: true}", "begins above 0, but `low` is 0"),
+        ("{low: -0.5, high: 0.5, log: true}", "begins above 0, but `low` is -0.5"),
+        ("{choices: []}", "must have at least 1 elements"),
+        ("{choices: [0.1, 0.2, 0.1]}", "0.1 is the same as 0.1; each choice stands once"),
+        ("{low: 0.1, high: 0.5, step: 0.3}", "whole steps of 0.3 from 0.1 must end at 0.5, but they end at 0.4"),
+        (".nan", ".nan is not a finite number"),
+        (".inf", ".inf is not a finite number"),
+        ("{low: 0.1, high: .inf}", ".inf is not a finite number"),
+        ("1e999", "larger than any number"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_with_the_rule_and_the_values(written: str, said: str) -> None:
+    assert said in refused(GOOD.replace("network: cnn", f"dropout: {written}"))[0].message
+
+
+def test_a_nonsensical_number_of_epochs_is_refused() -> None:
+    assert refused(GOOD.replace("3", "1" + "0" * 30))[0].message.startswith("must be at most 10000, but read 1000000")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a/b", "..", "../x", "a\\b", '"a\\u0007b"', "x" * 300, "con", "NUL.yaml", "lpt1", "a b", '""'],
+)
+def test_a_name_that_is_no_folder_everywhere_is_refused(name: str) -> None:
+    assert refused(GOOD.replace("name: good", f"name: {name}"))[0].line == 1
+
+
+def test_titles_may_say_anything_that_can_be_seen() -> None:
+    question = 'Is <script>alert(1)</script> or $\\frac{a}{b}$ or =cmd() or 数字🙂 "best"?'
+    text = GOOD + f"question: '{question}'\n"
+    assert loaded(text).question == question
+    assert loaded(loaded(text).resolved()).question == question
+
+
+def test_a_password_in_an_address_is_refused_and_belongs_in_the_environment() -> None:
+    complaint = refused(GOOD + "run: {engine: 'tcp://me:secret@host:8786'}\n")[0]
+    assert complaint.path == "run.engine"
+
+
+def test_nothing_is_imported_that_trains_and_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(GOOD.replace("pooling", "poolng"))
+    code = "import sys\nfrom optimize.config import load_config\ntry: load_config(sys.argv[1])\n"
+    code += "except ValueError: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, path], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert not {"tensorflow", "keras", "optuna"} & set(done.stdout.split())
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,83 @@
+import numpy as np
+import pandas as pd
+import pytest
+from trial_tables import as_read, grid, row
+
+from optimize.trialtable import by_choice_and_seed, cell_label, cell_value, judged_trials, swept_paths, values_of
+
+
+def test_a_table_has_a_row_per_choice_and_a_column_per_seed() -> None:
+    table = by_choice_and_seed(grid({"max": [0.9, 0.8], "average": [0.7, "failed"]}), "val_accuracy", "configuration")
+    assert list(table.index) == ["max", "average"]
+    assert table.to_numpy() == pytest.approx(np.array([[0.9, 0.8], [0.7, np.nan]]), nan_ok=True)
+
+
+@pytest.mark.parametrize("value", ["failed", "pruned", float("nan"), float("inf")])
+def test_only_complete_and_finite_trials_count(value: float | str) -> None:
+    table = by_choice_and_seed(grid({"max": [0.9, value], "average": [value]}), "val_accuracy", "configuration")
+    assert table.to_dict("index") == {"max": {0: 0.9}}
+
+
+def test_trials_of_one_choice_and_seed_are_averaged() -> None:
+    trials = pd.DataFrame([row("max", 0, 0.8), row("max", 0, 0.9)])
+    assert by_choice_and_seed(trials, "val_accuracy", "configuration").loc["max", 0] == pytest.approx(0.85)
+
+
+def test_a_complete_confirmation_is_what_is_judged() -> None:
+    trials = pd.DataFrame([row("max", 0, 0.9), row("max", 1, 0.8, purpose="confirm")])
+    assert judged_trials(trials)[1] == "confirm"
+    assert list(judged_trials(trials)[0]["seed"]) == [1]
+
+
+def test_a_confirmation_that_has_nothing_complete_yet_is_not() -> None:
+    trials = pd.DataFrame([row("max", 0, 0.9), row("max", 1, "failed", purpose="confirm")])
+    judged, purpose = judged_trials(trials)
+    assert (purpose, list(judged["seed"])) == ("search", [0])
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("max", "max"),
+        ("[32, 64]", (32, 64)),
+        ("{name: sgd, learning_rate: 1e-3}", {"name": "sgd", "learning_rate": 1e-3}),
+        ("null", None),
+        (np.int64(3), 3),
+        (np.float64(0.5), 0.5),
+        (np.True_, True),
+        ("0.001", 0.001),
+        ("a: b: c", "a: b: c"),
+    ],
+)
+def test_a_cell_is_read_as_the_value_it_was_written_from(cell: object, value: object) -> None:
+    found = cell_value(cell)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_the_values_of_a_choice_survive_the_csv() -> None:
+    trials = pd.DataFrame(
+        [
+            row("a", 0, 0.9, path="model.filters")
+            | {"model.filters": "[8, 16]", "train.batch_size": 64, "model.batch_norm": True},
+            row("b", 0, 0.9, path="model.filters")
+            | {"model.filters": "[32]", "train.batch_size": np.nan, "model.batch_norm": False},
+        ]
+    )
+    read = as_read(trials)
+    assert values_of(read, "configuration", "a") == {
+        "model.filters": (8, 16),
+        "train.batch_size": 64,
+        "model.batch_norm": True,
+    }
+    assert type(values_of(read, "configuration", "a")["train.batch_size"]) is int
+    assert values_of(read, "configuration", "b") == {"model.filters": (32,), "model.batch_norm": False}
+    assert values_of(read, "configuration", None) == {}
+
+
+def test_labels_are_those_of_the_sweep_file() -> None:
+    assert [cell_label(cell) for cell in ("max", 0.001, 3, np.True_, False)] == ["max", "0.001", "3", "true", "false"]
+
+
+def test_swept_paths_are_the_columns_that_are_paths() -> None:
+    assert swept_paths(grid({"max": [0.9]})) == ["model.pooling"]

@@ -1,0 +1,45 @@
+"""Which cores and GPUs this machine's workers get; the GPUs are made up."""
+
+import os
+
+import pytest
+
+import stubs
+from optimize import workers
+from optimize.workers import local_engine, machine_cores, places
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "gpus", lambda: ("GPU-a", "GPU-b"))
+
+
+def test_without_gpus_there_is_a_place_per_so_many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "gpus", lambda: ())
+    monkeypatch.setattr(workers, "machine_cores", lambda: [0, 1, 2, 3, 4])
+    assert [places(threads) for threads in (1, 2, 4, 8)] == [5, 2, 1, 1]
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_with_gpus_there_is_a_place_per_gpu_however_many_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "machine_cores", lambda: [0, 1, 2, 3, 4])
+    assert [places(threads) for threads in (1, 8)] == [2, 2]
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_workers_take_turns_on_the_gpus_and_share_out_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    engine = local_engine(stubs.learn, workers=3)
+    try:
+        seen = engine._client.run(lambda: (os.environ["CUDA_VISIBLE_DEVICES"], os.environ[workers.CORES_VARIABLE]))
+    finally:
+        engine.close()
+    assert sorted(gpu for gpu, _ in seen.values()) == ["GPU-a", "GPU-a", "GPU-b"]
+    share = max(1, len(machine_cores()) // 3)
+    assert {len(cores.split(",")) for _, cores in seen.values()} == {share}
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_without_gpus_a_workers_devices_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "gpus", lambda: ())
+    assert "CUDA_VISIBLE_DEVICES" not in workers._worker_environment(0, 1, [0, 1], (), None)

@@ -1,0 +1,107 @@
+"""The house's contract: optimize → main → models, no circles, and nothing that trains until something trains."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+ALLOWED = {"models": {"models"}, "main": {"main", "models"}, "optimize": {"optimize", "main", "models"}}
+HEAVY = ("tensorflow", "keras", "torch")
+WITHOUT_TRAINING = [
+    "optimize.cli",
+    "optimize.config",
+    "optimize.plan",
+    "optimize.schema",
+    "optimize.results",
+    "optimize.statistics",
+    "optimize.compare",
+    "optimize.charts",
+    "optimize.report",
+    "optimize.coordinator",
+    "optimize.sweep",
+    "optimize.forecast",
+    "main.timing",
+    "main.cli",
+    "main.data",
+    "main.modelfile",
+    "models.spec",
+]
+
+
+def modules() -> dict[str, Path]:
+    return {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in SOURCE.rglob("*.py")
+    }
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_level(tree: ast.Module) -> ast.Module:
+    """The tree without what runs later (functions) or never (TYPE_CHECKING)."""
+
+    class Strip(ast.NodeTransformer):
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+            return None
+
+        visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+        def visit_If(self, node: ast.If) -> ast.If | None:
+            return None if "TYPE_CHECKING" in ast.dump(node.test) else node
+
+    stripped = Strip().visit(tree)
+    assert isinstance(stripped, ast.Module)
+    return stripped
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_imports_run_one_way(module: str) -> None:
+    room = module.partition(".")[0]
+    for name in imported(ast.parse(modules()[module].read_text())):
+        other = name.partition(".")[0]
+        assert other not in ALLOWED or other in ALLOWED[room], f"{module} imports {name}"
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    graph = {
+        module: {name for name in imported(module_level(ast.parse(path.read_text()))) if name in modules()} - {module}
+        for module, path in modules().items()
+    }
+    for module in graph:  # a package's face hands names on; its parts may be imported through it
+        graph[module] = {name for name in graph[module] if not module.startswith(f"{name}.")}
+    while free := [module for module, needs in graph.items() if not needs]:
+        for module in free:
+            del graph[module]
+        for needs in graph.values():
+            needs.difference_update(free)
+    assert graph == {}
+
+
+@pytest.mark.parametrize("module", WITHOUT_TRAINING)
+def test_nothing_that_trains_is_imported_before_something_trains(module: str) -> None:
+    program = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", ["optimize", "main"])
+def test_help_is_shown_without_the_heavy_libraries(package: str) -> None:
+    heavy = (*HEAVY, "optuna", "pandas", "matplotlib", "scipy", "sklearn", "distributed")
+    program = (
+        f"import sys, runpy; sys.argv = ['{package}', '--help']\n"
+        f"try: runpy.run_module('{package}', run_name='__main__', alter_sys=True)\n"
+        f"except SystemExit: print('loaded:', [m for m in {heavy!r} if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "loaded: []"

@@ -1,0 +1,72 @@
+"""The README tells the truth: its commands run, its links lead somewhere, its sweep file loads."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from optimize.config import load_config
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+README = (REPOSITORY / "README.md").read_text()
+
+
+def block_after(marker: str) -> str:
+    found = re.search(rf"<!-- {marker} -->\n```\w*\n(.*?)```", README, re.DOTALL)
+    assert found, f"README.md has no block marked {marker}"
+    return found[1].strip()
+
+
+@pytest.mark.parametrize("marker", ["run", "test"])
+def test_the_two_commands_set_themselves_up_in_one_line(marker: str) -> None:
+    command = block_after(marker)
+    assert "\n" not in command
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt")
+
+
+@pytest.mark.training
+def test_the_first_command_ends_with_charts_tables_and_a_model(tmp_path: Path) -> None:
+    """On digits and for one epoch, in the environment of this test run."""
+    command = block_after("run").split("&&")[-1].replace(".venv/bin/python", sys.executable).strip()
+    small = "--set data.source=digits --set data.validation=null --set train.epochs=1 --set study.seeds=2"
+    answer = subprocess.run(
+        [*shlex.split(command), *shlex.split(small), "--results", str(tmp_path)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    folder = tmp_path / "pooling"
+    for name in ("report.html", "trials.csv", "curves.csv", "verdict.json", "cnn.h5", "cnn.json", "study.db"):
+        assert (folder / name).stat().st_size > 0, name
+    assert len(list((folder / "charts").glob("*.png"))) >= 6
+    assert answer.stderr == ""
+
+
+def test_the_sweep_file_on_its_screen_loads(tmp_path: Path) -> None:
+    screen = re.search(r"## The sweep file.*?```yaml\n(.*?)```", README, re.DOTALL)
+    assert screen
+    path = tmp_path / "screen.yaml"
+    path.write_text(screen[1])
+    assert load_config(path).name == "pooling"
+
+
+def test_every_link_and_picture_leads_to_a_file() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (REPOSITORY / target).exists(), target
+
+
+def test_every_command_in_the_table_exists() -> None:
+    for package in ("optimize", "main"):
+        answer = subprocess.run(
+            [sys.executable, "-m", package, "--help"], capture_output=True, text=True, check=True, cwd=REPOSITORY
+        )
+        named = re.findall(rf"`python -m {package} ([a-z-]+)", README)
+        assert named
+        for command in named:
+            assert command in answer.stdout, f"{package} {command}"
