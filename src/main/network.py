@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest.mock import patch
 
 import keras
 import numpy as np
+from keras.src.random import seed_generator
 
 import models
 from main.backend import Precision, dtype_policy
@@ -82,11 +85,11 @@ class TracedNetwork:
 
     def restart(self, train: TrainConfig, seed: int) -> None:
         """Put weights, optimizer and metrics where a network freshly built from `seed` has them, to the bit."""
-        # Keras draws the seeds of initial weights from Python's generator. Not keras.utils.set_random_seed: it sets
-        # TensorFlow's seed too, which discards every compiled function of the process (0.25 s at the next epoch).
+        # Not keras.utils.set_random_seed: it sets TensorFlow's seed too, which discards every compiled function of
+        # the process (0.25 s at the next epoch).
         random.seed(seed)
         np.random.seed(seed)
-        with dtype_policy(self._precision):
+        with dtype_policy(self._precision), _keras_draws_from(random.Random(seed)):
             fresh = self._build()
         self.model.set_weights(fresh.get_weights())
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
@@ -108,6 +111,15 @@ class TracedNetwork:
         averages = getattr(self.optimizer, "_model_variables_moving_average", None) or []
         of = {id(v): a for v, a in zip(self.trainer.trainable_variables, averages, strict=False)}
         return arrays([of.get(id(weight), weight) for weight in self.model.weights])
+
+
+def _keras_draws_from(generator: random.Random) -> AbstractContextManager[Any]:
+    """Let Keras draw the seeds of initial weights from a generator of its own.
+
+    It draws them from Python's global one, and so do a worker's other threads, at any moment: Dask's heartbeats took
+    a number now and then, and two trials of thirty began with other weights.
+    """
+    return patch.object(seed_generator, "python_random", generator)
 
 
 def arrays(variables: Iterable[Any]) -> list[np.ndarray]:

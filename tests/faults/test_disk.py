@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,10 +71,14 @@ def test_a_full_disk_ends_a_sweep_clearly_and_room_lets_it_go_on(
 
 def test_a_checkpoint_that_cannot_be_written_fails_no_trial(stub_sweep: Make, small_disk: Path) -> None:
     """Only the checkpoints are on the full disk: results that are on another still go on to be written."""
-    sweep = stub_sweep(POOLING, seconds=0.05)
-    (small_disk / "checkpoints").mkdir()
-    sweep.results.trial_folder(0).mkdir(parents=True)
-    sweep.results.checkpoint_folder(0).symlink_to(small_disk / "checkpoints")
+    sweep = stub_sweep(POOLING, seconds=0.3)
+    interrupted = sweep.start()
+    wait_for(lambda: sweep.began(1), "the first epoch")
+    interrupted.signal(signal.SIGINT)
+    assert interrupted.wait() == 130
+    checkpoints = sweep.results.checkpoint_folder(0)
+    shutil.move(checkpoints, small_disk / "checkpoints")
+    checkpoints.symlink_to(small_disk / "checkpoints")
     ballast = fill(small_disk)
     run = sweep.start()
     assert run.wait() == 2

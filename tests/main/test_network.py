@@ -1,5 +1,8 @@
 """What restarting a traced network must leave alone."""
 
+import random
+import threading
+
 import pytest
 
 from main.config import DataConfig, TrainConfig, TrainingConfig
@@ -33,3 +36,30 @@ def test_a_restart_draws_the_weights_of_its_seed() -> None:
         network.restart(config.train, seed)
         kernels.append(network.model.get_weights()[0].tolist())
     assert kernels[0] == kernels[2] != kernels[1]
+
+
+def test_other_threads_that_draw_numbers_change_no_weights() -> None:
+    """As Dask's do in a worker."""
+    from main.network import TracedNetwork
+
+    config = TrainingConfig(DataConfig(source="digits"), CnnSpec(filters=(2,)), TrainConfig())
+    network = TracedNetwork(config, (28, 28, 1), 10, precision="float32", steps=2)
+    drawn, done = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        while not done.is_set():
+            random.random()
+            drawn.set()
+
+    network.restart(config.train, seed=3)
+    alone = [weight.tolist() for weight in network.model.get_weights()]
+    other = threading.Thread(target=draw)
+    other.start()
+    drawn.wait()
+    try:
+        for _ in range(10):
+            network.restart(config.train, seed=3)
+            assert [weight.tolist() for weight in network.model.get_weights()] == alone
+    finally:
+        done.set()
+        other.join()

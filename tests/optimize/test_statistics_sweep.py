@@ -73,7 +73,7 @@ def test_a_factors_sentence_keeps_search_and_confirmation_apart(tmp_path: Path) 
     )
     assert found.factor is not None
     assert found.purpose == "confirm"
-    search, confirmation = found.sentence.split(" Of the finalists, ")
+    search, confirmation = found.sentence.split(" Among the finalists: ")
     assert search == found.factor.sentence
     assert confirmation.startswith("pooling=max learning_rate=1.0 beats pooling=max learning_rate=0.1 by 0.196")
 
