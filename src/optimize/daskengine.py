@@ -154,9 +154,13 @@ class DaskEngine:
         ]
 
     def close(self) -> None:
-        """Leave the scheduler, and end it with its workers where this engine started them."""
-        self._client.close()
-        self._close_cluster()
+        """Leave the scheduler, and end it with its workers where this engine started them.
+
+        One that does not answer in time is left to itself: everything has been said, and workers end with us.
+        """
+        for leave in (self._client.close, self._close_cluster):
+            with contextlib.suppress(*_AWAY):
+                leave()
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         _, message = event
