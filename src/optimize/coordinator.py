@@ -225,7 +225,8 @@ class Coordinator:
     def _next_task(self, proposals: Proposals, slot: Slot) -> TrialTask | None:
         if self._again:
             return self._again.pop(0)
-        proposal = proposals.next(self._last_network.get(slot.number))
+        others = {network for number, network in self._last_network.items() if number != slot.number}
+        proposal = proposals.next(self._last_network.get(slot.number), others)
         if proposal is None:
             return None
         if proposal.values is None:

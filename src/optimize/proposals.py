@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -30,8 +30,13 @@ class Proposal:
 class Proposals(Protocol):
     """A source of trials that is asked whenever a worker is free."""
 
-    def next(self, network: str | None) -> Proposal | None:
-        """The next trial; among equals one of the network that the free worker has traced. None: no more for now."""
+    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
+        """The next trial. None: no more for now.
+
+        Args:
+            network: what the free worker has traced; among equals a trial of it is preferred,
+            elsewhere: and then one of a network that no other worker has traced.
+        """
 
     def remaining(self) -> int:
         """How many more it will propose, as far as is known."""
@@ -53,7 +58,7 @@ class GridProposals:
         ]
         self._round_of = dict(zip(config.study.seeds, self._rounds, strict=True))
         self._network_of = {cell_key(cell): network_of(cell) for cell in cells}
-        self._same_network = [self._by_network() for _ in self._rounds]
+        self._waiting = [self._by_network() for _ in self._rounds]
 
     def _by_network(self) -> dict[str, deque[str]]:
         found: dict[str, deque[str]] = {}
@@ -61,18 +66,19 @@ class GridProposals:
             found.setdefault(network, deque()).append(key)
         return found
 
-    def next(self, network: str | None) -> Proposal | None:
-        """The next cell of the earliest round that has one, preferably of the network that the worker has traced."""
+    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
+        """The next cell of the earliest round that has one."""
         current = next((number for number, cells in enumerate(self._rounds) if cells), None)
         if current is None:
             return None
-        pending = self._rounds[current]
-        same = self._same_network[current].get(network or "", deque())
-        while same:
-            key = same.popleft()
+        pending, waiting = self._rounds[current], self._waiting[current]
+        while True:
+            chosen = _choose(waiting, network, elsewhere)
+            key = waiting[chosen].popleft()
+            if not waiting[chosen]:
+                del waiting[chosen]
             if key in pending:
                 return pending.pop(key)
-        return pending.pop(next(iter(pending)))
 
     def remaining(self) -> int:
         """Cells times seeds, less those handed out."""
@@ -101,7 +107,7 @@ class SamplerProposals:
         choices = config.space[self._factor] if self._factor is not None else None
         self._dealt = {label(value): (value, 0) for value in choices.grid()} if choices is not None else {}
 
-    def next(self, network: str | None) -> Proposal | None:
+    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
         """One more draw, while the budget lasts."""
         if self._left <= 0:
             return None
@@ -153,7 +159,7 @@ class ConfirmProposals:
             for values in finalists
         }
 
-    def next(self, network: str | None) -> Proposal | None:
+    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next finalist on the next seed."""
         return self._pending.pop(next(iter(self._pending))) if self._pending else None
 
@@ -168,6 +174,13 @@ class ConfirmProposals:
 
     def ended(self, finished: Finished) -> None:
         """Nothing follows from it for what is still wanted."""
+
+
+def _choose(waiting: Mapping[str, Any], network: str | None, elsewhere: Collection[str]) -> str:
+    """Which network's next cell a worker gets: tracing costs more than an epoch, so each is traced by few workers."""
+    if network is not None and network in waiting:
+        return network
+    return next((other for other in waiting if other not in elsewhere), next(iter(waiting)))
 
 
 def network_of(values: Mapping[str, Value]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class RaceProposals(GridProposals):
         self._handed_out: set[tuple[str, int]] = set()
         self._looked = SEEDS_BEFORE_THE_FIRST_LOOK - 1
 
-    def next(self, network: str | None) -> Proposal | None:
+    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next cell; None while a round that the next one depends on still runs, or where the race is over."""
         current = next((number for number, cells in enumerate(self._rounds) if cells), None)
         if current is None:
@@ -47,8 +47,8 @@ class RaceProposals(GridProposals):
                 return None
             self._looked = current
             self._look(current)
-            return self.next(network)
-        proposal = super().next(network)
+            return self.next(network, elsewhere)
+        proposal = super().next(network, elsewhere)
         if proposal is not None:
             self._handed_out.add((cell_key(proposal.values or {}), proposal.seed))
         return proposal

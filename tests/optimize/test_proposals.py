@@ -1,0 +1,84 @@
+"""In what order a grid's cells are handed out."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from optimize.config import SweepConfig, load_config
+from optimize.proposals import GridProposals, network_of
+
+GRID = """
+name: grid
+data: {source: digits}
+model:
+  network: cnn
+  pooling: {choices: [max, average]}
+  kernel_size: {choices: [3, 5]}
+train:
+  learning_rate: {choices: [1e-3, 3e-3]}
+study: {seeds: 2}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> SweepConfig:
+    (tmp_path / "grid.yaml").write_text(GRID)
+    return load_config(tmp_path / "grid.yaml")
+
+
+def deal(config: SweepConfig, workers: int) -> list[list[tuple[int, str]]]:
+    """(seed, network) of each trial of each worker, where they take turns."""
+    proposals = GridProposals(config)
+    dealt: list[list[tuple[int, str]]] = [[] for _ in range(workers)]
+    held: list[str | None] = [None] * workers
+    turn = 0
+    while proposals.remaining():
+        mine = turn % workers
+        others = {network for worker, network in enumerate(held) if network is not None and worker != mine}
+        proposal = proposals.next(held[mine], others)
+        assert proposal is not None
+        held[mine] = network_of(proposal.values or {})
+        dealt[mine].append((proposal.seed, held[mine] or ""))
+        turn += 1
+    assert proposals.next(held[0]) is None
+    return dealt
+
+
+def test_each_network_of_a_round_is_trained_by_one_worker(config: SweepConfig) -> None:
+    first, second = deal(config, workers=2)
+    for seed in (0, 1):
+        mine, theirs = ({network for s, network in dealt if s == seed} for dealt in (first, second))
+        assert len(mine) == len(theirs) == 2
+        assert not mine & theirs
+
+
+def test_a_worker_stays_with_its_network_as_long_as_a_round_has_cells_of_it(config: SweepConfig) -> None:
+    for dealt in deal(config, workers=2):
+        changes = sum(before != after for before, after in pairwise(dealt))
+        assert changes == 3  # eight trials in four groups: two networks in each of two rounds
+        assert dealt[3][1] == dealt[4][1]  # a round begins with the network that the one before ended with
+
+
+def test_more_workers_than_networks_share_them(config: SweepConfig) -> None:
+    dealt = deal(config, workers=8)
+    assert sorted(len(trials) for trials in dealt) == [2] * 8
+    assert {seed for trials in dealt for seed, _ in trials[:1]} == {0}
+
+
+def test_what_is_finished_is_not_handed_out_again(config: SweepConfig) -> None:
+    from optimize.finished import Finished
+    from optimize.trial import TrialOutcome, TrialTask
+
+    proposals = GridProposals(config)
+    first = proposals.next(None)
+    assert first is not None
+    values = dict(first.values or {})
+    task = TrialTask(
+        trial=0, values=values, configuration="", seed=1, config=config.concrete(values), metric="val_accuracy",
+        precision="float32", data_checksum="",
+    )  # fmt: skip
+    proposals.drop(Finished.of(task, TrialOutcome(0, "complete")))
+    rest = [proposals.next(None) for _ in range(proposals.remaining())]
+    assert len(rest) == 14
+    assert not [proposal for proposal in rest if proposal and (proposal.values, proposal.seed) == (values, 1)]
