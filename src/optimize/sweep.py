@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,19 +20,19 @@ from optimize.engine import TrialRunner
 from optimize.export import NothingToExport, export_on_worker, model_card, winning_trial
 from optimize.finished import Finished
 from optimize.networks import planned_networks
-from optimize.notebook import progress_console, sweep_html
 from optimize.progress import Progress
 from optimize.proposals import ConfirmProposals, GridProposals, Proposals, SamplerProposals
 from optimize.provenance import provenance
-from optimize.race import RaceProposals
 from optimize.results import Results
 from optimize.staff import Staff
-from optimize.statistics import Verdict, judge_sweep
 from optimize.stopping import Ending
 from optimize.storage import Check, hold_study
 from optimize.study import forget_study, open_study
 from optimize.trial import refuse_other_data
 from optimize.trial import run as run_trial
+from optimize.verdict import Verdict
+
+# What judges is imported where it is needed: its statistics take longer than all else, and workers wait for the start.
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class SweepResult:
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: the verdict's sentence over a table of the choices."""
+        from optimize.notebook import sweep_html
+
         return sweep_html(self)
 
 
@@ -83,6 +86,8 @@ def run_sweep(
         OSError: the results cannot be written.
     """
     if observer is None:
+        from optimize.notebook import progress_console
+
         with Progress(config, progress_console()) as progress:
             return run_sweep(
                 config,
@@ -152,7 +157,11 @@ def search_proposals(config: SweepConfig, announce: Callable[[str], None] = lamb
     """What a sweep searches: a sampler's draws, every cell of a grid, or those still in the race."""
     if config.study.sampler.name != "grid":
         return SamplerProposals(config)
-    return RaceProposals(config, announce) if config.study.race else GridProposals(config)
+    if not config.study.race:
+        return GridProposals(config)
+    from optimize.race import RaceProposals
+
+    return RaceProposals(config, announce)
 
 
 def confirmations(config: SweepConfig) -> int:
@@ -194,13 +203,19 @@ def _conclude(
         return read_verdict(results)
     verdict = None
     if any(finished.outcome.state == "complete" for finished in coordinator.finished.values()):
+        from optimize.statistics import judge_sweep
+
         images = len(data.validation.labels)
         verdict = judge_sweep(results.trials(), config, notice=data.notice, validation_images=images)
         results.write_json(results.verdict_file, verdict.to_dict())
-        if not _export(config, results, coordinator.finished.values(), staff, data, verdict):
+    with ThreadPoolExecutor(1) as pool:  # a worker exports while this process draws
+        kept = coordinator.finished.values()
+        exported = pool.submit(_export, config, results, kept, staff, data, verdict) if verdict else None
+        if coordinator.finished:
+            charts.draw(results)
+        if verdict and exported and not exported.result():
             observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
     if coordinator.finished:
-        charts.draw(results)
         report.write(results)
     results.write_json(results.provenance_file, {**facts, "ended": now()})
     return verdict
