@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -18,9 +19,7 @@ class Postgres:
         self._programs = _programs()
         self._user = _user()
         self._data = folder / "data"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = _free_port()
         secret = folder / "secret"
         secret.write_text(PASSWORD)
         if self._user:
@@ -53,7 +52,17 @@ class Postgres:
             stderr=subprocess.STDOUT,
             cwd="/",
         )
-        assert done.returncode == 0, f"{program} failed; see {self._data.parent / 'server.log'}"
+        log = self._data.parent / "server.log"
+        assert done.returncode == 0, f"{program} failed; {log.read_text()[-1500:] if log.exists() else 'no log'}"
+
+
+def _free_port() -> int:
+    """Below those that connections are given, or one of them may take it while the server is down."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def _programs() -> Path:
