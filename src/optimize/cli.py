@@ -18,6 +18,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from optimize.config import SweepConfig
+    from optimize.forecast import Forecast
     from optimize.plan import Plan
     from optimize.results import Results
     from optimize.sweep import SweepResult
@@ -146,13 +147,19 @@ def plan(
 
 
 def _print_forecast(plan: Plan) -> None:
+    from dataclasses import replace
+
+    from optimize.cores import threads_to_spare
     from optimize.forecast import forecast
     from optimize.progress import duration
     from optimize.staff import Staff
     from optimize.trial import run as run_trial
 
-    with Staff(plan.config, run_trial, workers=None, trials=plan.trials, log=Path(os.devnull)) as staff:
-        expected = forecast(plan, staff.engine)
+    def timed_plan(plan: Plan) -> Forecast:
+        with Staff(plan.config, run_trial, workers=None, trials=plan.trials, log=Path(os.devnull)) as staff:
+            return forecast(plan, staff.engine)
+
+    expected = timed_plan(plan)
     timed = f"{expected.timed} of {expected.networks} networks timed" if expected.timed < expected.networks else "timed"
     out.print(
         f"about {duration(expected.seconds)} on {expected.workers} workers ({timed}): {duration(expected.starting)} to "
@@ -160,6 +167,10 @@ def _print_forecast(plan: Plan) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    spare = threads_to_spare(plan.config.run, plan.trials)
+    if spare is not None:
+        shared = timed_plan(replace(plan, config=plan.config.with_threads(spare)))
+        out.print(f"about {duration(shared.seconds)} with run.threads: {spare}", highlight=False)
 
 
 @app.command()
@@ -249,8 +260,8 @@ def tensorboard(
 def devices() -> None:
     """Show the processors TensorFlow sees, and the precision that trials would compute in."""
     from main.backend import choose_precision, quiet_import
+    from optimize.cores import machine_cores
     from optimize.provenance import processor
-    from optimize.workers import machine_cores
 
     quiet_import()
     import tensorflow as tf

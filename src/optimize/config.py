@@ -90,6 +90,10 @@ class SweepConfig:
         sections = {**self._sections, "data": data.model_dump()}
         return replace(self, base=replace(self.base, data=data), _sections=sections)
 
+    def with_threads(self, threads: int) -> SweepConfig:
+        """The same sweep with other cores for each trial."""
+        return replace(self, run=self.run.model_copy(update={"threads": threads}))
+
     def resolved(self) -> str:
         """The sweep file with everything that was left out written in; it loads to an equal sweep."""
         notes = {path: f"the winner of {name}" for path, name in self.winners.items()}

@@ -18,6 +18,7 @@ from main.checking import Problem, complaints
 from main.complaints import ConfigError
 from main.data import DataError, DataInfo, describe
 from optimize.config import SweepConfig
+from optimize.cores import threads_to_spare
 from optimize.networks import PlannedNetwork, planned_networks
 from optimize.paths import keys_of
 from optimize.rules import MOST_TRIALS, Draft
@@ -214,6 +215,12 @@ def _total_lines(plan: Plan) -> Iterator[str]:
         yield f"then {finalists} on {len(study.confirm.seeds)} fresh seeds: {plan.confirm_trials:,} trials more"
     if study.pruner is not None:
         yield f"{study.pruner.name} stops trials that will not win"
+    spare = threads_to_spare(plan.config.run, plan.trials)
+    if spare is not None:
+        yield (
+            f"so few trials leave cores idle; `run: {{threads: {spare}}}` would give each trial {spare} "
+            "(`plan --time` tells what that saves)"
+        )
     yield f"memory: about {_megabytes(plan.memory)} a worker; disk: at most {_megabytes(plan.disk)}"
 
 

@@ -21,6 +21,7 @@ from tornado.ioloop import IOLoop
 from main.config import DataConfig
 from main.errors import UserError
 from main.gpus import VISIBLE, gpus
+from optimize.cores import machine_cores
 from optimize.daskengine import DaskEngine
 from optimize.engine import TrialRunner
 from optimize.storage import STORAGE_VARIABLE
@@ -40,13 +41,6 @@ _SETTINGS = {
     "distributed.admin.tick.limit": "1 h",  # a long step is no fault worth a log line
     "distributed.comm.timeouts.connect": "60 s",
 }
-
-
-def machine_cores() -> list[int]:
-    """The cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def places(threads: int) -> int:

@@ -10,10 +10,11 @@ import psutil
 import pytest
 
 import stubs
+from optimize.cores import machine_cores
 from optimize.daskengine import DaskEngine
 from optimize.engine import EpochEnded, TrialEnded, TrialRunner
 from optimize.sweep import search_proposals
-from optimize.workers import compare_versions, local_engine, machine_cores, package_versions
+from optimize.workers import compare_versions, local_engine, package_versions
 from sweeps import POOLING, Bench
 
 Open = Callable[[str], Bench]

@@ -8,7 +8,10 @@ from loading import loaded
 from rich.console import Console
 
 from main.complaints import ConfigError
+from optimize import cores
+from optimize.cores import threads_to_spare
 from optimize.plan import make_plan, print_plan
+from optimize.sections import RunConfig
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
 GRID = "name: g\ndata: {source: digits}\nmodel: {pooling: {choices: [max, stride]}}\n"
@@ -98,3 +101,21 @@ def test_every_config_plans_quickly_without_tensorflow(config: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, check=True)
     assert "trials of" in done.stdout
     assert float(done.stdout.split()[-1]) < 2
+
+
+@pytest.mark.parametrize(
+    ("run", "trials", "spare"),
+    [("auto", 2, 4), ("auto", 3, 2), ("auto", 5, None), (1, 20, 8), (3, 2, 4), (0, 1, None), ("auto", 0, None)],
+)
+def test_so_few_trials_that_cores_idle(
+    run: int | str, trials: int, spare: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cores, "machine_cores", lambda: list(range(8)))
+    monkeypatch.setattr(cores, "gpus", lambda: ())
+    assert threads_to_spare(RunConfig.model_validate({"workers": run}), trials) == spare
+
+
+def test_the_plan_says_how_idle_cores_would_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "machine_cores", lambda: list(range(8)))
+    assert "`run: {threads: 4}` would give each trial 4" in shown(GRID + "study: {seeds: 1}\n")
+    assert "idle" not in shown(GRID)

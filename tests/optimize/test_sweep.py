@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import stubs
 from main.complaints import ConfigError
 from main.history import Epoch
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
@@ -211,6 +212,21 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(
 
     assert values(finished, Results.curves) == values(done[1], Results.curves)
     assert values(finished, Results.trials) == values(done[1], Results.trials)
+
+
+def test_a_sweep_over_the_learning_rate_traces_once_per_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = tmp_path / "marks"
+    monkeypatch.setenv("STUB_MARKS", str(marks))
+    text = RATES.replace("[3e-3, 1e-6]", "[3e-3, 1e-3, 3e-4, 1e-4]").replace("epochs: 4", "epochs: 1")
+    (tmp_path / "rates.yaml").write_text(text.replace("seeds: 3", "seeds: 2"))
+    result = run_sweep(
+        load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), run=stubs.counts_traces
+    )
+    assert result.trained == 8
+    traced = [tuple(map(int, line.split())) for line in marks.read_text().splitlines()]
+    assert len(traced) == 8
+    assert len({process for process, _ in traced}) == 2
+    assert {count for _, count in traced} == {1}
 
 
 def test_epochs_are_told_in_order(done: tuple[SweepConfig, SweepResult]) -> None:

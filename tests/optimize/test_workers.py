@@ -6,7 +6,8 @@ import pytest
 
 import stubs
 from optimize import workers
-from optimize.workers import local_engine, machine_cores, places
+from optimize.cores import machine_cores
+from optimize.workers import local_engine, places
 
 
 @pytest.fixture
