@@ -62,7 +62,7 @@ class InstantEngine:
 
     def submit(self, slot: Slot, task: TrialTask) -> None:
         epoch = Epoch(1, 0.5, 0.5, 0.5, stubs.merit(task), 0.5, 1e-3, 0.1)
-        self._events += [EpochEnded(task.trial, 1, epoch), TrialEnded(stubs.complete(task, [epoch]))]
+        self._events += [EpochEnded(task.trial, 1, epoch), TrialEnded(task.trial, 1, stubs.complete(task, [epoch]))]
 
     def next_event(self, timeout: float) -> Event | None:
         return self._events.pop(0) if self._events else None

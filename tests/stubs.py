@@ -3,6 +3,7 @@
 A stub is chosen by name and runs wherever a trial runs, so a worker process imports this file by itself.
 """
 
+import ctypes
 import io
 import os
 import select
@@ -89,6 +90,13 @@ def dies_always(task: TrialTask, report: Report, stop_requested: StopRequested) 
     return learn(task, report, stop_requested)
 
 
+def segfaults_once(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
+    """The worker of trial 1 reads memory that is not its own in its first attempt."""
+    if task.trial == 1 and task.attempt == 1:
+        ctypes.string_at(0)
+    return learn(task, report, stop_requested)
+
+
 def hangs(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
     """Trial 0 never ends by itself."""
     if task.trial == 0:
@@ -137,6 +145,12 @@ def _with_checkpoints(task: TrialTask, report: Report, stop_requested: StopReque
         if stop_requested() and number < epochs:
             return TrialOutcome(task.trial, "interrupted", history=tuple(history), attempt=task.attempt)
     return replace(complete(task, history), weights=pack([weights]))
+
+
+def prepares(marks: Path) -> None:
+    """What a worker does ahead of its first trial."""
+    with marks.open("a") as file:
+        file.write(f"{os.getpid()}\n")
 
 
 def leaves_marks(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -9,6 +10,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from main.files import write_atomically
 from main.history import Epoch
 
 KEPT = 2  # the newest, and the one before it in case the newest is torn
+IDENTITY_LENGTH = 16  # hexadecimal digits
 
 Arrays = Sequence[np.ndarray]
 
@@ -30,8 +33,18 @@ class Checkpoint:
     best_weights: Arrays
 
 
-def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint of epoch len(history) and drop those older than the one before it.
+def identity_of(*facts: Any) -> str:
+    """A short hash of everything that makes a training the one it is, JSON-able."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:IDENTITY_LENGTH]
+
+
+def save(folder: Path, checkpoint: Checkpoint, identity: str = "") -> None:
+    """Write the checkpoint of epoch len(history), and keep of all others that of the epoch before alone.
+
+    Args:
+        folder: where; made if need be.
+        checkpoint: what.
+        identity: which training it belongs to.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full.
@@ -41,17 +54,25 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"{group}_{i}": array for group, items in groups.items() for i, array in enumerate(items)}
     history = json.dumps([asdict(epoch) for epoch in checkpoint.history])
     content = io.BytesIO()
-    np.savez(content, history=np.array(history), **arrays)  # type: ignore[arg-type]
-    write_atomically(folder / f"epoch-{len(checkpoint.history):05}.npz", content.getvalue())
-    for old in _newest_first(folder)[KEPT:]:
-        old.unlink()
+    np.savez(content, history=np.array(history), identity=np.array(identity), **arrays)  # type: ignore[arg-type]
+    path = folder / f"epoch-{len(checkpoint.history):05}.npz"
+    write_atomically(path, content.getvalue())
+    ordered = _newest_first(folder)
+    place = ordered.index(path)
+    for stale in ordered[:place] + ordered[place + KEPT :]:  # a later epoch is torn, or of another training
+        stale.unlink()
 
 
-def newest(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that reads back whole, None where there is none; a torn one is passed over."""
+def newest(folder: Path, identity: str = "") -> Checkpoint | None:
+    """The newest checkpoint of a training that reads back whole, None where there is none.
+
+    One that is torn, or belongs to another training than `identity` says, is passed over.
+    """
     for path in _newest_first(folder):
         try:
             with np.load(path, allow_pickle=False) as stored:
+                if str(stored["identity"]) != identity:
+                    continue
                 history = tuple(Epoch(**epoch) for epoch in json.loads(str(stored["history"])))
                 weights, optimizer, best = (_group(stored, name) for name in ("weights", "optimizer", "best"))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -61,7 +61,8 @@ def train(
         precision: what layers compute in; variables and the result are float32.
         metric: which validation figure decides the best epoch and early stopping.
         on_epoch: called after each epoch; training stops where it returns True.
-        checkpoint_folder: where to leave the state of each epoch, and to look for one to go on from.
+        checkpoint_folder: where to leave the state of each epoch, and to look for one of this very training to go on
+            from.
 
     Raises:
         OSError: a checkpoint cannot be written.
@@ -69,7 +70,11 @@ def train(
     steps = math.ceil(len(data.train.labels) / config.train.batch_size)
     network = network_for(config, data.input_shape, data.n_classes, precision=precision, steps=steps)
     network.restart(config.train, seed)
-    recorder = _Recorder(network, config, seed=seed, metric=metric, on_epoch=on_epoch, folder=checkpoint_folder)
+    sections = [section.model_dump(mode="json") for section in (config.model, config.train)]
+    identity = checkpoints.identity_of(*sections, data.checksum, seed, precision, metric)
+    recorder = _Recorder(
+        network, config, seed=seed, metric=metric, on_epoch=on_epoch, folder=checkpoint_folder, identity=identity
+    )
     recorder.resume()
     if not recorder.stopped and len(recorder.history) < config.train.epochs:
         _fit(network, config, data, seed=seed, steps=steps, recorder=recorder)
@@ -111,6 +116,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         metric: str,
         on_epoch: Callable[[Epoch], bool] | None,
         folder: Path | None,
+        identity: str,
     ) -> None:
         super().__init__()
         self.history: list[Epoch] = []
@@ -118,13 +124,13 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.stopped: Stopped | None = None
         self._network, self._train = network, config.train
         self._seed, self._metric = seed, metric
-        self._on_epoch, self._folder = on_epoch, folder
+        self._on_epoch, self._folder, self._identity = on_epoch, folder, identity
         self._started = 0.0
         self._raw_weights: list[np.ndarray] = []
 
     def resume(self) -> None:
         """Take up the state of the newest checkpoint, if there is one."""
-        state = checkpoints.newest(self._folder) if self._folder else None
+        state = checkpoints.newest(self._folder, self._identity) if self._folder else None
         if state is None:
             return
         self.history, self.best_weights = list(state.history), list(state.best_weights)
@@ -187,4 +193,4 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         weights = self._network.model.get_weights()
         optimizer = arrays(self._network.optimizer.variables)
         state = checkpoints.Checkpoint(tuple(self.history), weights, optimizer, self.best_weights)
-        checkpoints.save(self._folder, state)
+        checkpoints.save(self._folder, state, self._identity)

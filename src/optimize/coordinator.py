@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from main.errors import UserError
 from main.history import Epoch
 from optimize.config import SweepConfig
-from optimize.engine import Engine, EpochEnded, Event, Slot, TrialEnded, WorkerLost
+from optimize.engine import Engine, EpochEnded, Event, Slot, TrialBegan, TrialEnded, WorkerLost
 from optimize.export import Candidates
 from optimize.finished import Finished
 from optimize.proposals import Proposal, Proposals, network_of
@@ -39,6 +39,7 @@ from optimize.upkeep import Upkeep
 
 LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
+READY_SECONDS = 600.0  # how much longer than `run.timeout` a trial may take whose worker has not begun with it
 
 
 class CheckpointLost(UserError):
@@ -73,6 +74,8 @@ class Running:
     blame: int = 0
     """How many workers it has brought down."""
     seconds: float = 0.0
+    """Since it was submitted; since it began, once it has."""
+    began: bool = False
     pruned_at: int | None = None
     killed: str = ""
     """Why this process ended the trial's worker, if it did."""
@@ -258,14 +261,19 @@ class Coordinator:
     # Events
 
     def _handle(self, event: Event | None, proposals: Proposals) -> None:
-        if isinstance(event, EpochEnded):
-            running = self._running.get(event.trial)
-            if running is not None and running.task.attempt == event.attempt:
-                self._epoch(running, event.epoch)
-        elif isinstance(event, TrialEnded) and event.outcome.trial in self._running:
-            self._outcome(self._running.pop(event.outcome.trial), event.outcome, proposals)
-        elif isinstance(event, WorkerLost) and event.trial in self._running:
-            self._lost(self._running.pop(event.trial), event, proposals)
+        running = self._running.get(event.trial) if event is not None else None
+        if event is None or running is None or running.task.attempt != event.attempt:
+            return  # an attempt that was given up has nothing more to say
+        if isinstance(event, TrialBegan):
+            running.began, running.seconds = True, 0.0
+        elif isinstance(event, EpochEnded):
+            self._epoch(running, event.epoch)
+        elif isinstance(event, TrialEnded):
+            del self._running[event.trial]
+            self._outcome(running, event.outcome, proposals)
+        elif isinstance(event, WorkerLost):
+            del self._running[event.trial]
+            self._lost(running, event, proposals)
 
     def _epoch(self, running: Running, epoch: Epoch) -> None:
         """Report an intermediate value, and pass on the pruner's word; the trial reads it at its next epoch."""
@@ -287,7 +295,7 @@ class Coordinator:
             live.report(value, epoch)
 
     def _outcome(self, running: Running, outcome: TrialOutcome, proposals: Proposals) -> None:
-        outcome = replace(outcome, worker=running.slot.number)
+        outcome = replace(outcome, worker=running.slot.number, attempt=running.task.attempt)
         if running.killed and outcome.state == "interrupted":
             outcome = replace(outcome, state="failed", reason=running.killed)
         if running.pruned_at is not None and outcome.state != "failed":
@@ -380,8 +388,8 @@ class Coordinator:
     def _excess(self, running: Running) -> str:
         """Which limit of the sweep file a running trial has outgrown, in words."""
         timeout, memory = self._config.run.timeout, self._config.run.memory
-        if timeout is not None and running.seconds > timeout:
-            return f"ran longer than {timeout:g} s"
+        if timeout is not None and running.seconds > timeout + (0.0 if running.began else READY_SECONDS):
+            return f"ran longer than {timeout:g} s" if running.began else "its worker did not begin with it"
         if memory is not None and (self._engine.memory(running.slot) or 0) > memory:
             return f"grew beyond {memory / 2**20:.0f} MiB"
         return ""

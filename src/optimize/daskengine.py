@@ -15,7 +15,18 @@ from distributed import Client, Future, KilledWorker, get_worker
 from distributed.comm import CommClosedError
 
 from main.history import Epoch
-from optimize.engine import EngineLost, EpochEnded, Event, Slot, TrialEnded, TrialRunner, WorkerLost, next_of
+from optimize.engine import (
+    EngineLost,
+    EpochEnded,
+    Event,
+    Slot,
+    TrialBegan,
+    TrialEnded,
+    TrialRunner,
+    VersionMismatch,
+    WorkerLost,
+    next_of,
+)
 from optimize.trial import TrialOutcome, TrialTask
 
 T = TypeVar("T")
@@ -46,8 +57,10 @@ class DaskEngine:
         run: what a worker does with a task.
         threads_per_worker: how many trials run in one worker process at once.
         close_cluster: called after the client has been closed.
+        mend: called now and then, to fill places whose worker nothing else replaces.
         reconnect: makes a client anew, after the scheduler has been away; none, where it lives in this process.
-        inspect: called with the client and the addresses of workers not seen before; may refuse them by raising.
+        inspect: called with the client and the addresses of workers not seen before; returns those that it could
+            look at, and may refuse all by raising `VersionMismatch`.
     """
 
     def __init__(
@@ -57,12 +70,14 @@ class DaskEngine:
         *,
         threads_per_worker: int = 1,
         close_cluster: Callable[[], object] = lambda: None,
+        mend: Callable[[], object] = lambda: None,
         reconnect: Callable[[], Client] | None = None,
-        inspect: Callable[[Client, Sequence[str]], None] = lambda client, addresses: None,
+        inspect: Callable[[Client, Sequence[str]], Collection[str]] = lambda client, addresses: addresses,
     ) -> None:
         self._client, self._run = client, run
         self._threads = threads_per_worker
-        self._close_cluster, self._reconnect, self._inspect = close_cluster, reconnect, inspect
+        self._close_cluster, self._mend = close_cluster, mend
+        self._reconnect, self._inspect = reconnect, inspect
         self._topic = f"optimize-{uuid.uuid4().hex}"
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._running: dict[int, _Submitted] = {}
@@ -71,6 +86,8 @@ class DaskEngine:
         self._condemned: set[str] = set()
         self._indices: dict[tuple[str, int], int] = {}
         self._workers: dict[str, Any] = {}
+        self._preparation: Callable[[str], Future] | None = None
+        self._prepared: dict[str, Future] = {}
         self._scheduler = ""
         self._polled = -POLL_SECONDS
         self._last_answer = time.monotonic()
@@ -107,12 +124,17 @@ class DaskEngine:
         if event is None:
             self._poll()
             self._give_up_the_lost()
-        elif not isinstance(event, EpochEnded):
-            trial = event.outcome.trial if isinstance(event, TrialEnded) else event.trial
-            self._running.pop(trial, None)
+        elif isinstance(event, TrialEnded | WorkerLost):
+            self._forget(event.trial, event.attempt)
             if isinstance(event, WorkerLost):
                 self._polled = -POLL_SECONDS
         return event
+
+    def _forget(self, trial: int, attempt: int) -> None:
+        """What an attempt that was given up says late is not said of the one that runs now."""
+        submitted = self._running.get(trial)
+        if submitted is not None and submitted.task.attempt == attempt:
+            del self._running[trial]
 
     def request_stop(self, trials: Collection[int]) -> None:
         """Raise the flag on the workers concerned, without waiting for those that do not answer."""
@@ -147,11 +169,16 @@ class DaskEngine:
         return result
 
     def warm_up(self, function: Callable[..., object], *args: Any) -> None:
-        """Run a function once on every worker, ahead of its first trial, without waiting for it."""
+        """Run a function once on every worker ahead of its first trial, on those still to come too."""
+        self._preparation = lambda address: self._client.submit(function, *args, workers=[address], pure=False)
         self._poll(now=True)
-        self._warming = [
-            self._client.submit(function, *args, workers=[address], pure=False) for address in self._workers
-        ]
+
+    def _prepare(self) -> None:
+        """Nobody waits for it: a worker's trials queue behind."""
+        if self._preparation is not None:
+            kept = {address: future for address, future in self._prepared.items() if address in self._workers}
+            new = [address for address in self._workers if address not in kept]
+            self._prepared = kept | {address: self._preparation(address) for address in new}
 
     def close(self) -> None:
         """Leave the scheduler, and end it with its workers where this engine started them.
@@ -164,15 +191,18 @@ class DaskEngine:
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         _, message = event
-        epoch = Epoch(**message["epoch"])
-        self._events.put(EpochEnded(message["trial"], message["attempt"], epoch))
+        trial, attempt, epoch = message["trial"], message["attempt"], message["epoch"]
+        if epoch is None:
+            self._events.put(TrialBegan(trial, attempt))
+        else:
+            self._events.put(EpochEnded(trial, attempt, Epoch(**epoch)))
 
     def _finish(self, task: TrialTask, future: Future, client: Client) -> None:
         """Turn a task's end into an event; called in a thread of the client's."""
         if client is not self._client:
             return  # lost with its scheduler, and told already
         try:
-            self._events.put(TrialEnded(future.result()))
+            self._events.put(TrialEnded(task.trial, task.attempt, future.result()))
         except KilledWorker:
             self._events.put(WorkerLost(task.trial, task.attempt, "its worker process died"))
         except (CancelledError, CommClosedError, TimeoutError):
@@ -193,11 +223,11 @@ class DaskEngine:
             if self._client.status == "closed":
                 raise CommClosedError
             # Not `scheduler_info()`: a periodic refresh of the client's own may hand it a list without workers.
-            identity = self._client.sync(self._client.scheduler.identity, n_workers=-1)
+            self._take_stock(self._client.sync(self._client.scheduler.identity, n_workers=-1))
+        except VersionMismatch:
+            raise
         except _AWAY as error:
             self._scheduler_away(error)
-        else:
-            self._take_stock(identity)
         self._polled = time.monotonic()
 
     def _take_stock(self, identity: dict[str, Any]) -> None:
@@ -208,9 +238,10 @@ class DaskEngine:
         self._scheduler = identity["id"]
         workers = dict(identity["workers"])
         strangers = [address for address in workers if address not in self._workers]
-        if strangers:
-            self._inspect(self._client, strangers)
-        self._workers = workers
+        unknown = set(strangers) - set(self._inspect(self._client, strangers)) if strangers else set()
+        self._workers = {address: info for address, info in workers.items() if address not in unknown}
+        self._prepare()
+        self._mend()
 
     def _scheduler_away(self, error: Exception) -> None:
         self._workers = {}
@@ -230,7 +261,7 @@ class DaskEngine:
         for submitted in self._running.values():
             task = submitted.task
             self._events.put(WorkerLost(task.trial, task.attempt, "the scheduler went away", blamed=False))
-        self._scheduler, self._workers = "", {}
+        self._scheduler, self._workers, self._prepared = "", {}, {}
         self._client.subscribe_topic(self._topic, self._hear)
         with contextlib.suppress(*_AWAY):
             former.close(timeout=1)
@@ -258,12 +289,16 @@ _stopping: set[tuple[str, int, int]] = set()
 
 
 def work(run: TrialRunner, task: TrialTask, topic: str) -> TrialOutcome:
-    """Run a task on a Dask worker, with each epoch sent as an event."""
+    """Run a task on a Dask worker, with its beginning and each epoch sent as an event."""
     worker = get_worker()
 
-    def report(epoch: Epoch) -> None:
-        worker.log_event(topic, {"trial": task.trial, "attempt": task.attempt, "epoch": asdict(epoch)})
+    def send(epoch: dict[str, Any] | None) -> None:
+        worker.log_event(topic, {"trial": task.trial, "attempt": task.attempt, "epoch": epoch})
 
+    def report(epoch: Epoch) -> None:
+        send(asdict(epoch))
+
+    send(None)
     return run(task, report, lambda: (topic, task.trial, task.attempt) in _stopping)
 
 

@@ -17,6 +17,14 @@ TrialRunner = Callable[[TrialTask, Callable[[Epoch], None], Callable[[], bool]],
 
 
 @dataclass(frozen=True)
+class TrialBegan:
+    """A task's first sign of life from where it runs; until then it waited for a worker to be ready."""
+
+    trial: int
+    attempt: int
+
+
+@dataclass(frozen=True)
 class EpochEnded:
     """A running trial has finished an epoch."""
 
@@ -29,6 +37,8 @@ class EpochEnded:
 class TrialEnded:
     """A task has come back with its outcome."""
 
+    trial: int
+    attempt: int
     outcome: TrialOutcome
 
 
@@ -43,7 +53,7 @@ class WorkerLost:
     """Whether the trial may have brought it down; a scheduler that went away takes every trial with it."""
 
 
-Event = EpochEnded | TrialEnded | WorkerLost
+Event = TrialBegan | EpochEnded | TrialEnded | WorkerLost
 
 
 class Slot(NamedTuple):
@@ -56,6 +66,10 @@ class Slot(NamedTuple):
 
 class EngineLost(UserError):
     """The scheduler has been out of reach for too long to wait on."""
+
+
+class VersionMismatch(UserError):
+    """A cluster's worker has other versions of what decides a result."""
 
 
 class Engine(Protocol):
@@ -108,7 +122,9 @@ class ThreadEngine:
         def report(epoch: Epoch) -> None:
             self._events.put(EpochEnded(task.trial, task.attempt, epoch))
 
-        self._events.put(TrialEnded(self._run(task, report, lambda: task.trial in self._stopping)))
+        self._events.put(TrialBegan(task.trial, task.attempt))
+        outcome = self._run(task, report, lambda: task.trial in self._stopping)
+        self._events.put(TrialEnded(task.trial, task.attempt, outcome))
 
     def next_event(self, timeout: float) -> Event | None:
         """Wait for the thread to say something."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from main.errors import UserError
 from optimize import postgresql
+from optimize.mounts import network_file_system
 from optimize.results import Results
 
 STORAGE_VARIABLE = "OPTIMIZE_STORAGE"
@@ -144,6 +145,17 @@ _ADVICE = {
 }
 
 
+def network_warning(results: Results) -> str:
+    """What a person should know of a study that is on a network file system; empty where it is not."""
+    kind = None if os.environ.get(STORAGE_VARIABLE) else network_file_system(results.folder)
+    if kind is None:
+        return ""
+    return (
+        f"{results.folder} is on a network file system ({kind}), on which SQLite can lose what it wrote: use a disk of "
+        f"this machine (--results), or a PostgreSQL database ({STORAGE_VARIABLE})"
+    )
+
+
 def _advice(results: Results) -> str:
     aside = results.study_file.with_suffix(".damaged")
     return f"Move the file away (mv {results.study_file} {aside}) and run again: the study is made anew from them."
@@ -160,6 +172,8 @@ def _cause(error: BaseException) -> str:
 def _refuse_damaged(results: Results) -> None:
     """SQLite itself notices damage only where it happens to read."""
     if not results.study_file.exists():
+        for ending in ("-wal", "-shm"):  # of a file that was moved away; SQLite would play them into the new one
+            results.study_file.with_name(results.study_file.name + ending).unlink(missing_ok=True)
         return
     with contextlib.closing(sqlite3.connect(results.study_file, timeout=LOCKED_SECONDS)) as connection:
         [(found,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from main.backend import choose_precision
 from main.checking import Problem, complaints
@@ -26,7 +27,7 @@ from optimize.provenance import provenance
 from optimize.results import Results
 from optimize.staff import Staff
 from optimize.stopping import Ending
-from optimize.storage import Check, hold_study
+from optimize.storage import Check, hold_study, network_warning
 from optimize.study import forget_study, open_study
 from optimize.trial import refuse_other_data
 from optimize.trial import run as run_trial
@@ -110,6 +111,8 @@ def run_sweep(
         with results.lock(), hold_study(results, config.name):
             forget_study(results, config.name)
             results.set_aside()
+    if warning := network_warning(results):
+        observer.note(warning)
     with results.lock(), hold_study(results, config.name) as check:
         return _run(config, results, data, observer, run, check, workers=workers, retry_failed=retry_failed)
 
@@ -126,7 +129,7 @@ def _run(
     retry_failed: bool,
 ) -> SweepResult:
     precision = choose_precision(config.run.precision)
-    identity = {**config.identity(), "run": {"precision": precision}, "data checksum": data.checksum}
+    identity = _identity(config, precision, data)
     study = open_study(results, config, identity)
     sweep_text = config.resolved()
     if data.notice:  # workers and the card speak of what is used, without searching for the rest again
@@ -151,6 +154,13 @@ def _run(
         if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
             verdict = _conclude(config, results, coordinator, staff, data, observer, changed=trained > 0)
     return SweepResult(ending, trained, results, verdict, results.model_file.exists())
+
+
+def _identity(config: SweepConfig, precision: str, data: TrainingData) -> dict[str, Any]:
+    """What a trial means; which data would be used otherwise means nothing, once it is known which are used."""
+    whole = config.identity()
+    images = {key: value for key, value in whole["data"].items() if key != "otherwise"}
+    return {**whole, "data": images, "run": {"precision": precision}, "data checksum": data.checksum}
 
 
 def search_proposals(config: SweepConfig, announce: Callable[[str], None] = lambda _: None) -> Proposals:

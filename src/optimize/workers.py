@@ -14,19 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import dask.config
-from distributed import Client, Nanny, Scheduler, SpecCluster, batched
+from distributed import Client, Nanny, Scheduler, batched
 from tornado.ioloop import IOLoop
 
 from main.config import DataConfig
 from main.errors import UserError
 from main.gpus import VISIBLE, gpus
 from optimize.cores import machine_cores
+from optimize.crew import Crew
 from optimize.daskengine import DaskEngine
-from optimize.engine import TrialRunner
+from optimize.engine import TrialRunner, VersionMismatch
 from optimize.storage import STORAGE_VARIABLE
 from optimize.trial import load_data
 
+DECISIVE = ("python", "tensorflow", "keras", "numpy", "distributed", "optimize-sweeps")
 CORES_VARIABLE = "OPTIMIZE_CORES"
 LOG_VARIABLE = "OPTIMIZE_WORKER_LOG"
 
@@ -73,9 +74,10 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
         "DASK_LOGGING__DISTRIBUTED": "error",  # read when the worker imports Dask, before any setting reaches it
     }
     settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment}
-    with dask.config.set(settings), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        cluster = SpecCluster(
+        cluster = Crew(
+            settings,
             scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "port": 0}},
             workers={
                 slot: {
@@ -94,7 +96,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
             silence_logs=logging.CRITICAL,
         )
         client = Client(cluster, set_as_default=False)
-    return DaskEngine(client, run, close_cluster=cluster.close)
+    return DaskEngine(client, run, close_cluster=cluster.close, mend=cluster.mend)
 
 
 def _keep_time_steadily() -> None:
@@ -151,32 +153,36 @@ def cluster_engine(run: TrialRunner, address: str, *, patience: str = "20 s") ->
     )
 
 
-def refuse_other_versions(client: Client, addresses: Sequence[str], ours: dict[str, str]) -> None:
+def refuse_other_versions(client: Client, addresses: Sequence[str], ours: dict[str, str]) -> list[str]:
     """Make sure that workers have our versions of what decides a result.
+
+    Returns:
+        Those that have; a worker that did not answer is to be asked again.
 
     Raises:
         VersionMismatch: one has not; every package of every worker is named.
+        OSError: the scheduler does not answer.
     """
-    mismatches = compare_versions(client.run(package_versions, workers=list(addresses)), ours)
+    answers = client.run(package_versions, workers=list(addresses), on_error="return")
+    heard = {address: answer for address, answer in answers.items() if not isinstance(answer, OSError)}
+    faults = {address: answer for address, answer in heard.items() if isinstance(answer, Exception)}
+    mismatches = compare_versions({address: heard[address] for address in heard.keys() - faults.keys()}, ours)
+    mismatches += [f"{address}: {type(fault).__name__}: {fault}" for address, fault in sorted(faults.items())]
     if mismatches:
         raise VersionMismatch("\n".join(mismatches))
+    return list(heard)
 
 
 class NoScheduler(UserError):
     """No Dask scheduler answers at the address that the sweep file gives."""
 
 
-class VersionMismatch(UserError):
-    """A cluster's worker has other versions of what decides a result."""
-
-
 def package_versions() -> dict[str, str]:
-    """The versions that must agree between a coordinator and its workers."""
-    from importlib.metadata import version
-    from platform import python_version
+    """The versions that must agree between a coordinator and its workers; what is not installed is left out."""
+    from main.provenance import versions
 
-    names = ("tensorflow", "keras", "numpy", "distributed", "optimize-sweeps")
-    return {"python": python_version(), **{name: version(name) for name in names}}
+    found = versions()
+    return {name: found[name] for name in DECISIVE if name in found}
 
 
 def compare_versions(workers: dict[str, dict[str, str]], ours: dict[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from distributed import Client
 
 import stubs
 from optimize import daskengine, workers
-from optimize.engine import EngineLost
-from optimize.workers import NoScheduler, VersionMismatch, cluster_engine
+from optimize.daskengine import DaskEngine
+from optimize.engine import EngineLost, VersionMismatch
+from optimize.workers import NoScheduler, cluster_engine
 from processes import StubSweep, rows, wait_for
 from sweeps import POOLING
 
@@ -34,6 +35,7 @@ class Cluster:
         self.environment = {
             **os.environ,
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3 s",
             "STUB_MARKS": str(folder / "marks.txt"),
         }
         self.start_scheduler()
@@ -123,6 +125,56 @@ def test_a_scheduler_that_stays_away_ends_a_sweep_clearly(cluster: Cluster, monk
     with pytest.raises(EngineLost, match="every finished trial is kept: run again"):
         wait_for(poll, "the end")
     engine.close()
+
+
+def test_a_scheduler_lost_while_its_workers_are_looked_at_is_waited_for(cluster: Cluster) -> None:
+    cluster.start_worker()
+    inspected: list[Sequence[str]] = []
+
+    def inspect(client: Client, addresses: Sequence[str]) -> list[str]:
+        inspected.append(addresses)
+        if len(inspected) == 1:
+            cluster.kill(cluster.scheduler)
+            cluster.start_scheduler()
+            cluster.start_worker()
+        return workers.refuse_other_versions(client, addresses, workers.package_versions())
+
+    def connect() -> Client:
+        return Client(cluster.address, set_as_default=False, timeout="20 s")
+
+    engine = DaskEngine(connect(), stubs.learn, reconnect=connect, inspect=inspect)
+    wait_for(engine.slots, "a worker of the scheduler that came back")
+    assert len(inspected) > 1
+    engine.close()
+
+
+def test_a_worker_of_other_versions_ends_the_sweep_whatever_else_runs(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.start_worker()
+    monkeypatch.setattr(workers, "compare_versions", lambda theirs, ours: [f"{a}: keras 3.0.0" for a in theirs])
+    engine = cluster_engine(stubs.learn, cluster.address)
+    with pytest.raises(VersionMismatch, match=r"tcp://.*: keras 3\.0\.0"):
+        wait_for(engine.slots, "the worker")
+    engine.close()
+
+
+def test_a_worker_that_left_before_it_could_be_asked_is_not_used_and_blames_nobody(cluster: Cluster) -> None:
+    cluster.start_worker()
+    with Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=60)
+        (here,) = client.scheduler_info()["workers"]
+        asked = [here, "tcp://127.0.0.1:9"]
+        assert workers.refuse_other_versions(client, asked, workers.package_versions()) == [here]
+
+
+def test_a_worker_without_this_package_is_refused_by_name() -> None:
+    class Answers:
+        def run(self, *_: object, **__: object) -> dict[str, object]:
+            return {"tcp://10.0.0.2:4000": ModuleNotFoundError("No module named 'optimize'")}
+
+    with pytest.raises(VersionMismatch, match=r"tcp://10\.0\.0\.2:4000: ModuleNotFoundError: No module named"):
+        workers.refuse_other_versions(Answers(), ["tcp://10.0.0.2:4000"], {})  # type: ignore[arg-type,unused-ignore]
 
 
 def test_a_scheduler_that_is_not_there_is_named(stub_sweep: Make, cluster: Cluster) -> None:

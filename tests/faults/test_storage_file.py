@@ -161,6 +161,41 @@ def test_a_study_removed_during_the_run_ends_it_clearly_and_is_made_anew(stub_sw
     assert sum(trial.state == TrialState.COMPLETE for trial in study.trials) == 6
 
 
+@pytest.mark.parametrize("damage", [truncate, overwrite])
+def test_a_study_damaged_during_the_run_loses_no_trial(stub_sweep: Make, damage: Callable[[Path], None]) -> None:
+    """SQLite holds what it has read: the run notices, or ends well and the next one does."""
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), seconds=0.05)
+    run = sweep.start()
+    wait_for(lambda: len(sweep.results.finished_trials()) >= 1, "the first outcome")
+    damage(sweep.results.study_file)
+    status = run.wait()
+    assert status in (0, 2)
+    assert "Traceback" not in run.said()
+    kept, before = sweep.results.finished_trials(), len(sweep.marked())
+    again = sweep.start(STUB_SECONDS="0.01")
+    if again.wait() == 2:
+        assert f"error: {sweep.results.study_file}" in again.said()
+        assert "Traceback" not in again.said()
+        sweep.results.study_file.rename(sweep.results.study_file.with_suffix(".damaged"))  # as it says
+        sweep.finish(STUB_SECONDS="0.01")
+    assert not {trial for trial, _, _ in sweep.marked()[before:]} & set(kept)
+    assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
+
+
+def test_the_log_of_a_study_that_was_moved_away_is_not_played_into_the_next(stub_sweep: Make) -> None:
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), seconds=0.05)
+    run = sweep.start()
+    wait_for(lambda: len(sweep.results.finished_trials()) >= 2, "two outcomes")
+    run.kill_all()
+    assert sweep.results.study_file.with_name("study.db-wal").exists()
+    sweep.results.study_file.unlink()
+    kept, before = sweep.results.finished_trials(), len(sweep.marked())
+    sweep.finish(STUB_SECONDS="0.01")
+    assert not {trial for trial, _, _ in sweep.marked()[before:]} & set(kept)
+    with closing(sqlite3.connect(sweep.results.study_file)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
 def test_a_study_replaced_during_the_run_is_noticed(reopen: Callable[..., Bench]) -> None:
     opened = reopen()
     with hold_study(opened.results, "pooling") as check:

@@ -45,5 +45,20 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before_it(tmp_path: Path, 
     assert len(read.history) == 1
 
 
+def test_a_checkpoint_of_another_training_is_passed_over_and_then_removed(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, state(3), checkpoint.identity_of({"filters": [4]}, "checksum", 0))
+    other = checkpoint.identity_of({"filters": [8]}, "checksum", 0)
+    assert checkpoint.newest(tmp_path, other) is None
+    checkpoint.save(tmp_path, state(1), other)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-00001.npz"]
+    assert checkpoint.newest(tmp_path, other) is not None
+
+
+def test_a_checkpoint_that_says_not_whose_it_is_is_passed_over(tmp_path: Path) -> None:
+    """As those of versions before this one."""
+    np.savez(tmp_path / "epoch-00001.npz", history=np.array("[]"))
+    assert checkpoint.newest(tmp_path) is None
+
+
 def test_there_is_none_in_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path / "absent") is None

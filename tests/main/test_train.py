@@ -141,6 +141,23 @@ def test_a_finished_training_is_read_back_from_its_checkpoint(data: TrainingData
     assert seen == []
 
 
+@pytest.mark.parametrize("other", ["seed", "values", "data", "metric", "precision"])
+def test_a_checkpoint_of_another_training_is_not_taken_up(data: TrainingData, tmp_path: Path, other: str) -> None:
+    """A folder may be found where another trial of that number has left it."""
+    train(config(epochs=2), data, seed=3, checkpoint_folder=tmp_path)
+    epochs: list[int] = []
+    train(
+        config(epochs=2, learning_rate=0.5) if other == "values" else config(epochs=2),
+        dataclasses.replace(data, checksum="of others") if other == "data" else data,
+        seed=4 if other == "seed" else 3,
+        metric="val_loss" if other == "metric" else "val_accuracy",
+        precision="bfloat16" if other == "precision" else "float32",
+        checkpoint_folder=tmp_path,
+        on_epoch=lambda epoch: bool(epochs.append(epoch.epoch)),
+    )
+    assert epochs == [1, 2]
+
+
 def test_a_diverging_training_says_so_and_keeps_its_curve(data: TrainingData) -> None:
     exploding = config(learning_rate=1e3, optimizer=OptimizerConfig(name="sgd"), epochs=20)
     exploding = dataclasses.replace(exploding, model=CnnSpec(filters=(4,), l2=1.0))  # a factor of -1,999 a step

@@ -11,9 +11,12 @@ import pytest
 from optuna.trial import TrialState
 
 import stubs
-from optimize.engine import ThreadEngine, TrialRunner
+from main.history import Epoch
+from optimize import coordinator
+from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
 from optimize.proposals import ConfirmProposals, Proposal
 from optimize.space import Range, Value
+from optimize.sweep import search_proposals
 from optimize.trial import TrialOutcome, TrialTask
 from sweeps import LEARNING_RATE, POOLING, Bench
 
@@ -304,6 +307,64 @@ def test_an_outcome_of_another_trial_is_not_adopted(bench: Open) -> None:
         (stolen.results.trial_folder(1) / "outcome.json").read_text()
     )
     assert bench(POOLING).coordinator.finished.keys() == {1, 2, 3, 4, 5}
+
+
+class Scripted(ThreadEngine):
+    """Says what a test has it say of each task, and trains nothing."""
+
+    def __init__(self, script: Callable[[TrialTask], list[Event]]) -> None:
+        super().__init__(stubs.learn)
+        self.script = script
+
+    def submit(self, slot: Slot, task: TrialTask) -> None:
+        for event in self.script(task):
+            self._events.put(event)
+
+    def kill(self, slot: Slot) -> None:
+        self._events.put(WorkerLost(0, 1, "its worker process died"))
+
+
+def outcome(task: TrialTask, accuracy: float) -> TrialOutcome:
+    epoch = Epoch(1, 0.1, accuracy, 0.1, accuracy, 0.1, 1e-3, 0.1)
+    return replace(stubs.complete(task, [epoch]), attempt=1)
+
+
+def test_what_a_lost_attempt_says_late_is_not_taken_for_the_next(bench: Open) -> None:
+    def script(task: TrialTask) -> list[Event]:
+        ended = TrialEnded(task.trial, task.attempt, outcome(task, 0.1 * task.attempt))
+        if task.trial != 0:
+            return [ended]
+        late = EpochEnded(0, 1, Epoch(1, 0.9, 0.9, 0.9, 0.9, 0.9, 1e-3, 0.1))
+        if task.attempt == 1:
+            return [WorkerLost(0, 1, "the scheduler went away", blamed=False)]
+        return [late, TrialEnded(0, 1, outcome(task, 0.9)), WorkerLost(0, 1, "its worker went away"), ended]
+
+    doubled = bench(POOLING)
+    wanted = search_proposals(doubled.config)
+    assert doubled.coordinator.run(wanted, lambda: Scripted(script)) == "done"
+    table = doubled.results.trials().set_index("trial")
+    assert (table.loc[0, "attempts"], table.loc[0, "val_accuracy"]) == (2, 0.2)
+    assert len(table) == 6
+    assert len([task for task in doubled.witness.submitted if task.trial == 0]) == 2
+    assert (0, 1) not in doubled.witness.epochs
+
+
+@pytest.mark.parametrize(("begins", "reason"), [(True, "ran longer than 0.5 s"), (False, "its worker did not begin")])
+def test_time_runs_from_a_trials_beginning_and_a_worker_that_never_begins_is_given_up(
+    bench: Open, monkeypatch: pytest.MonkeyPatch, begins: bool, reason: str
+) -> None:
+    monkeypatch.setattr(coordinator, "READY_SECONDS", 1.0)
+
+    def script(task: TrialTask) -> list[Event]:
+        began: list[Event] = [TrialBegan(task.trial, 1)] if begins or task.trial else []
+        return began + ([TrialEnded(task.trial, 1, outcome(task, 0.5))] if task.trial else [])
+
+    hanging = bench(POOLING + "run: {timeout: 0.5}\n")
+    hanging.coordinator.run(search_proposals(hanging.config), lambda: Scripted(script))
+    table = hanging.results.trials().set_index("trial")
+    assert table.loc[0, "state"] == "failed"
+    assert table.loc[0, "reason"].startswith(reason)
+    assert set(table.drop(index=0)["state"]) == {"complete"}
 
 
 def test_a_trial_killed_while_its_values_were_drawn_is_drawn_again(

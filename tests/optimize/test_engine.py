@@ -4,17 +4,20 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import dask.config
 import psutil
 import pytest
 
 import stubs
 from optimize.cores import machine_cores
 from optimize.daskengine import DaskEngine
-from optimize.engine import EpochEnded, TrialEnded, TrialRunner
+from optimize.engine import EpochEnded, TrialEnded, TrialRunner, WorkerLost
 from optimize.sweep import search_proposals
 from optimize.workers import compare_versions, local_engine, package_versions
+from processes import wait_for
 from sweeps import POOLING, Bench
 
 Open = Callable[[str], Bench]
@@ -82,9 +85,12 @@ def test_a_soft_stop_is_read_at_the_epochs_end(bench: Open, engines: Callable[[T
     assert 1 <= len(event.outcome.history) < 100
 
 
-def test_a_trial_whose_worker_died_runs_again(bench: Open, engines: Callable[[TrialRunner], DaskEngine]) -> None:
+@pytest.mark.parametrize("stub", [stubs.dies_once, stubs.segfaults_once])
+def test_a_trial_whose_worker_died_runs_again(
+    bench: Open, engines: Callable[[TrialRunner], DaskEngine], stub: TrialRunner
+) -> None:
     struck = bench(POOLING)
-    run(struck, engines(stubs.dies_once))
+    run(struck, engines(stub))
     table = struck.results.trials().set_index("trial")
     assert list(table["state"]) == ["complete"] * 6
     assert list(table["attempts"]) == [1, 2, 1, 1, 1, 1]
@@ -113,6 +119,47 @@ def test_a_trial_that_hangs_is_ended_and_the_others_go_on(
     assert list(table.drop(index=0)["state"]) == ["complete"] * 5
 
 
+def test_a_workers_preparation_is_charged_to_no_trial(
+    bench: Open, engines: Callable[[TrialRunner], DaskEngine]
+) -> None:
+    engine = engines(stubs.learn)
+    engine.warm_up(time.sleep, 2.5)
+    prepared = bench(POOLING + "run: {timeout: 1s}\n")
+    run(prepared, engine)
+    assert list(prepared.results.trials()["state"]) == ["complete"] * 6
+
+
+def test_a_worker_that_takes_anothers_place_is_prepared_too(
+    bench: Open, engines: Callable[[TrialRunner], DaskEngine], tmp_path: Path
+) -> None:
+    engine, marks = engines(stubs.dies_once), tmp_path / "marks"
+    before = set(worker_pids(engine))
+    engine.warm_up(stubs.prepares, marks)
+    run(bench(POOLING), engine)
+    wait_for(lambda: len(engine.slots()) == 2, "the worker in its place")
+    wait_for(lambda: len(marks.read_text().split()) == 3, "its preparation")
+    prepared = {int(pid) for pid in marks.read_text().split()}
+    assert prepared == before | set(worker_pids(engine))
+
+
+def test_what_an_attempt_that_was_given_up_says_late_is_not_said_of_the_next(
+    bench: Open, engines: Callable[[TrialRunner], DaskEngine]
+) -> None:
+    engine = engines(stubs.slow)
+    opened = bench(POOLING.replace("epochs: 3", "epochs: 60"))
+    first = opened.coordinator._next_task(search_proposals(opened.config), engine.slots()[0])
+    assert first is not None
+    engine.submit(engine.slots()[0], replace(first, attempt=2))
+    engine._events.put(WorkerLost(first.trial, 1, "of the former attempt"))
+    while not isinstance(engine.next_event(5), EpochEnded):
+        pass
+    engine.request_stop([first.trial])  # it still knows where the second attempt runs
+    event = None
+    while not isinstance(event, TrialEnded):
+        event = engine.next_event(5)
+    assert (event.attempt, event.outcome.state) == (2, "interrupted")
+
+
 def test_a_trial_that_outgrows_its_memory_is_ended(bench: Open, engines: Callable[[TrialRunner], DaskEngine]) -> None:
     growing = bench(POOLING + "run: {memory: 500MiB}\n")
     run(growing, engines(stubs.grows))
@@ -120,6 +167,25 @@ def test_a_trial_that_outgrows_its_memory_is_ended(bench: Open, engines: Callabl
     assert table.loc[0, "state"] == "failed"
     assert table.loc[0, "reason"] == "grew beyond 500 MiB"
     assert list(table.drop(index=0)["state"]) == ["complete"] * 5
+
+
+def test_a_place_is_filled_again_however_its_worker_was_lost(bench: Open) -> None:
+    """Dask itself gives up a place that is empty at one moment, and one whose worker died as it started."""
+    engine = local_engine(stubs.learn, workers=1)
+    try:
+        with dask.config.set({"distributed.deploy.lost-worker-timeout": "10 ms"}):
+            (first,) = worker_pids(engine)
+            os.kill(first, signal.SIGKILL)
+            wait_for(lambda: not psutil.pid_exists(first), "its end")
+            time.sleep(0.5)
+        wait_for(engine.slots, "a worker in its place")
+        cluster = engine._client.cluster
+        cluster.sync(cluster.workers[0].close)
+        wait_for(lambda: not engine.slots(), "its nanny's end")
+        wait_for(engine.slots, "another nanny's worker")
+        run(bench(POOLING), engine)
+    finally:
+        engine.close()
 
 
 def test_closing_leaves_no_process_behind() -> None:

@@ -16,6 +16,7 @@ from main.history import Epoch
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
 from optimize.config import stored_sweep
 from optimize.results import Results, SweepLocked
+from optimize.storage import network_warning
 from optimize.study import StudyChanged
 from sweeps import Witness
 
@@ -170,6 +171,49 @@ def test_data_that_is_missing_is_replaced_loudly(tmp_path: Path, monkeypatch: py
     card = result.results.card()
     assert card is not None
     assert card["data"]["source"] == "digits"
+
+
+def test_naming_other_data_for_want_of_these_changes_no_sweep(
+    done: tuple[SweepConfig, SweepResult], tmp_path: Path
+) -> None:
+    (tmp_path / "rates.yaml").write_text(RATES.replace("source: digits", "source: digits, otherwise: mnist"))
+    parent = done[1].results.folder.parent
+    again = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=parent, observer=Witness())
+    assert (again.ending, again.trained) == ("done", 0)
+
+
+def test_results_on_a_network_file_system_are_warned_of_before_anything_trains(
+    done: tuple[SweepConfig, SweepResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("optimize.storage.network_file_system", lambda folder: "nfs4")
+    witness = Witness()
+    run_sweep(done[0], results_dir=done[1].results.folder.parent, observer=witness)
+    assert f"{done[1].results.folder} is on a network file system (nfs4)" in witness.notes[0]
+    monkeypatch.setenv("OPTIMIZE_STORAGE", "postgresql://elsewhere/study")
+    assert network_warning(done[1].results) == ""
+
+
+def test_a_sweep_of_which_every_trial_diverges_ends_early_with_exit_1_and_a_report(tmp_path: Path) -> None:
+    rates = ", ".join(f"{rate}e3" for rate in range(1, 8))
+    text = (
+        RATES.replace("[3e-3, 1e-6]", f"[{rates}]").replace("dropout: 0.2", "l2: 1.0").replace("seeds: 3", "seeds: 1")
+    )
+    text = text.replace("batch_size: 64", "batch_size: 16, optimizer: sgd".replace(", ", "\n  "))
+    (tmp_path / "rates.yaml").write_text(text.replace("epochs: 4", "epochs: 20"))
+    answer = subprocess.run(
+        [sys.executable, "-m", "optimize", "run", str(tmp_path / "rates.yaml"), "--results", str(tmp_path)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    said, results = answer.stdout + answer.stderr, Results(tmp_path / "rates")
+    assert answer.returncode == 1, said
+    assert "the first 5 trials all failed: diverged at epoch" in said
+    assert "Traceback" not in said
+    table = results.trials()
+    assert set(table["state"]) == {"failed"}
+    assert set(table["attempts"]) == {1}
+    assert len(table) < 7
+    assert set(results.curves()["trial"]) == set(table["trial"])
+    assert "diverged at epoch" in results.report.read_text()
 
 
 def test_a_sweep_on_real_mnist(tmp_path: Path, mnist_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,48 @@
+"""This machine's Dask cluster, whose every place is filled again however its worker was lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import dask.config
+from distributed import SpecCluster
+from distributed.core import Status
+from distributed.deploy.cluster import Cluster
+
+_GONE = (Status.closed, Status.failed)
+
+
+class Crew(SpecCluster):  # type: ignore[misc]
+    """A `SpecCluster` that keeps its number of workers.
+
+    A nanny starts a worker again that died. Two of Dask's habits would leave a place empty for ever: a nanny that fails
+    to start a worker, because that was killed as it started, closes itself; and 15 seconds after a worker has gone
+    Dask closes the nanny whose next worker happens not to be there at that moment.
+
+    Args:
+        settings: Dask's, in force whenever a nanny is made.
+        **options: `SpecCluster`'s own.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], **options: Any) -> None:
+        self._settings = dict(settings)
+        with dask.config.set(self._settings):
+            super().__init__(**options)
+
+    def mend(self) -> None:
+        """Have a new nanny made for each that has closed, without waiting for its worker."""
+        if any(nanny.status in _GONE for nanny in list(self.workers.values())):
+            self.loop.add_callback(self._reopen)
+
+    async def _reopen(self) -> None:
+        for name, nanny in list(self.workers.items()):
+            if nanny.status in _GONE:
+                del self.workers[name]
+        with dask.config.set(self._settings), contextlib.suppress(Exception):  # what fails again is mended again
+            await self._correct_state()
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        """Without what `SpecCluster` does 15 seconds later."""
+        Cluster._update_worker_status(self, op, msg)

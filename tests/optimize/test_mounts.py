@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+from optimize.mounts import network_file_system
+
+MOUNTS = r"""
+/dev/sda1 / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/sdb1 /home/me/own\040disk xfs rw 0 0
+//server/share /srv/share cifs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/var/results", None),
+        ("/home/me/results/pooling", "nfs4"),
+        ("/home/me/own disk/results", None),
+        ("/homes/results", None),
+        ("/srv/share", "cifs"),
+    ],
+)
+def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(
+    tmp_path: Path, folder: str, kind: str | None
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS.strip())
+    assert network_file_system(Path(folder), mounts) == kind
+
+
+def test_a_disk_of_this_machine_and_a_system_that_does_not_say_are_no_network(tmp_path: Path) -> None:
+    assert network_file_system(tmp_path) is None
+    assert network_file_system(tmp_path, tmp_path / "absent") is None
