@@ -2,7 +2,9 @@
 
 `python bench/scale.py workers` gives 256 workers (4 processes of 64 threads) trials of ten seconds and reports what
 fraction of them was busy; `python bench/scale.py trials` runs 10,000 trials of a grid or of random draws in here
-and reports the cost per trial as the study grows, and the memory at the end.
+and reports the cost per trial as the study grows, and the memory at the end; `python bench/scale.py memory` trains 200
+small networks on one worker and reports what its process holds. With `--out bench/RESULTS.md` each writes its section
+of that file.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ sys.path.insert(0, str(TESTS))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 
 import numpy as np
+import psutil
 from distributed import Client, LocalCluster
+from tables import machine, markdown_table, write_section
 
 import stubs
 from main.history import Epoch
@@ -30,9 +34,10 @@ from optimize.config import load_config
 from optimize.daskengine import DaskEngine
 from optimize.engine import EpochEnded, Event, Slot, TrialEnded
 from optimize.results import Results
-from optimize.sweep import search_proposals
+from optimize.sweep import run_sweep, search_proposals
 from optimize.trial import TrialTask
-from sweeps import Bench
+from processes import is_worker
+from sweeps import Bench, Witness
 
 RANDOM = """
 name: scale
@@ -49,6 +54,15 @@ train: {{epochs: 1, learning_rate: {{choices: [{rates}]}}}}
 study: {{seeds: 10}}
 """
 SECONDS = 10.0
+
+
+TRAININGS = """
+name: memory
+data: {{source: digits}}
+model: {{network: cnn, filters: [4], pooling: {{choices: [max, average, blur, stride]}}}}
+train: {{epochs: 1, batch_size: 64, learning_rate: {{choices: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]}}}}
+study: {{seeds: {seeds}}}
+"""
 
 
 class InstantEngine:
@@ -140,24 +154,56 @@ def many_workers(processes: int, threads: int, rounds: int) -> dict[str, object]
     }
 
 
+def worker_memory(trials: int) -> dict[str, object]:
+    """What one worker's process holds as it trains networks of four graphs, again and again."""
+    witness, held = Witness(), []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sweep.yaml"
+        path.write_text(TRAININGS.format(seeds=trials // 20))
+        witness.on_end = lambda: held.append(workers_hold())
+        run_sweep(load_config(path), results_dir=folder, observer=witness, workers=1)
+    half = len(held) // 2
+    return {
+        "trials": len(held),
+        "MB after the first": round(held[0]),
+        f"MB after {half}": round(held[half - 1]),
+        f"MB after {len(held)}": round(held[-1]),
+        "growth over the second half, %": round(100 * (held[-1] / held[half - 1] - 1), 2),
+    }
+
+
+def workers_hold() -> float:
+    """Main memory of this process's workers, in MB."""
+    workers = [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
+    return sum(worker.memory_info().rss for worker in workers) / 2**20
+
+
 def import_stubs() -> None:
     import optimize.trial  # noqa: F401
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["workers", "trials"])
-    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("what", choices=["workers", "trials", "memory"])
+    parser.add_argument("--trials", type=int, help="10,000 unless given; 200 of `memory`")
     parser.add_argument("--sampler", choices=["random", "grid"], default="random")
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--threads", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    ran_on, name = machine(), f"scale {arguments.what}"
     if arguments.what == "trials":
-        found = many_trials(arguments.sampler, arguments.trials)
+        name += f" {arguments.sampler}"
+        found = many_trials(arguments.sampler, arguments.trials or 10_000)
+    elif arguments.what == "memory":
+        found = worker_memory(arguments.trials or 200)
     else:
         found = many_workers(arguments.processes, arguments.threads, arguments.rounds)
     print(json.dumps(found, indent=2))
+    if arguments.out:
+        figures = markdown_table(["what", "figure"], [(what, str(figure)) for what, figure in found.items()])
+        write_section(arguments.out, name, f"## {name.capitalize()}\n\n{ran_on}\n\n{figures}\n")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 `python bench/soak.py --kills 500` runs sweeps of stub trials that keep checkpoints (tests/stubs.py), kills one of the
 three at a random moment, starts the command again where it died, and ends with a report: trials lost and duplicated,
-files that cannot be read, processes left behind, outcomes that differ from an undisturbed sweep's, and epochs that were
-begun more than once per kill.
+files that cannot be read, processes left behind, and epochs that were begun more than once per kill. With
+`--out bench/RESULTS.md` it writes its section of that file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import psutil
+from tables import machine, markdown_table, write_section
 
 from main import checkpoint
 from processes import Process, StubSweep, gone, rows, wait_for
@@ -144,16 +145,33 @@ def _outcome(sweep: StubSweep, trial: int) -> str:
     return path.read_text() if path.exists() else ""
 
 
+def section(report: Report, seconds: float, ran_on: str) -> str:
+    """The Markdown of RESULTS.md."""
+    kills = ", ".join(f"{target} {count}" for target, count in sorted(report.kills.items()))
+    counts = [
+        ("kills", f"{report.kills.total()} ({kills})"),
+        ("trials", str(report.trials)),
+        *((name, str(getattr(report, name))) for name in ("lost", "duplicated", "corrupt", "orphans")),
+        ("epochs begun again, per kill", f"{report.epochs_again_per_kill:.2f}"),
+        ("minutes", f"{seconds / 60:.1f}"),
+    ]
+    return f"## Soak\n\n{ran_on}\n\n{markdown_table(['what', 'count'], counts)}\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    ran_on, began = machine(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Soak(Path(folder), arguments.kills, seed=arguments.seed, workers=arguments.workers).run()
     per_kill = round(report.epochs_again_per_kill, 2)
     print(json.dumps({**vars(report), "epochs_again_per_kill": per_kill}, indent=2))
+    if arguments.out:
+        write_section(arguments.out, "soak", section(report, time.monotonic() - began, ran_on))
     return 0 if report.clean and report.epochs_again_per_kill <= arguments.workers else 1
 
 

@@ -2,13 +2,13 @@
 
 import os
 import pwd
-import random
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from processes import free_port
 
 PASSWORD = "pa{ss%w@r/d:+"
 """What a password must survive: braces and percent signs in templates, @ and / in addresses."""
@@ -19,7 +19,7 @@ class Postgres:
         self._programs = _programs()
         self._user = _user()
         self._data = folder / "data"
-        self.port = _free_port()
+        self.port = free_port()
         secret = folder / "secret"
         secret.write_text(PASSWORD)
         if self._user:
@@ -54,15 +54,6 @@ class Postgres:
         )
         log = self._data.parent / "server.log"
         assert done.returncode == 0, f"{program} failed; {log.read_text()[-1500:] if log.exists() else 'no log'}"
-
-
-def _free_port() -> int:
-    """Below those that connections are given, or one of them may take it while the server is down."""
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
 
 
 def _programs() -> Path:

@@ -1,8 +1,11 @@
 """Sweeps of stub trials as processes that tests can kill, and what is to be found when they are gone."""
 
+import contextlib
 import csv
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +27,19 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) 
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} s")
         time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that nothing listens on, below those from which systems give clients theirs.
+
+    A client that calls a server that is away may be given the server's own port, which then cannot start again.
+    """
+    chance = random.SystemRandom()
+    while True:
+        port = chance.randrange(15_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 class Process:

@@ -74,6 +74,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
         "DASK_LOGGING__DISTRIBUTED": "error",  # read when the worker imports Dask, before any setting reaches it
     }
     settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment}
+    os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes; `os.environ` keeps it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         cluster = Crew(
@@ -200,7 +201,7 @@ def compare_versions(workers: dict[str, dict[str, str]], ours: dict[str, str]) -
 
 def dask_setup(worker: Any) -> None:
     """Dask's preload hook: pin the process to its cores, and leave signals and the study to the coordinator."""
-    os.environ.pop(STORAGE_VARIABLE, None)  # a trial needs no database, and its password no further process
+    os.environ.pop(STORAGE_VARIABLE, None)  # on a cluster: a trial needs no database, its password no further process
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # a terminal, and a batch system, signal the whole process group
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from optimize import daskengine, workers
 from optimize.daskengine import DaskEngine
 from optimize.engine import EngineLost, VersionMismatch
 from optimize.workers import NoScheduler, cluster_engine
-from processes import StubSweep, rows, wait_for
+from processes import StubSweep, free_port, rows, wait_for
 from sweeps import POOLING
 
 Make = Callable[..., StubSweep]
@@ -26,9 +25,7 @@ class Cluster:
     """`dask scheduler` and `dask worker`, as an operator or a batch system starts them."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.address = f"tcp://127.0.0.1:{self.port}"
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []

@@ -131,6 +131,8 @@ def test_a_password_is_found_nowhere(stub_sweep: Make, server: Postgres, databas
     run = sweep.start(OPTIMIZE_STORAGE=database)
     wait_for(lambda: sweep.began(3), "the third epoch")
     lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    inherited = [str(worker.environ()) for worker in run.workers()]
+    assert inherited
     outage = threading.Thread(target=lambda: (server.stop(), server.start()))
     outage.start()
     outage.join()
@@ -141,7 +143,7 @@ def test_a_password_is_found_nowhere(stub_sweep: Make, server: Postgres, databas
         stored = str([connection.execute(f"SELECT * FROM {table}").fetchall() for (table,) in tables])
     files = [path.read_bytes().decode(errors="replace") for path in sweep.folder.rglob("*") if path.is_file()]
     for spelling in spellings:
-        assert not any(spelling in text for text in [*lines, *files, stored, run.said()])
+        assert not any(spelling in text for text in [*lines, *inherited, *files, stored, run.said()])
 
 
 def test_the_study_opens_for_other_tools(stub_sweep: Make, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
