@@ -1,6 +1,7 @@
 """A study in PostgreSQL: raced for, restarted, away for a while, and held by somebody else."""
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +22,12 @@ Make = Callable[..., StubSweep]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    started = Postgres(tmp_path_factory.mktemp("postgresql"))
-    yield started
-    started.stop()
+def server() -> Iterator[Postgres]:
+    """In a folder of its own: pytest shuts those of a user's earlier sessions to others whenever one begins."""
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        started = Postgres(Path(folder))
+        yield started
+        started.stop()
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_results_on_a_network_file_system_are_warned_of_before_anything_trains(
 
 
 def test_a_sweep_of_which_every_trial_diverges_ends_early_with_exit_1_and_a_report(tmp_path: Path) -> None:
-    rates = ", ".join(f"{rate}e3" for rate in range(1, 8))
+    rates = ", ".join(f"{rate}00" for rate in range(1, 8))
     text = (
         RATES.replace("[3e-3, 1e-6]", f"[{rates}]").replace("dropout: 0.2", "l2: 1.0").replace("seeds: 3", "seeds: 1")
     )
