@@ -52,6 +52,23 @@ ChartStyle = Annotated[str | None, typer.Option(help="A matplotlib style or styl
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"optimize-sweeps {version('optimize-sweeps')}")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Declarative hyperparameter sweeps for Keras image classifiers, with a verdict and its uncertainty."""
+
+
 @app.command()
 def run(
     configs: Annotated[list[Path], typer.Argument(help="Sweep files, run one after the other.")],
