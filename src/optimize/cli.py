@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from optimize.charts import Drawn
     from optimize.config import SweepConfig
     from optimize.forecast import Forecast
     from optimize.plan import Plan
@@ -46,7 +47,26 @@ Set = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),
 ]
 ResultsDir = Annotated[Path, typer.Option("--results", help="The folder that holds the sweeps' own folders.")]
+ChartFormat = Annotated[str, typer.Option(help="png, svg or pdf.")]
+ChartStyle = Annotated[str | None, typer.Option(help="A matplotlib style or style file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"optimize-sweeps {version('optimize-sweeps')}")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Declarative hyperparameter sweeps for Keras image classifiers, with a verdict and its uncertainty."""
 
 
 @app.command()
@@ -190,16 +210,30 @@ def show(sweep: SweepFolder, as_json: Json = False) -> None:
 def plot(
     sweeps: SweepFolders,
     only: Annotated[list[str] | None, typer.Option(help="A chart's name; may be repeated.")] = None,
-    format: Annotated[str, typer.Option(help="png, svg or pdf.")] = "png",  # noqa: A002 - the option's name
-    style: Annotated[str | None, typer.Option(help="A matplotlib style or style file.")] = None,
+    format: ChartFormat = "png",  # noqa: A002 - the option's name
+    style: ChartStyle = None,
 ) -> None:
-    """Draw a sweep's charts anew."""
+    """Draw a sweep's charts anew; with --only also say which of them make no sense for it, and why."""
     from optimize import charts
 
     with _bad_input():
-        for sweep in sweeps:
-            for path in charts.draw(_existing(sweep), only=only, format=format, style=style):
+        existing = [_existing(sweep) for sweep in sweeps]
+        charts.check_request(only, format, style)
+        for results in existing:
+            drawn = charts.draw(results, only=only, format=format, style=style)
+            for path in drawn:
                 typer.echo(path)
+            _say_skipped(drawn, each=only is not None)
+
+
+def _say_skipped(drawn: Drawn, *, each: bool) -> None:
+    """Which charts were not drawn: each with its reason, or their names alone where nobody asked for them."""
+    if each:
+        for name, reason in drawn.skipped.items():
+            err.print(f"{name} is not drawn: {reason}", highlight=False, markup=False, soft_wrap=True)
+    elif drawn.skipped:
+        said = f"not for this sweep: {', '.join(drawn.skipped)} (--only NAME says why)"
+        err.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -208,18 +242,36 @@ def report(sweeps: SweepFolders) -> None:
     from optimize import report as reports
 
     with _bad_input():
-        for sweep in sweeps:
-            typer.echo(reports.write(_existing(sweep)))
+        existing = [_existing(sweep) for sweep in sweeps]
+        for results in existing:
+            typer.echo(reports.write(results))
 
 
 @app.command()
-def compare(sweeps: SweepFolders) -> None:
-    """Compare sweeps that share their metric and their data."""
-    from optimize.compare import compare as compare_sweeps
-    from optimize.compare import print_comparison
+def compare(
+    sweeps: SweepFolders,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where the charts are written, instead of `comparison` beside SWEEP.")
+    ] = None,
+    format: ChartFormat = "png",  # noqa: A002 - the option's name
+    style: ChartStyle = None,
+) -> None:
+    """Compare sweeps that share their metric and their data: a table, and charts of their choices and their course."""
+    from optimize import charts
 
     with _bad_input():
-        print_comparison(compare_sweeps([_existing(sweep) for sweep in sweeps]), out)
+        existing = [_existing(sweep) for sweep in sweeps]
+        charts.check_request(None, format, style)
+        from optimize.compare import compare as compare_sweeps
+        from optimize.compare import print_comparison
+
+        comparison = compare_sweeps(existing)
+        from optimize.charts.comparison import draw_comparison
+
+        drawn = draw_comparison(comparison, folder or existing[0].folder.parent / "comparison", format, style)
+        for path in drawn:
+            typer.echo(path)
+        print_comparison(comparison, out)
 
 
 @app.command()

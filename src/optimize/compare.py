@@ -44,6 +44,8 @@ class SweepSummary:
     """Training time of all of them together."""
     winner: ChoiceSummary | None
     """The choice with the best mean; None where no trial is complete."""
+    choices: tuple[ChoiceSummary, ...]
+    """All of its choices, best first."""
     regret: float | None
     """By how much the winner's mean is worse than the best of the sweeps' winners'."""
     decided: bool
@@ -96,6 +98,8 @@ def compare(results: Sequence[Results]) -> Comparison:
         IncomparableSweeps: fewer than two sweeps, or their metrics or their data differ.
         OSError: a file of a sweep is missing or cannot be read.
     """
+    if len(results) < 2:
+        raise IncomparableSweeps(f"two sweeps at least can be compared, but {len(results)} was named")
     entries = _read(results)
     _check_comparable(entries)
     metric, direction = entries[0].config.study.metric, entries[0].config.study.direction
@@ -150,8 +154,6 @@ def _read(results: Sequence[Results]) -> list[_Entry]:
 
 
 def _check_comparable(entries: Sequence[_Entry]) -> None:
-    if len(entries) < 2:
-        raise IncomparableSweeps(f"two sweeps at least can be compared, but {len(entries)} was named")
     metrics = {entry.name: str(entry.config.study.metric) for entry in entries}
     if len(set(metrics.values())) > 1:
         raise IncomparableSweeps(f"the sweeps do not have the same metric: {_by_sweep(metrics)}")
@@ -181,6 +183,7 @@ def _summaries(entries: Sequence[_Entry], direction: Direction) -> tuple[SweepSu
             trials=len(entry.trials),
             seconds=float(entry.trials["seconds"].sum()),
             winner=winners.get(entry.name),
+            choices=entry.verdict.choices,
             regret=sign * winners[entry.name].mean - best if entry.name in winners else None,
             decided=entry.verdict.decided,
             sentence=entry.verdict.sentence,

@@ -90,7 +90,7 @@ def _of_a_grid(study: StudyConfig) -> Iterator[Problem]:
 def _not_of_a_grid(study: StudyConfig) -> Iterator[Problem]:
     if not isinstance(study.sampler, GridSampler):
         return
-    if study.confirm is not None:
+    if study.confirm is not None and study.pruner is None:  # what a pruner spared are the seeds that went well
         message = "a grid has trained every combination on every seed, so that there is nothing to confirm"
         yield Problem(("study", "confirm"), message, "leave it out, and write more `seeds`")
     if study.start:

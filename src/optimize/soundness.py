@@ -12,7 +12,7 @@ import numpy as np
 
 from optimize import wording
 from optimize.space import Choices, Parameter, Range, SearchSpace, label
-from optimize.trialtable import usable
+from optimize.trialtable import cell_label, judged_trials, usable
 from optimize.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -40,6 +40,30 @@ def search_warnings(trials: pd.DataFrame, space: SearchSpace, verdict: Verdict) 
     """
     edges = (_edge(p, verdict.values[p.path]) for p in space.parameters if p.path in verdict.values)
     return (*filter(None, edges), *_dominated(trials, verdict))
+
+
+def nothing_learned(trials: pd.DataFrame, verdict: Verdict, chance: float, images: int) -> tuple[str, ...]:
+    """A warning where the best choice classifies no better than always naming one class.
+
+    Args:
+        trials: The table of trials.csv.
+        verdict: The verdict on these trials.
+        chance: Accuracy of always naming the most frequent class of the validation images.
+        images: How many of those there are.
+    """
+    from scipy.stats import binom
+
+    rows = judged_trials(trials)[0]
+    best = rows[usable(rows, verdict.metric) & (rows[verdict.by].map(cell_label) == verdict.winner)]
+    if "val_accuracy" not in rows.columns or best.empty:
+        return ()
+    reached, highest = float(best["val_accuracy"].mean()), float(binom.ppf(0.975, images, chance)) / images
+    if reached > highest:
+        return ()
+    return (
+        f"Nothing was learned: the best choice, {verdict.winner}, reaches {100 * reached:.1f} %, and always naming the "
+        f"most frequent class {100 * chance:.1f} % (up to {100 * highest:.1f} % on another {images:,} images).",
+    )
 
 
 def _edge(parameter: Parameter, best: Any) -> str | None:

@@ -13,7 +13,7 @@ from optimize import wording
 from optimize.contest import Contest
 from optimize.factor import factor_verdict
 from optimize.paired import AGREEMENT_LEVEL, fit_additive, mean_interval
-from optimize.soundness import search_warnings
+from optimize.soundness import nothing_learned, search_warnings
 from optimize.trialtable import by_choice_and_seed, cell_label, judged_trials, swept_paths, usable, values_of
 from optimize.verdict import ChoiceSummary, Direction, FactorVerdict, PairComparison, Verdict
 
@@ -94,6 +94,7 @@ def judge_sweep(
     *,
     notice: str | None = None,
     validation_images: int | None = None,
+    chance: float | None = None,
 ) -> Verdict:
     """The verdict on a sweep as its file asks for it: with its baseline, its factor, and doubts about its search.
 
@@ -102,6 +103,7 @@ def judge_sweep(
         config: The sweep.
         notice: What must be said about the data.
         validation_images: How many images an accuracy is a fraction of.
+        chance: Accuracy on them of always naming their most frequent class.
     """
     metric, direction = config.study.metric, config.study.direction
     baseline = config.study.baseline
@@ -114,6 +116,8 @@ def judge_sweep(
         baseline=None if baseline is None else config.space.configuration_label(config.space.complete(baseline)),
     )
     doubts = search_warnings(trials, config.space, verdict)
+    if chance is not None and validation_images:
+        doubts = (*nothing_learned(trials, verdict, chance, validation_images), *doubts)
     verdict = replace(verdict, warnings=(*verdict.warnings, *doubts))
     if config.study.compare is None or not verdict.choices:
         return verdict
@@ -203,9 +207,24 @@ def _trial_warnings(trials: pd.DataFrame, metric: str, by: str) -> list[str]:
     pruned = int((rows["state"] == "pruned").sum())
     if pruned:
         found.append(f"{wording.counted(pruned, 'trial')} pruned: cut short, and so in no mean.")
+        found += _survivors(rows, metric, by)
     if by != "configuration" and _differently_set(rows[counts], by):
         found.append(f"The choices of {by} were not trained with the same other values, over which their means run.")
     return found
+
+
+def _survivors(rows: pd.DataFrame, metric: str, by: str) -> list[str]:
+    """A warning for choices that kept only some of their seeds: those on which they went well."""
+    states = rows.assign(label=rows[by].map(cell_label), usable=usable(rows, metric), cut=rows["state"] == "pruned")
+    by_label = states.groupby("label", sort=False)[["usable", "cut"]].sum()
+    kept = by_label[(by_label["usable"] > 0) & (by_label["cut"] > 0)] if rows["seed"].nunique() > 1 else by_label[:0]
+    if kept.empty:
+        return []
+    named = [f"{label} ({row.usable} of {row.usable + row.cut})" for label, row in kept.iterrows()]
+    return [
+        f"Only some seeds survived the pruner: {wording.listed(named)}. Those are the seeds that went well, so that "
+        "these choices look better than they are; `confirm` trains the finalists on fresh seeds."
+    ]
 
 
 def _differently_set(trials: pd.DataFrame, by: str) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from main.backend import choose_precision
 from main.checking import Problem, complaints
 from main.complaints import ConfigError
@@ -215,8 +217,14 @@ def _conclude(
     if any(finished.outcome.state == "complete" for finished in coordinator.finished.values()):
         from optimize.statistics import judge_sweep
 
-        images = len(data.validation.labels)
-        verdict = judge_sweep(results.trials(), config, notice=data.notice, validation_images=images)
+        labels = data.validation.labels
+        verdict = judge_sweep(
+            results.trials(),
+            config,
+            notice=data.notice,
+            validation_images=len(labels),
+            chance=float(np.bincount(labels).max()) / len(labels),
+        )
         results.write_json(results.verdict_file, verdict.to_dict())
     with ThreadPoolExecutor(1) as pool:  # a worker exports while this process draws
         kept = coordinator.finished.values()

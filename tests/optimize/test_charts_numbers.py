@@ -110,6 +110,12 @@ class TestLearningCurves:
         low, high = stats.t.interval(0.95, 4, last.mean(), stats.sem(last))
         assert (curve.low[-1], curve.high[-1]) == pytest.approx((low, high))
 
+    def test_bands_end_where_the_metric_does(self, read: Read) -> None:
+        numbers = learning_curves(read("pooling", study={"seeds": 3}, noise=0.05))
+        accuracy, loss = numbers.panels
+        assert max(curve.high.max() for curve in accuracy.curves) == 1.0
+        assert min(curve.low.min() for curve in loss.curves) == 0.0
+
     def test_bands_reach_from_the_lowest_to_the_highest_of_two_seeds(self, read: Read) -> None:
         evidence = read("pooling", study={"seeds": 2})
         numbers = learning_curves(evidence)
@@ -486,9 +492,10 @@ class TestProgress:
     def test_says_what_pruning_saved(self, read: Read) -> None:
         evidence = read("joint")
         pruned = evidence.trials[evidence.trials["state"] == "pruned"]
-        saved = (9 - pruned["epochs"]).sum()
+        saved, trained = (9 - pruned["epochs"]).sum(), evidence.trials["epochs"].sum()
         assert intermediate_values(evidence).says == (
-            f"{len(pruned)} trials of {len(evidence.trials)} pruned, which saved {saved} epochs of training"
+            f"{len(pruned)} trials of {len(evidence.trials)} pruned, which saved {saved} epochs of training "
+            f"({100 * saved / (saved + trained):.0f} %)"
         )
 
     @pytest.mark.parametrize(

@@ -300,3 +300,16 @@ def chromium(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ],
         check=True, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+
+
+def test_pruning_says_what_it_saved_and_what_each_rule_would_have_cost(made: Made) -> None:
+    _, page = made("joint")
+    said = Outline(page).said
+    assert re.search(r"Saved by pruning \d+ epochs, \d+ % of the training", said)
+    assert "What each pruner would have done" in said
+    assert "hyperband" in said
+
+
+def test_a_sweep_of_too_few_trials_is_not_replayed(made: Made) -> None:
+    _, page = made("pooling", study={"seeds": 2})
+    assert "What each pruner" not in Outline(page).said

@@ -111,6 +111,10 @@ def test_a_rule_refuses_what_it_is_about(case: Case) -> None:
 
 RIGHT = {
     "a pruner with a grid": (GRID, "study.pruner=median"),
+    "a confirmation of a grid that is pruned": (
+        GRID + "study: {pruner: median}\n",
+        "study.confirm={top: 2, seeds: [7, 8]}",
+    ),
     "val_loss when the loss is the same": (GRID, "study.metric=val_loss"),
     "a range with a step in a grid": (GRID, "model.dropout={low: 0, high: 0.5, step: 0.25}"),
     "cmaes with a range": (TPE, "study.sampler=cmaes"),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from trial_tables import METRIC, grid, noisy, row
 
-from optimize.soundness import search_warnings
+from optimize.soundness import nothing_learned, search_warnings
 from optimize.space import Choices, Parameter, Range, SearchSpace
 from optimize.statistics import judge
 from optimize.verdict import Verdict
@@ -88,3 +88,25 @@ def test_only_the_search_is_doubted() -> None:
     search = scattered(*np.linspace(0.93, 0.98, 10))
     confirmation = pd.DataFrame(row("c0", seed, "failed", purpose="confirm") for seed in range(40))
     assert judged(pd.concat([search, confirmation], ignore_index=True))[1] == ()
+
+
+# Chance
+
+
+def test_a_best_choice_at_chance_is_said() -> None:
+    trials = noisy({"a": 0.12, "b": 0.11})
+    (said,) = nothing_learned(trials, judge(trials, metric=METRIC, direction="maximize"), 0.11, 237)
+    assert said.startswith("Nothing was learned: the best choice, a, reaches 12.")
+    assert "most frequent class 11.0 % (up to 15.2 % on another 237 images)" in said
+
+
+def test_a_best_choice_above_chance_has_learned() -> None:
+    trials = noisy({"a": 0.20, "b": 0.11})
+    assert nothing_learned(trials, judge(trials, metric=METRIC, direction="maximize"), 0.11, 237) == ()
+
+
+def test_chance_is_of_the_accuracy_whatever_the_metric() -> None:
+    trials = noisy({"a": 2.3, "b": 2.4}, metric="val_loss").assign(val_accuracy=0.1)
+    verdict = judge(trials, metric="val_loss", direction="minimize")
+    assert nothing_learned(trials, verdict, 0.11, 237)
+    assert nothing_learned(trials.drop(columns="val_accuracy"), verdict, 0.11, 237) == ()

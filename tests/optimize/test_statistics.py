@@ -181,6 +181,19 @@ def test_an_infinite_metric_is_a_failure() -> None:
     assert found.warnings[0].startswith("a: 1 of 3 trials failed or diverged")
 
 
+def test_choices_of_which_some_seeds_were_pruned_are_named() -> None:
+    found = verdict(grid({"max": [0.9, 0.91, "pruned"], "average": [0.8, 0.82, 0.81], "blur": ["pruned"] * 3}))
+    (said,) = (line for line in found.warnings if "survived" in line)
+    assert "max (2 of 3)." in said
+    assert "average" not in said
+    assert "blur" not in said
+
+
+def test_a_search_with_one_seed_has_no_survivors_to_name() -> None:
+    found = verdict(grid({"max": [0.9], "average": ["pruned"]}))
+    assert not any("survived" in line for line in found.warnings)
+
+
 def test_pruned_trials_are_counted_but_in_no_mean() -> None:
     found = verdict(grid({"max": [0.9, 0.91, "pruned"], "average": [0.8, 0.82, 0.81]}))
     assert found.choices[0].n == 2

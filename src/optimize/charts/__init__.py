@@ -64,7 +64,7 @@ def draw(
         UserError: a name, a format or a style that is not known; the message lists those that are.
         OSError: a table is missing, or the folder cannot be written.
     """
-    _check(only, format)
+    check_request(only, format, style)
     from optimize.charts.evidence import read_evidence
     from optimize.charts.making import make
 
@@ -84,12 +84,27 @@ def draw(
     return Drawn(paths, skipped)
 
 
-def _check(only: Sequence[str] | None, format: str) -> None:  # noqa: A002
+def check_request(only: Sequence[str] | None = None, format: str = "png", style: str | None = None) -> None:  # noqa: A002
+    """Refuse what cannot be drawn, before anything is read.
+
+    Args:
+        only: names that should be in `NAMES`.
+        format: what should be one of `FORMATS`.
+        style: a matplotlib style, by name or path.
+
+    Raises:
+        UserError: a name, a format or a style that is not known; the message lists those that are.
+    """
     unknown = [name for name in only or () if name not in NAMES]
     if unknown:
         raise UserError(f"no chart is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     if format not in FORMATS:
         raise UserError(f"charts are written as {', '.join(FORMATS)}, not as {format!r}")
+    if style is not None:
+        from optimize.charts.page import drawing_rules
+
+        with drawing_rules([], style):
+            pass
 
 
 def _write(path: Path, content: bytes) -> None:

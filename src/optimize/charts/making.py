@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from optimize.charts.abbreviations import key
 from optimize.charts.catalog import CATALOG
 from optimize.charts.evidence import Evidence
 from optimize.charts.numbers.common import NotForThisSweep
 from optimize.charts.page import Page, Words, drawing_rules
 from optimize.charts.palette import DARK
+
+ABBREVIATING = ("slice", "effects", "contour", "rank", "parallel_coordinates")
+"""Charts on whose axes long choices are abbreviated."""
 
 
 class Drawing(NamedTuple):
@@ -32,7 +36,7 @@ def make(name: str, evidence: Evidence, *, format: str, style: str | None = None
     except NotForThisSweep as reason:
         return str(reason)
     with drawing_rules(own_texts(evidence), style):
-        page = Page(words_of(numbers, evidence))
+        page = Page(words_of(numbers, evidence, name))
         CATALOG[name].draw(numbers, page)
         return page.render(format)
 
@@ -51,13 +55,20 @@ def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str
             page = Page()
             chart.draw(numbers, page)
             svg = _adaptive(page.render("svg").decode())
-        drawings[name] = Drawing(name, chart.heading, numbers.says, numbers.caption, svg, page.size)
+        caption = _caption(name, numbers, evidence)
+        drawings[name] = Drawing(name, chart.heading, numbers.says, caption, svg, page.size)
     return drawings, skipped
 
 
-def words_of(numbers: Any, evidence: Evidence) -> Words:
+def words_of(numbers: Any, evidence: Evidence, name: str = "") -> Words:
     """What is written around a chart: the sweep's question, what the numbers say, how to read them, the notice."""
-    return Words(evidence.question, numbers.says, numbers.caption, evidence.notice)
+    return Words(evidence.question, numbers.says, _caption(name, numbers, evidence), evidence.notice)
+
+
+def _caption(name: str, numbers: Any, evidence: Evidence) -> str:
+    """How to read a chart, with the key to its axes where they abbreviate."""
+    explained = key(evidence.parameters) if name in ABBREVIATING else ""
+    return f"{numbers.caption} {explained}".strip()
 
 
 def own_texts(evidence: Evidence) -> list[str]:

@@ -151,7 +151,7 @@ class Page:
                     label.set(horizontalalignment="right", rotation_mode="anchor")
 
     def _write(self, words: Words, width: float) -> tuple[float, float]:
-        room = width - 2 * MARGIN
+        room = 0.97 * (width - 2 * MARGIN)  # at a low resolution, hinted letters are a little wider than measured
         above = self._block([(words.title, 12.5, "bold", INK), (words.subtitle, 10, "normal", INK)], room, top=True)
         footer = [(words.caption, 8.5, "normal", MUTED)]
         if words.notice:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from optimize.charts.abbreviations import abbreviated
 from optimize.charts.units import number
 from optimize.trialtable import cell_label, is_empty
 
@@ -91,10 +92,10 @@ class Parameter:
 
     @property
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Where each choice is on the axis, with its label; empty of a range."""
+        """Where each choice is on the axis, with its label, abbreviated where that is long; empty of a range."""
         if self.numeric:
             return tuple((float(label), label) for label in self.labels)
-        return tuple((float(place), label) for place, label in enumerate(self.labels))
+        return tuple((float(place), text) for place, text in enumerate(abbreviated(self.labels)))
 
     def _coordinate(self, cell: Any) -> float:
         if is_empty(cell):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optimize import wording
 from optimize.charts.evidence import Evidence, read_evidence
 from optimize.charts.making import Drawing, draw_for_page
-from optimize.charts.numbers.progress import duration
+from optimize.charts.numbers.progress import duration, epochs_saved
 from optimize.report.tables import STATES, Table, TrialTable, evidence_tables, trial_tables
 from optimize.verdict import Verdict
 
@@ -103,6 +103,9 @@ def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[st
         ("Trials", trials or "none has ended"),
         ("Training time", duration(float(evidence.trials["seconds"].sum()))),
     ]
+    if counts.get("pruned"):
+        saved, share = epochs_saved(evidence)
+        facts.append(("Saved by pruning", f"{wording.counted(saved, 'epoch')}, {100 * share:.0f} % of the training"))
     if evidence.verdict and evidence.verdict.noise_floor is not None:
         noise = evidence.metric.difference(evidence.verdict.noise_floor)
         facts.append(("Spread over seeds", f"{noise} (standard deviation of one choice)"))

@@ -10,6 +10,7 @@ import numpy as np
 from optimize import wording
 from optimize.charts.evidence import MOST_CHOICES, Evidence
 from optimize.effects import marginal_effects
+from optimize.replay import replay
 from optimize.trialtable import is_empty
 from optimize.verdict import ChoiceSummary, FactorVerdict, PairComparison, TunedPair, Verdict
 
@@ -51,7 +52,7 @@ def evidence_tables(evidence: Evidence) -> tuple[Table, ...]:
         tables += _factor_tables(verdict.factor, evidence)
     if not verdict.factor or verdict.purpose == "confirm":
         tables += _choice_tables(verdict, evidence)
-    return (*tables, *_effects_table(evidence))
+    return (*tables, *_effects_table(evidence), *_pruning_table(evidence))
 
 
 def trial_tables(evidence: Evidence) -> tuple[TrialTable, ...]:
@@ -176,6 +177,28 @@ def _effect_row(row: Any, name: str, evidence: Evidence, precision: float | None
         for x in (row.effect, row.standard_error, row.low, row.high)
     )
     return name, row.level, f"{row.n:,}", effect, error, NOTHING if low == NOTHING else f"{low} to {high}"
+
+
+# Pruning
+
+
+def _pruning_table(evidence: Evidence) -> Iterable[Table]:
+    """What the pruners would have done to the complete trials of the search, where their curves can tell."""
+    metric = evidence.metric
+    searched = evidence.complete.loc[evidence.complete["purpose"] == "search", "trial"]
+    rows = evidence.curves[evidence.curves["trial"].isin(searched)]
+    found = replay([group.tolist() for _, group in rows.groupby("trial")[metric.name]], maximize=metric.maximize)
+    if not found:
+        return
+    cut = " Trials that were pruned or failed left no whole curve and are left out."
+    yield Table(
+        "What each pruner would have done",
+        ("pruner", "stops the best trial", "stops one of the best three", "epochs saved"),
+        tuple((r.rule, *(f"{100 * x:.0f} %" for x in (r.dropped_best, r.dropped_finalist, r.saved))) for r in found),
+        note=f"At their defaults, replayed on the curves of {wording.counted(len(searched), 'complete trial')}, one "
+        f"after the other, in {wording.counted(found[0].orders, 'random order')}; shares are of these orders."
+        + (cut if len(evidence.complete) < len(evidence.trials) else ""),
+    )
 
 
 # Trials

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimize.charts.abbreviations import abbreviated
 from optimize.charts.evidence import Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep
 from optimize.charts.parameters import Parameter
@@ -146,13 +147,18 @@ def _heat(cells: pd.DataFrame, first: Parameter, second: Parameter, evidence: Ev
     return Heat(
         row=first.name,
         column=second.name,
-        rows=tuple(map(_brief, effect.index)),
-        columns=tuple(map(_brief, effect.columns)),
+        rows=tuple(_on_axis(level, first) for level in effect.index),
+        columns=tuple(_on_axis(level, second) for level in effect.columns),
         cells=effect.to_numpy(dtype=np.float64),
         counts=n.fillna(0).to_numpy(dtype=np.int64),
         interaction=math.sqrt(beyond / trials),
         p=_interaction_p(cells, beyond, rows.loc[_on(first, rows) & _on(second, rows), evidence.metric.name]),
     )
+
+
+def _on_axis(level: str, parameter: Parameter) -> str:
+    """A level as axes write it, a long choice abbreviated."""
+    return dict(zip(parameter.labels, abbreviated(parameter.labels), strict=True)).get(level, _brief(level))
 
 
 def _brief(level: str) -> str:

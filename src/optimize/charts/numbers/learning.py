@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from optimize.charts.evidence import Choice, Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep, t_quantile
 from optimize.charts.units import Metric
-from optimize.wording import counted
+from optimize.wording import counted, is_accuracy
 
 MOST_BANDS = 10
 """Of more choices than this only the lines are drawn."""
@@ -88,7 +89,8 @@ def _curve(choice: Choice, curves: pd.DataFrame, column: str, fewest: int) -> Cu
     if fewest >= 3:
         n = values.shape[1]
         half = t_quantile(n - 1) * values.std(axis=1, ddof=1) / np.sqrt(n)
-        low, high = mean - half, mean + half
+        largest = 1.0 if is_accuracy(column) else math.inf  # no figure lies beyond, and so no band does
+        low, high = np.maximum(mean - half, 0.0), np.minimum(mean + half, largest)
     return Curve(choice, values.shape[1], table.index.to_numpy(dtype=np.float64), mean, low, high)
 
 

@@ -155,10 +155,17 @@ def _saved(evidence: Evidence) -> str:
     pruned = evidence.trials[evidence.trials["state"] == "pruned"]
     if pruned.empty:
         return f"{counted(len(evidence.complete), 'complete trial')}, none pruned"
+    saved, share = epochs_saved(evidence)
+    which = f"{counted(len(pruned), 'trial')} of {len(evidence.trials):,} pruned"
+    return f"{which}, which saved {counted(saved, 'epoch')} of training ({100 * share:.0f} %)"
+
+
+def epochs_saved(evidence: Evidence) -> tuple[int, float]:
+    """Epochs that pruned trials were not trained for, and their share of all epochs had none been pruned."""
+    pruned = evidence.trials[evidence.trials["state"] == "pruned"]
     full = evidence.complete["epochs"].max() if len(evidence.complete) else evidence.curves["epoch"].max()
     saved = int((full - pruned["epochs"]).clip(lower=0).sum())
-    share = f"{counted(len(pruned), 'trial')} of {len(evidence.trials):,} pruned"
-    return f"{share}, which saved {counted(saved, 'epoch')} of training"
+    return saved, saved / max(saved + int(evidence.trials["epochs"].sum()), 1)
 
 
 def _paths_caption(evidence: Evidence) -> str:
