@@ -20,7 +20,7 @@ def build(spec: CnnSpec, input_shape: ImageShape, n_classes: int) -> keras.Model
         x = _convolution(x, spec, filters, kernel_size, f"conv_{number}")
     x = dropped(keras.layers.Flatten(name="flatten")(x), spec.dropout, "flatten")
     for number, units in enumerate(spec.dense_units, start=1):
-        x = dense(x, spec, units, f"dense_{number}")
+        x = dense(x, spec, units, f"dense_{number}", start=spec.dense_initializer)
     return keras.Model(image, classifier(x, n_classes, spec.l2), name=spec.network)
 
 

@@ -142,13 +142,22 @@ def activated(x: keras.KerasTensor, spec: CnnSpec | MlpSpec, name: str, *, batch
 
 
 def dense(
-    features: keras.KerasTensor, spec: CnnSpec | MlpSpec, units: int, name: str, *, batch_norm: bool = False
+    features: keras.KerasTensor,
+    spec: CnnSpec | MlpSpec,
+    units: int,
+    name: str,
+    *,
+    batch_norm: bool = False,
+    start: str | None = None,
 ) -> keras.KerasTensor:
-    """A dense layer with its activation and dropout: (n, features) to (n, units)."""
+    """A dense layer with its activation and dropout: (n, features) to (n, units).
+
+    `start` is the initializer, the section's own unless given.
+    """
     layer = keras.layers.Dense(
         units,
         use_bias=not batch_norm,  # normalisation takes the mean away and has an offset of its own
-        kernel_initializer=initializer(spec.initializer, spec.activation),
+        kernel_initializer=initializer(start or spec.initializer, spec.activation),
         kernel_regularizer=penalty(spec.l2),
         name=name,
     )

@@ -102,6 +102,8 @@ class CnnSpec(NetworkSpec):
     """Slope of leaky_relu below zero; only with `activation: leaky_relu`, where it defaults to 0.1."""
     initializer: Initializer = "auto"
     """How weights start; `auto` fits the activation (He for relu-like, LeCun for selu, Glorot otherwise)."""
+    dense_initializer: Initializer | None = None
+    """How the weights of `dense_units` start, where it is not as `initializer` says."""
     batch_norm: bool = False
     """Batch normalisation between each convolution and its activation."""
     l2: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -94,6 +94,8 @@ def run(
 
 
 def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_failed: bool, fresh: bool) -> int:
+    if config.study.range_test is not None:
+        return _range_test(config, results=results, workers=workers)
     from optimize.progress import Progress
     from optimize.signals import StopNow
     from optimize.sweep import run_sweep
@@ -117,6 +119,41 @@ def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_f
     _summarise(result)
     status = EXIT_OF_ENDING[result.ending]
     return UNUSABLE if status == DONE and result.verdict is None else status
+
+
+@app.command(name="lr-range")
+def lr_range(
+    config: ConfigFile,
+    set_: Set = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Trainings at once; 0 trains in this process.")] = None,
+    results: ResultsDir = Path("results"),
+) -> None:
+    """Let the learning rate rise from batch to batch, and show where training is fastest."""
+    with _bad_input():
+        loaded = _load(config, [*(set_ or ())], results)
+        if loaded.study.range_test is None:
+            loaded = _load(config, [*(set_ or ()), "study.range_test={}"], results)
+    raise typer.Exit(_range_test(loaded, results=results, workers=workers))
+
+
+def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> int:
+    from optimize.rangetest import run_range_test
+
+    try:
+        with _bad_input():
+            tested = run_range_test(config, results, workers=workers, announce=_say)
+    except KeyboardInterrupt:
+        return EXIT_OF_ENDING["interrupted"]
+    _say(f"chart    {tested.results.rates_chart}")
+    _say(f"tables   {tested.results.rates_file}  {tested.results.rate_curves_file}")
+    for reading in tested.readings:
+        ends = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {reading.seeds} seeds"
+        _say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
+    return DONE
+
+
+def _say(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _say_resumable(config: SweepConfig) -> None:

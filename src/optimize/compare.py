@@ -12,7 +12,7 @@ from optimize.comparison_table import print_comparison
 from optimize.config import stored_sweep
 from optimize.space import label, short_names
 from optimize.statistics import judge, judge_sweep
-from optimize.trialtable import cell_label, judged_trials, usable
+from optimize.trialtable import cell_label, has_folds, judged_trials, usable
 from optimize.verdict import ChoiceSummary, Direction, Verdict
 
 if TYPE_CHECKING:
@@ -157,6 +157,9 @@ def _check_comparable(entries: Sequence[_Entry]) -> None:
     metrics = {entry.name: str(entry.config.study.metric) for entry in entries}
     if len(set(metrics.values())) > 1:
         raise IncomparableSweeps(f"the sweeps do not have the same metric: {_by_sweep(metrics)}")
+    folds = {entry.name: str(entry.config.study.folds or "none") for entry in entries}
+    if len(set(folds.values())) > 1:
+        raise IncomparableSweeps(f"the sweeps did not validate on the same folds: {_by_sweep(folds)}")
     checksums = {entry.name: str(entry.data["checksum"]) for entry in entries}
     if len(set(checksums.values())) > 1:
         described = {entry.name: _described(entry.data) for entry in entries}
@@ -249,13 +252,15 @@ def _between_winners(entries: Sequence[_Entry], metric: str, direction: Directio
     for entry in entries:
         rows, _ = judged_trials(entry.trials)
         rows = rows[rows["configuration"].map(cell_label) == entry.verdict.winner]
-        winners.append(rows[["seed", "state", metric]].assign(sweep=entry.name))
+        paired_by = ["seed", *(["fold"] if has_folds(rows) else [])]
+        winners.append(rows[[*paired_by, "state", metric]].assign(sweep=entry.name))
     with_winner = [entry for entry in entries if entry.verdict.winner is not None]
     if len(with_winner) < 2:
         return None
-    images = entries[0].data.get("validation")
+    folds = entries[0].config.study.folds
+    images = None if folds else entries[0].data.get("validation")
     table = pd.concat(winners, ignore_index=True)
-    verdict = judge(table, metric=metric, direction=direction, by="sweep", validation_images=images)
+    verdict = judge(table, metric=metric, direction=direction, by="sweep", validation_images=images, folds=folds)
     return replace(verdict, values={})
 
 

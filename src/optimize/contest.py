@@ -29,16 +29,25 @@ class Contest:
     """Of values that are larger where they are better."""
     largest: float = math.inf
     """The largest difference that there can be; intervals are cut off there."""
+    overlap: float = 0.0
+    """Test images / training images where blocks are folds, of `compare_pairs`."""
 
     @classmethod
     def of(
-        cls, values: pd.DataFrame, direction: Direction, *, resolution: float = 0.0, largest: float = math.inf
+        cls,
+        values: pd.DataFrame,
+        direction: Direction,
+        *,
+        resolution: float = 0.0,
+        largest: float = math.inf,
+        overlap: float = 0.0,
     ) -> Self | None:
-        """The contest of a table with a row per choice, best first, and a column per seed; None without a pair."""
+        """The contest of a table with a row per choice, best first, and a column per block; None without a pair."""
         if len(values) < 2:
             return None
         array = values.to_numpy(dtype=np.float64) * (1 if direction == "maximize" else -1)
-        return cls(tuple(values.index), compare_pairs(array, resolution=resolution), largest)
+        tests = compare_pairs(array, resolution=resolution, overlap=overlap)
+        return cls(tuple(values.index), tests, largest, overlap)
 
     @property
     def df_per_seed(self) -> int:
@@ -96,7 +105,9 @@ class Contest:
             return None
         spread = math.sqrt(float(np.nanmean(self.tests.spread**2)))
         level = LEVEL / len(self.tests.n)
-        return detectable_difference(spread=spread, n=seeds, df_per_block=self.df_per_seed, level=level)
+        return detectable_difference(
+            spread=spread, n=seeds, df_per_block=self.df_per_seed, level=level, overlap=self.overlap
+        )
 
     def _seeds_needed(self, listed: BoolArray) -> FloatArray:
         """Seeds in all per listed pair; NaN where it is decided, or shows no difference."""
@@ -109,6 +120,7 @@ class Contest:
             spread=spread[open_],
             df_per_block=self.df_per_seed,
             level=LEVEL / max(int(undecided.sum()), 1),
+            overlap=self.overlap,
         )
         more: FloatArray = np.maximum(needed, self.tests.n[listed] + 1)  # NaN stays NaN
         return more

@@ -28,6 +28,7 @@ from optimize.study import (
     ask_trial,
     end_trial,
     finite_values,
+    fold_of,
     live_trial,
     purpose_of,
     running_trial,
@@ -141,7 +142,7 @@ class Coordinator:
                 if trial.state == TrialState.RUNNING and stored is None:
                     live, values = running_trial(self._study, self._config, trial)
                     self._live[trial.number] = live
-                    proposal = Proposal(seed_of(trial, self._config), values, purpose_of(trial))
+                    proposal = Proposal(seed_of(trial, self._config), values, purpose_of(trial), fold=fold_of(trial))
                     self._again.append(self._task(trial.number, proposal, values))
                 elif trial.state == TrialState.RUNNING and stored is not None:
                     self._tell(stored)
@@ -156,7 +157,7 @@ class Coordinator:
     def _kept_outcome(self, trial: FrozenTrial) -> Finished | None:
         """A trial's outcome, if it is this trial's: numbers are given anew where a study lost its last entries."""
         stored = self._results.finished(trial.number)
-        if stored is None or stored.seed != seed_of(trial, self._config):
+        if stored is None or (stored.seed, stored.fold) != (seed_of(trial, self._config), fold_of(trial)):
             return None
         params = self._config.space.to_optuna(stored.values)
         return stored if params == trial.params else None
@@ -237,7 +238,13 @@ class Coordinator:
         else:
             values = dict(proposal.values)
             live = start_trial(
-                self._study, self._config, self._trials, values, seed=proposal.seed, purpose=proposal.purpose
+                self._study,
+                self._config,
+                self._trials,
+                values,
+                seed=proposal.seed,
+                purpose=proposal.purpose,
+                fold=proposal.fold,
             )
         self._trials = live.number + 1
         self._results.forget_trial(live.number)
@@ -255,6 +262,8 @@ class Coordinator:
             precision=self._settings.precision,
             data_checksum=self._settings.data_checksum,
             purpose=proposal.purpose,
+            fold=proposal.fold,
+            folds=self._config.study.folds,
             checkpoint_folder=self._results.checkpoint_folder(trial) if self._settings.checkpoints else None,
         )
 

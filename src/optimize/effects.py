@@ -12,7 +12,7 @@ import numpy as np
 
 from optimize.paired import LEVEL, FloatArray, IntArray
 from optimize.space import Choices, Parameter, Range, SearchSpace, label
-from optimize.trialtable import cell_label, usable
+from optimize.trialtable import blocks_of, cell_label, usable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,8 @@ def marginal_effects(trials: pd.DataFrame, space: SearchSpace, *, metric: str) -
 
     rows = trials[usable(trials, metric)]
     factors = [found for p in space.parameters if len((found := levels_of(p, rows[p.path])).labels) > 1]
-    seeds = levels_of(Choices("seed", tuple(sorted(set(rows["seed"].tolist())))), rows["seed"])
+    blocks = blocks_of(rows)
+    seeds = levels_of(Choices("seed", tuple(sorted(set(blocks.tolist())))), blocks)
     values = rows[metric].to_numpy(dtype=np.float64)
     tables = [
         pd.DataFrame(

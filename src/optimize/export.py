@@ -15,7 +15,7 @@ from optimize.proposals import cell_key
 from optimize.trial import load_data, refuse_other_data, unpack
 
 if TYPE_CHECKING:
-    from main.data import Split, TrainingData
+    from main.data import Fold, Split, TrainingData
     from optimize.config import SweepConfig
     from optimize.statistics import Verdict
 
@@ -111,6 +111,7 @@ def model_card(
         "data": describe_data(data),
         "trial": winner.outcome.trial,
         "seed": winner.seed,
+        "fold": winner.fold,
         "epoch": winner.outcome.best_epoch,
         "parameters": winner.outcome.parameters,
         "metrics": {
@@ -150,7 +151,7 @@ def _order(finished: Finished, metric: str) -> tuple[float, int]:
     return (value if DIRECTIONS[metric] == "maximize" else -value), -finished.outcome.trial
 
 
-def export_on_worker(config: TrainingConfig, weights: bytes, data_checksum: str) -> Exported:
+def export_on_worker(config: TrainingConfig, weights: bytes, data_checksum: str, fold: Fold | None = None) -> Exported:
     """Build the network anew in float32, give it the weights, make its file, and score it on the test set, once.
 
     Raises:
@@ -166,7 +167,7 @@ def export_on_worker(config: TrainingConfig, weights: bytes, data_checksum: str)
     from main.data import load_test
     from main.modelfile import to_bytes
 
-    data = load_data(config.data)
+    data = load_data(config.data, fold)
     refuse_other_data(data, data_checksum)
     keras.utils.clear_session(free_memory=False)  # layer names that do not count this process's earlier networks
     with dtype_policy("float32"):

@@ -19,11 +19,13 @@ class Finished:
     seed: int
     purpose: str
     outcome: TrialOutcome
+    fold: int | None = None
+    """The fold that validated, from 0; None in a sweep without folds."""
 
     @classmethod
     def of(cls, task: TrialTask, outcome: TrialOutcome) -> Finished:
         """What is kept of a task and what came of it."""
-        return cls(task.values, task.configuration, task.seed, task.purpose, outcome)
+        return cls(task.values, task.configuration, task.seed, task.purpose, outcome, task.fold)
 
 
 def to_json(finished: Finished) -> str:

@@ -115,7 +115,12 @@ def agreement_p(values: FloatArray) -> FloatArray:
     return p
 
 
-def compare_pairs(values: FloatArray, *, resolution: float = 0.0) -> PairedTests:
+def overlap_of(folds: int | None) -> float:
+    """Test images / training images of each of so many folds: 1 / (folds − 1); 0 where there are none."""
+    return 0.0 if folds is None else 1 / (folds - 1)
+
+
+def compare_pairs(values: FloatArray, *, resolution: float = 0.0, overlap: float = 0.0) -> PairedTests:
     """Paired t tests of every pair of choices, with Holm's correction over all of them.
 
     Where the variances of the differences agree, their error is the residual mean square of choice + block with its
@@ -129,6 +134,9 @@ def compare_pairs(values: FloatArray, *, resolution: float = 0.0) -> PairedTests
         resolution: The metric's step (1 / images for an accuracy). Rounding alone gives a value the variance
             resolution² / 12, and no error is taken to be smaller: equal values in two or three blocks are
             otherwise read as certainty.
+        overlap: Test images / training images where the blocks are resamples of one set of images (`overlap_of`), and
+            0 where they are seeds. Blocks that share training images are not independent: the variance of their mean
+            is taken to be v · (1 / n + overlap) (Nadeau and Bengio 2003, Machine Learning 52, 239).
     """
     observed = _observed(values)
     first, second = np.triu_indices(values.shape[-2], 1)
@@ -149,7 +157,7 @@ def compare_pairs(values: FloatArray, *, resolution: float = 0.0) -> PairedTests
 
     rounding = _ROUNDING * np.where(observed, np.abs(values), 0.0).max((-1, -2))[..., None]
     variance = np.where(variance > rounding**2, variance, variance * 0)  # NaN stays NaN
-    p, half_width = _t_test(difference, variance / np.maximum(n, 1), df, nothing=rounding)
+    p, half_width = _t_test(difference, variance * (1 / np.maximum(n, 1) + overlap), df, nothing=rounding)
     p = np.where(n < 2, 1.0, p)
     return PairedTests(
         first, second, n, difference, np.sqrt(variance), difference - half_width, difference + half_width,
@@ -170,11 +178,14 @@ def holm(p: FloatArray) -> FloatArray:
     return corrected
 
 
-def mean_interval(values: npt.ArrayLike) -> tuple[float, float, float]:
-    """Standard deviation of values (n), and the ends of the 95 % t interval of their mean; n at least 2."""
+def mean_interval(values: npt.ArrayLike, *, overlap: float = 0.0) -> tuple[float, float, float]:
+    """Standard deviation of values (n), and the ends of the 95 % t interval of their mean; n at least 2.
+
+    `overlap` is that of `compare_pairs`.
+    """
     sample = np.asarray(values, dtype=np.float64)
     mean, deviation = float(sample.mean()), float(sample.std(ddof=1))
-    half_width = float(stats.t.isf(LEVEL / 2, len(sample) - 1)) * deviation / len(sample) ** 0.5
+    half_width = float(stats.t.isf(LEVEL / 2, len(sample) - 1)) * deviation * (1 / len(sample) + overlap) ** 0.5
     return deviation, mean - half_width, mean + half_width
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import prod
 from typing import Any
@@ -16,7 +16,7 @@ from rich.text import Text
 from main.annotations import value_at
 from main.checking import Problem, complaints
 from main.complaints import ConfigError
-from main.data import DataError, DataInfo, describe
+from main.data import DataError, DataInfo, describe, fold_sizes
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare
 from optimize.networks import PlannedNetwork, planned_networks
@@ -30,6 +30,7 @@ _FLOAT = 4
 _COPIES_OF_WEIGHTS = 6  # weights, gradients, two moments, the best epoch's weights, those that are sent home
 _CHECKPOINT_COPIES = 4  # weights, two moments, the best epoch's weights
 _VALIDATION_BATCH = 1000
+_MOST_FOLDS_KEPT = 8  # pipelines that a worker keeps
 _TRIAL_BYTES = 30_000  # its rows, its outcome, its place in the study
 _SWEEP_BYTES = 5_000_000  # charts, report, tables
 _MOST_NAMED = 6
@@ -65,11 +66,7 @@ def make_plan(config: SweepConfig) -> Plan:
     Raises:
         ConfigError: If its data cannot be used, or if a combination of values makes no network, by line.
     """
-    try:
-        data = describe(config.base.data)
-    except DataError as error:
-        problem = Problem(("data", "source"), str(error))
-        raise ConfigError(complaints(config.document, [problem])) from None
+    data = _described(config)
     networks = planned_networks(config, data.input_shape, data.n_classes)
     study = config.study
     is_grid = study.sampler.name == "grid"
@@ -91,10 +88,25 @@ def make_plan(config: SweepConfig) -> Plan:
     )
 
 
+def _described(config: SweepConfig) -> DataInfo:
+    """The data as each trial sees them: with folds, one of them validates."""
+    place = ("data", "source")
+    try:
+        data = describe(config.base.data)
+        if config.study.folds is None:
+            return data
+        place = ("study", "folds")
+        n_train, n_validation = fold_sizes(data.n_train + data.n_validation, config.study.folds, data.source)
+        return replace(data, n_train=n_train, n_validation=n_validation)
+    except DataError as error:
+        raise ConfigError(complaints(config.document, [Problem(place, str(error))])) from None
+
+
 def _memory(config: SweepConfig, data: DataInfo, networks: Iterable[PlannedNetwork]) -> int:
     """A worker's own, the images, and of the largest network: weights, and what layers put out."""
     height, width, channels = data.input_shape
-    images = (data.n_train + data.n_validation) * height * width * channels
+    kept = 1 + min(config.study.folds or 0, _MOST_FOLDS_KEPT)  # besides the whole
+    images = kept * (data.n_train + data.n_validation) * height * width * channels
     batch = _largest_batch(config)
     largest = 0
     for network in networks:
@@ -203,6 +215,13 @@ def _total_lines(plan: Plan) -> Iterator[str]:
         and study.pruner is None
     ):
         epochs = "1 epoch" if plan.most_epochs == 1 else f"{plan.most_epochs} epochs"
+    if study.range_test is not None:
+        test = study.range_test
+        yield (
+            f"{plan.configurations:,} configurations × {len(study.seeds)} seeds = {plan.search_trials:,} range tests, "
+            f"the rate rising from {test.start:g} to {test.end:g} over {epochs}"
+        )
+        return
     times = [f"{plan.configurations:,} configurations"]
     if study.sampler.name == "grid":
         times.append("1 seed" if len(study.seeds) == 1 else f"{len(study.seeds)} seeds")

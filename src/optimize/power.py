@@ -24,6 +24,7 @@ def power(
     n: npt.ArrayLike,
     df_per_block: int = 1,
     level: float = LEVEL,
+    overlap: float = 0.0,
 ) -> FloatArray:
     """Probability that a two-sided paired t test over n seeds detects a true difference.
 
@@ -36,16 +37,22 @@ def power(
         df_per_block: Degrees of freedom that each seed after the first adds to the error: 1 for a pair's own,
             choices − 1 for the pooled one.
         level: The test's level; Holm's correction decides a pair at LEVEL / (pairs not decided before it).
+        overlap: That of `compare_pairs`; with any, more blocks lead no further than a limit.
     """
     n = np.asarray(n, dtype=np.float64)
     df = df_per_block * (n - 1)
-    distance = np.minimum(np.abs(difference) / np.asarray(spread) * np.sqrt(n), _LARGEST_NONCENTRALITY)
+    distance = np.minimum(np.abs(difference) / np.asarray(spread) / np.sqrt(1 / n + overlap), _LARGEST_NONCENTRALITY)
     critical = t.isf(level / 2, df)
     return np.asarray(nct.sf(critical, df, distance) + nct.sf(critical, df, -distance))
 
 
 def seeds_needed(
-    difference: npt.ArrayLike, *, spread: npt.ArrayLike, df_per_block: int = 1, level: float = LEVEL
+    difference: npt.ArrayLike,
+    *,
+    spread: npt.ArrayLike,
+    df_per_block: int = 1,
+    level: float = LEVEL,
+    overlap: float = 0.0,
 ) -> FloatArray:
     """Smallest number of seeds that detects each difference with probability POWER; NaN above SEEDS_LIMIT.
 
@@ -54,7 +61,8 @@ def seeds_needed(
     difference, spread = np.broadcast_arrays(np.asarray(difference, float), np.asarray(spread, float))
 
     def enough(n: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        return power(difference, spread=spread, n=n, df_per_block=df_per_block, level=level) >= POWER
+        found = power(difference, spread=spread, n=n, df_per_block=df_per_block, level=level, overlap=overlap)
+        return found >= POWER
 
     few, many = np.full(difference.shape, 1), np.full(difference.shape, SEEDS_LIMIT)
     reachable = enough(many)
@@ -65,13 +73,16 @@ def seeds_needed(
     return np.where(reachable, many, np.nan)
 
 
-def detectable_difference(*, spread: float, n: int, df_per_block: int = 1, level: float = LEVEL) -> float:
+def detectable_difference(
+    *, spread: float, n: int, df_per_block: int = 1, level: float = LEVEL, overlap: float = 0.0
+) -> float:
     """Smallest true difference that n seeds detect with probability POWER; 0 where there is no spread."""
     if spread == 0:
         return 0.0
 
     def shortfall(effect: float) -> float:
-        return float(power(effect, spread=1.0, n=n, df_per_block=df_per_block, level=level)) - POWER
+        found = power(effect, spread=1.0, n=n, df_per_block=df_per_block, level=level, overlap=overlap)
+        return float(found) - POWER
 
     largest = 1.0
     while shortfall(largest) < 0:

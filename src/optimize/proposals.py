@@ -12,8 +12,12 @@ from main.history import better
 from main.tracing import PATHS_OUTSIDE
 from optimize.config import SweepConfig
 from optimize.finished import Finished
+from optimize.sections import StudyConfig
 from optimize.space import Value, label
 from optimize.trial import Purpose
+
+Block = tuple[int, int | None]
+"""A seed, and one of its folds where the study has folds: what choices are paired by."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Proposal:
     purpose: Purpose = "search"
     fixed: Mapping[str, Value] = field(default_factory=dict)
     """Values that the sampler takes as given, and draws the others beside."""
+    fold: int | None = None
+    """Which fold validates, where the study has folds."""
 
 
 class Proposals(Protocol):
@@ -49,14 +55,17 @@ class Proposals(Protocol):
 
 
 class GridProposals:
-    """Every cell of the grid once per seed; seeds outer, cells inner, so that a sweep cut short is balanced."""
+    """Every cell of the grid once per block; blocks outer, cells inner, so that a sweep cut short is balanced.
+
+    A block is a seed; where the study has folds, it is a seed and one of its folds.
+    """
 
     def __init__(self, config: SweepConfig) -> None:
         cells = [dict(cell) for cell in config.space.cells()]
         self._rounds: list[dict[str, Proposal]] = [
-            {cell_key(cell): Proposal(seed, cell) for cell in cells} for seed in config.study.seeds
+            {cell_key(cell): Proposal(seed, cell, fold=fold) for cell in cells} for seed, fold in blocks(config.study)
         ]
-        self._round_of = dict(zip(config.study.seeds, self._rounds, strict=True))
+        self._round_of = dict(zip(blocks(config.study), self._rounds, strict=True))
         self._network_of = {cell_key(cell): network_of(cell) for cell in cells}
         self._waiting = [self._by_network() for _ in self._rounds]
 
@@ -81,12 +90,12 @@ class GridProposals:
                 return pending.pop(key)
 
     def remaining(self) -> int:
-        """Cells times seeds, less those handed out."""
+        """Cells times blocks, less those handed out."""
         return sum(len(pending) for pending in self._rounds)
 
     def drop(self, finished: Finished) -> None:
         """Strike out a cell that needs no training any more."""
-        self._round_of.get(finished.seed, {}).pop(cell_key(finished.values), None)
+        self._round_of.get((finished.seed, finished.fold), {}).pop(cell_key(finished.values), None)
 
     def ended(self, finished: Finished) -> None:
         """Nothing follows from it for what is still wanted."""
@@ -181,6 +190,12 @@ def _choose(waiting: Mapping[str, Any], network: str | None, elsewhere: Collecti
     if network is not None and network in waiting:
         return network
     return next((other for other in waiting if other not in elsewhere), next(iter(waiting)))
+
+
+def blocks(study: StudyConfig) -> list[Block]:
+    """What every cell of a grid is trained on, in order: each seed, on each of its folds where there are any."""
+    folds: list[int | None] = [None] if study.folds is None else list(range(study.folds))
+    return [(seed, fold) for seed in study.seeds for fold in folds]
 
 
 def network_of(values: Mapping[str, Value]) -> str:

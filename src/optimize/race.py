@@ -9,15 +9,16 @@ import numpy as np
 from main.history import DIRECTIONS
 from optimize.config import SweepConfig
 from optimize.finished import Finished
-from optimize.paired import LEVEL, compare_pairs
-from optimize.proposals import GridProposals, Proposal, cell_key
+from optimize.paired import LEVEL, compare_pairs, overlap_of
+from optimize.proposals import Block, GridProposals, Proposal, blocks, cell_key
 
 SEEDS_BEFORE_THE_FIRST_LOOK = 3
 """Of fewer seeds than three, a spread says too little to drop a choice for."""
 
 
 class RaceProposals(GridProposals):
-    """Rounds of one seed each; before a round, choices that the leader already beats drop out of it and all later ones.
+    """Rounds of one block each, a seed or a fold; before a round, choices that the leader already beats drop out of it
+    and all later ones.
 
     A choice drops out where the paired test of its difference to the leader, with Holm's correction over all pairs,
     falls below 0.05 divided by the number of looks, so that looking again and again keeps the error of the whole race
@@ -29,12 +30,12 @@ class RaceProposals(GridProposals):
         super().__init__(config)
         self._metric = config.study.metric
         self._sign = 1.0 if DIRECTIONS[self._metric] == "maximize" else -1.0
-        self._seeds = config.study.seeds
-        self._looks = max(1, len(self._seeds) - SEEDS_BEFORE_THE_FIRST_LOOK)
+        self._blocks, self._folds = blocks(config.study), config.study.folds
+        self._looks = max(1, len(self._blocks) - SEEDS_BEFORE_THE_FIRST_LOOK)
         self._announce = announce
         self._names: dict[str, str] = {}
-        self._values: dict[str, dict[int, float]] = {}
-        self._handed_out: set[tuple[str, int]] = set()
+        self._values: dict[str, dict[Block, float]] = {}
+        self._handed_out: set[tuple[str, Block]] = set()
         self._looked = SEEDS_BEFORE_THE_FIRST_LOOK - 1
 
     def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
@@ -50,35 +51,35 @@ class RaceProposals(GridProposals):
             return self.next(network, elsewhere)
         proposal = super().next(network, elsewhere)
         if proposal is not None:
-            self._handed_out.add((cell_key(proposal.values or {}), proposal.seed))
+            self._handed_out.add((cell_key(proposal.values or {}), (proposal.seed, proposal.fold)))
         return proposal
 
     def drop(self, finished: Finished) -> None:
         """Strike out a cell that an earlier run finished, and count its value."""
         super().drop(finished)
         if finished.outcome.state == "interrupted":  # it waits to go on, and the next look waits for it
-            self._handed_out.add((cell_key(finished.values), finished.seed))
+            self._handed_out.add((cell_key(finished.values), (finished.seed, finished.fold)))
         else:
             self.ended(finished)
 
     def ended(self, finished: Finished) -> None:
         """Count a trial's value for the next look."""
-        key = cell_key(finished.values)
-        self._handed_out.discard((key, finished.seed))
+        key, block = cell_key(finished.values), (finished.seed, finished.fold)
+        self._handed_out.discard((key, block))
         best = finished.outcome.best()
         if finished.outcome.state == "complete" and best is not None:
             self._names[key] = finished.configuration
-            self._values.setdefault(key, {})[finished.seed] = self._sign * float(getattr(best, self._metric))
+            self._values.setdefault(key, {})[block] = self._sign * float(getattr(best, self._metric))
 
     def _look(self, current: int) -> None:
-        """Drop what the leader beats on the seeds of the rounds before `current`."""
-        seeds = self._seeds[:current]
-        whole = [key for key, values in self._values.items() if all(seed in values for seed in seeds)]
+        """Drop what the leader beats on the rounds before `current`."""
+        seen = self._blocks[:current]
+        whole = [key for key, values in self._values.items() if all(block in values for block in seen)]
         if len(whole) < 2:
             return
-        table = np.array([[self._values[key][seed] for seed in seeds] for key in whole])
+        table = np.array([[self._values[key][block] for block in seen] for key in whole])
         leader = int(table.mean(axis=1).argmax())
-        tests = compare_pairs(table)
+        tests = compare_pairs(table, overlap=overlap_of(self._folds))
         beaten = tests.p_holm <= LEVEL / self._looks
         for first, second in zip(tests.first[beaten], tests.second[beaten], strict=True):
             if leader in (first, second):
@@ -88,4 +89,6 @@ class RaceProposals(GridProposals):
         dropped = [cells.pop(key, None) for cells in self._rounds[current:]]
         if any(dropped):
             name, best = self._names[key], self._names[leader]
-            self._announce(f"{name} is out of the race after {current} seeds: {best} beats it")
+            self._announce(
+                f"{name} is out of the race after {current} {'folds' if self._folds else 'seeds'}: {best} beats it"
+            )

@@ -27,7 +27,7 @@ from models import CnnSpec, MlpSpec, SoftmaxSpec
 from optimize.algorithms import AnyPruner, AnySampler
 from optimize.config import SweepFile
 from optimize.forms import ChoicesForm, RangeForm, WinnerForm
-from optimize.sections import ConfirmConfig, RunConfig, StopConfig, StudyConfig
+from optimize.sections import ConfirmConfig, RangeTestConfig, RunConfig, StopConfig, StudyConfig
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "file": SweepFile,
@@ -46,6 +46,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "study": StudyConfig,
     "stop": StopConfig,
     "confirm": ConfirmConfig,
+    "range_test": RangeTestConfig,
     "run": RunConfig,
 }
 _SEVERAL: dict[str, Any] = {"samplers": AnySampler, "pruners": AnyPruner}

@@ -41,6 +41,9 @@ class Results:
         self.trials_file = self.folder / "trials.csv"
         self.curves_file = self.folder / "curves.csv"
         self.incidents_file = self.folder / "incidents.csv"
+        self.rates_file = self.folder / "rates.csv"
+        self.rate_curves_file = self.folder / "rate-curves.csv"
+        self.rates_chart = self.folder / "rates.png"
         self.verdict_file = self.folder / "verdict.json"
         self.report = self.folder / "report.html"
         self.charts = self.folder / "charts"
@@ -205,6 +208,29 @@ class Results:
         write_atomically(self.trials_file, table_text(trial_columns(swept), (trial_row(f, swept) for f in ordered)))
         rows = (row for finished in ordered for row in curve_rows(finished, swept))
         write_atomically(self.curves_file, table_text(curve_columns(swept), rows))
+
+    # A learning-rate range test
+
+    def write_rates(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Mapping[str, Any]],
+        curve_columns: Sequence[str],
+        steps: Iterable[Mapping[str, Any]],
+    ) -> None:
+        """Write what a range test read, a row per configuration, and its losses, a row per step of each training."""
+        write_atomically(self.rate_curves_file, table_text(curve_columns, steps))
+        write_atomically(self.rates_file, table_text(columns, rows))
+
+    def write_rate_chart(self, png: bytes) -> None:
+        """Write the chart of a range test."""
+        write_atomically(self.rates_chart, png)
+
+    def rates(self) -> pd.DataFrame | None:
+        """rates.csv: a row per configuration of a range test; None where this was none."""
+        return read_table(self.rates_file) if self.rates_file.exists() else None
+
+    # Incidents
 
     def append_incident(self, worker: int, trial: int | None, what: str) -> None:
         """Add a row to incidents.csv: what befell a worker, as a person should know it."""

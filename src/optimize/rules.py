@@ -81,7 +81,7 @@ def _of_a_grid(study: StudyConfig) -> Iterator[Problem]:
     if len(study.seeds) > 1:
         message = f"{name} searches with one seed, but read {len(study.seeds)} of them"
         yield Problem(("study", "seeds"), message, "write `confirm: {top: 3, seeds: 5}` to train the best with more")
-    for key in ("folds", "race"):
+    for key in ("folds", "race", "range_test"):
         if getattr(study, key):
             message = f"of a grid alone, but the sampler is {name}"
             yield Problem(("study", key), message, "write `sampler: grid`, or leave it out")
@@ -99,9 +99,17 @@ def _not_of_a_grid(study: StudyConfig) -> Iterator[Problem]:
 
 
 def _race(study: StudyConfig) -> Iterator[Problem]:
-    if study.race and isinstance(study.sampler, GridSampler) and len(study.seeds) < 3:
-        message = f"a race drops choices between seeds, which takes at least 3 of them, but read {len(study.seeds)}"
+    rounds = len(study.seeds) * (study.folds or 1)
+    if study.race and isinstance(study.sampler, GridSampler) and rounds < 3:
+        message = f"a race drops choices between seeds, which takes at least 3 of them, but read {rounds}"
         yield Problem(("study", "race"), message, "write `seeds: 5`")
+
+
+def _range_test(study: StudyConfig) -> Iterator[Problem]:
+    """A range test has no trials, and so nothing of what is about them."""
+    for key in ("folds", "race", "pruner", "baseline", "compare"):
+        if study.range_test is not None and getattr(study, key):
+            yield Problem(("study", key), "a range test has no trials to do this with", "leave it out")
 
 
 def _target(study: StudyConfig) -> Iterator[Problem]:
@@ -147,6 +155,17 @@ def _comparable(draft: Draft) -> Iterator[Problem]:
         if draft.study.metric == "val_loss" and path in draft.space:
             message = f"val_loss is not comparable between trials, as {path}, which changes what it means, is swept"
             yield Problem(("study", "metric"), message, "write val_accuracy or val_crossentropy")
+
+
+def _rising_rate(draft: Draft) -> Iterator[Problem]:
+    """A range test sets the rate itself, whatever a file says of it."""
+    if draft.study.range_test is None:
+        return
+    for path in ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule"):
+        if any(swept == path or swept.startswith(f"{path}.") for swept in draft.space.paths):
+            yield Problem(keys_of(path), "has no effect in a range test, which sets the rate itself")
+    if draft.base is not None and draft.base.train.schedule.name != "constant":
+        yield Problem(("train", "schedule"), "a range test has a schedule of its own", "leave it out")
 
 
 def _numeric(draft: Draft) -> Iterator[Problem]:
@@ -242,8 +261,8 @@ def _point(space: SearchSpace, point: dict[str, Value], where: tuple[str | int, 
 
 
 _STUDY_RULES: tuple[Callable[[StudyConfig], Iterator[Problem]], ...] = (
-    _budget, _of_a_grid, _not_of_a_grid, _race, _target, _finalists,
+    _budget, _of_a_grid, _not_of_a_grid, _race, _range_test, _target, _finalists,
 )  # fmt: skip
 _SWEEP_RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
-    _something, _grid, _comparable, _numeric, _factor, _baseline, _start, _pruned, _effective_rate,
+    _something, _grid, _comparable, _rising_rate, _numeric, _factor, _baseline, _start, _pruned, _effective_rate,
 )  # fmt: skip

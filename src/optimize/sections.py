@@ -69,13 +69,31 @@ class ConfirmConfig(Section):
     """On which seeds: a list, or how many that the search does not use."""
 
 
+class RangeTestConfig(Section):
+    """A learning-rate range test: instead of trials, short trainings whose rate rises from batch to batch."""
+
+    start: Annotated[float, Field(gt=0, le=1e3)] = 1e-7
+    """Learning rate of the first batch."""
+    end: Annotated[float, Field(gt=0, le=1e3)] = 10.0
+    """Learning rate of the last batch; between the two it rises exponentially, over all `epochs`."""
+
+    @field_validator("end")
+    @classmethod
+    def _above(cls, value: float, info: ValidationInfo) -> float:
+        start = info.data.get("start")
+        if start is not None and value <= start:
+            raise ValueError(f"must be above start, {start:g}, but read {value:g}")
+        return value
+
+
 def _without_none(value: object) -> object:
     """`none`, of pruners, as null."""
     return None if value in ("none", {"name": "none"}) else named(value)
 
 
 def _default_seeds(data: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(range(_DEFAULT_SEEDS)) if isinstance(data.get("sampler"), GridSampler) else (0,)
+    several = isinstance(data.get("sampler"), GridSampler) and data.get("folds") is None
+    return tuple(range(_DEFAULT_SEEDS)) if several else (0,)
 
 
 def _default_confirm(data: dict[str, Any]) -> ConfirmConfig | None:
@@ -102,10 +120,11 @@ class StudyConfig(Section):
     """Which configurations are tried: a name, or a mapping of its name and arguments."""
     trials: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Trials of the search in all, which resuming counts toward; of every sampler but grid."""
-    seeds: Seeds = Field(default_factory=_default_seeds)
-    """Seeds on which a grid trains each cell: a list, or how many (5 unless written); others use one."""
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
-    """Stratified folds of the training images, each of which validates once, paired like seeds; of a grid."""
+    """Stratified folds of all images outside the test set, each of which validates once per seed; of a grid."""
+    seeds: Seeds = Field(default_factory=_default_seeds)
+    """Seeds on which a grid trains each cell: a list, or how many (5 unless written, 1 beside `folds`); others use
+    one."""
     race: bool = False
     """Whether a grid adds seeds to a choice only while that choice can still win."""
     pruner: Annotated[
@@ -121,6 +140,8 @@ class StudyConfig(Section):
     """The configuration to beat, as a mapping from full paths to values."""
     compare: str | None = None
     """The factor: the swept path whose choices the verdict compares, each at its best over the others."""
+    range_test: RangeTestConfig | None = None
+    """A learning-rate range test instead of trials; of a grid, on its seeds."""
     confirm: ConfirmConfig | None = Field(default_factory=_default_confirm)
     """How the best are trained again on fresh seeds (3 on 5 unless written); null, and a grid, do not."""
 

@@ -12,9 +12,9 @@ import numpy as np
 from optimize import wording
 from optimize.contest import Contest
 from optimize.factor import factor_verdict
-from optimize.paired import AGREEMENT_LEVEL, fit_additive, mean_interval
+from optimize.paired import AGREEMENT_LEVEL, fit_additive, mean_interval, overlap_of
 from optimize.soundness import nothing_learned, search_warnings
-from optimize.trialtable import by_choice_and_seed, cell_label, judged_trials, swept_paths, usable, values_of
+from optimize.trialtable import by_choice_and_block, cell_label, judged_trials, swept_paths, usable, values_of
 from optimize.verdict import ChoiceSummary, Direction, FactorVerdict, PairComparison, Verdict
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def judge(
     notice: str | None = None,
     validation_images: int | None = None,
     baseline: str | None = None,
+    folds: int | None = None,
 ) -> Verdict:
     """The verdict on a sweep's trials.
 
@@ -52,15 +53,18 @@ def judge(
         validation_images: How many images an accuracy is a fraction of. It comes in steps of one image, and the same
             value in a few seeds is then no proof that there is no spread.
         baseline: The choice to beat; a warning says so where the sweep does not.
+        folds: Into how many folds each seed's images were cut; the trials are then paired by seed and fold.
     """
     judged, purpose = judged_trials(trials)
-    values = _ranked(by_choice_and_seed(judged, metric, by), direction)
-    choices = tuple(_summary(str(label), row, metric) for label, row in values.iterrows())
+    overlap, noun = overlap_of(folds), "fold" if folds else "seed"
+    values = _ranked(by_choice_and_block(judged, metric, by), direction)
+    choices = tuple(_summary(str(label), row, metric, overlap) for label, row in values.iterrows())
     contest = Contest.of(
         values[values.count(axis=1) > 1],
         direction,
         resolution=1 / validation_images if validation_images and wording.is_accuracy(metric) else 0.0,
         largest=_largest(metric),
+        overlap=overlap,
     )
     winner = choices[0].choice if choices else None
     return Verdict(
@@ -78,11 +82,13 @@ def judge(
         winner=winner,
         values=values_of(judged[usable(judged, metric)], by, winner),
         decided=bool(contest and len(contest.labels) == len(choices) and contest.winner_beats.all()),
-        sentence=_sentence(metric, choices, contest),
-        conditions=_conditions(list(map(str, values.columns)), validation_images, notice),
+        sentence=_sentence(metric, choices, contest, noun),
+        conditions=_fold_conditions(folds, sorted(set(judged["seed"])), validation_images, notice)
+        if folds
+        else _conditions(list(map(str, values.columns)), validation_images, notice),
         warnings=(
             *_trial_warnings(judged, metric, by),
-            *_comparison_warnings(choices, contest),
+            *_comparison_warnings(choices, contest, noun),
             *_baseline_warnings(baseline, choices, contest),
         ),
     )
@@ -114,6 +120,7 @@ def judge_sweep(
         notice=notice,
         validation_images=validation_images,
         baseline=None if baseline is None else config.space.configuration_label(config.space.complete(baseline)),
+        folds=config.study.folds,
     )
     doubts = search_warnings(trials, config.space, verdict)
     if chance is not None and validation_images:
@@ -135,14 +142,14 @@ def _ranked(values: pd.DataFrame, direction: Direction) -> pd.DataFrame:
     return values.iloc[np.lexsort((-means if direction == "maximize" else means, single))]
 
 
-def _summary(label: str, values: pd.Series[float], metric: str) -> ChoiceSummary:
+def _summary(label: str, values: pd.Series[float], metric: str, overlap: float) -> ChoiceSummary:
     """One choice, its mean's interval cut off where the metric ends."""
     present = values.dropna()
-    mean, by_seed = float(present.mean()), {int(str(seed)): float(value) for seed, value in present.items()}
+    mean, by_block = float(present.mean()), {int(str(block)): float(value) for block, value in present.items()}
     if len(present) == 1:
-        return ChoiceSummary(label, 1, mean, None, None, None, by_seed)
-    deviation, low, high = mean_interval(present)
-    return ChoiceSummary(label, len(present), mean, deviation, max(low, 0.0), min(high, _largest(metric)), by_seed)
+        return ChoiceSummary(label, 1, mean, None, None, None, by_block)
+    deviation, low, high = mean_interval(present, overlap=overlap)
+    return ChoiceSummary(label, len(present), mean, deviation, max(low, 0.0), min(high, _largest(metric)), by_block)
 
 
 def _largest(metric: str) -> float:
@@ -160,15 +167,15 @@ def _noise_floor(choices: Sequence[ChoiceSummary]) -> float | None:
 # Words
 
 
-def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | None) -> str:
+def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | None, noun: str) -> str:
     if not choices:
         return wording.no_trial()
     if len(choices) == 1:
-        return wording.one_choice(metric, choices[0])
+        return wording.one_choice(metric, choices[0], noun)
     if contest is None:
-        return wording.one_seed(metric, choices[0], len(choices))
+        return wording.one_seed(metric, choices[0], len(choices), noun)
     if contest.closest is None:
-        return wording.no_shared_seed(*contest.labels[:2])
+        return wording.no_shared_seed(contest.labels[0], contest.labels[1], noun)
     rest = list(zip(contest.labels[2:], contest.winner_beats[1:], strict=True))
     return wording.verdict_sentence(
         metric,
@@ -176,6 +183,7 @@ def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | 
         contest.closest,
         beaten=[label for label, beats in rest if beats],
         open_=[label for label, beats in rest if not beats],
+        noun=noun,
     )
 
 
@@ -185,6 +193,19 @@ def _conditions(seeds: Sequence[str], validation_images: int | None, notice: str
     if seeds:
         drawn = wording.listed(seeds, most=12)
         conditions.append(f"Said of {wording.counted(len(seeds), 'seed')} ({drawn}), taken as a sample of all seeds.")
+    return (*conditions, notice) if notice else tuple(conditions)
+
+
+def _fold_conditions(
+    folds: int, seeds: Sequence[int], validation_images: int | None, notice: str | None
+) -> tuple[str, ...]:
+    size = f" of {validation_images:,} images each" if validation_images else ""
+    drawn = f", drawn anew for each of {wording.counted(len(seeds), 'seed')}" if len(seeds) > 1 else ""
+    conditions = [
+        f"Said of {folds} stratified folds{size}{drawn}, each of which validated what the others trained.",
+        f"The folds' training images overlap; every error is widened for it by Nadeau and Bengio's factor, "
+        f"1 / n + 1 / {folds - 1} in place of 1 / n.",
+    ]
     return (*conditions, notice) if notice else tuple(conditions)
 
 
@@ -235,22 +256,22 @@ def _differently_set(trials: pd.DataFrame, by: str) -> bool:
     return len(settings) > 1
 
 
-def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | None) -> list[str]:
+def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | None, noun: str) -> list[str]:
     """What a reader must know of how the choices were compared."""
     if contest is None:
         return []
     found = []
     single = [choice.choice for choice in choices if choice.n == 1]
     if single:
-        found.append(f"One seed only, so not compared: {wording.listed(single)}.")
+        found.append(f"One {noun} only, so not compared: {wording.listed(single)}.")
     if len({frozenset(choice.values) for choice in choices if choice.n > 1}) > 1:
-        found.append("The choices do not have the same seeds; each pair is compared over those that both have.")
+        found.append(f"The choices do not have the same {noun}s; each pair is compared over those that both have.")
     if contest.tests.agreement_p < AGREEMENT_LEVEL:
         found.append(
             f"The choices' spreads differ (p = {contest.tests.agreement_p:.2g}); each pair is judged by its own."
         )
     if ((contest.tests.spread == 0) & (contest.tests.difference != 0)).any():
-        found.append("Some pairs differ by exactly the same in every seed; their error is taken to be zero.")
+        found.append(f"Some pairs differ by exactly the same in every {noun}; their error is taken to be zero.")
     return found
 
 

@@ -24,7 +24,7 @@ from optimize.storage import STORAGE_VARIABLE, clear_faults, open_storage
 from optimize.trial import Purpose
 
 _IDENTITY = "identity"
-_SEED, _PURPOSE = "seed", "purpose"
+_SEED, _PURPOSE, _FOLD = "seed", "purpose", "fold"
 
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -120,7 +120,7 @@ def _kept_trial(finished: Finished | None, config: SweepConfig) -> FrozenTrial:
         value=getattr(best, metric) if best and outcome.state == "complete" else None,
         params=params,
         distributions={path: distributions[path] for path in params},
-        user_attrs={_SEED: finished.seed, _PURPOSE: finished.purpose},
+        user_attrs=_attributes(finished.seed, finished.purpose, finished.fold),
         intermediate_values=finite_values(finished, metric),
     )
 
@@ -190,7 +190,14 @@ def make_pruner(config: SweepConfig) -> optuna.pruners.BasePruner:
 
 
 def start_trial(
-    study: optuna.Study, config: SweepConfig, number: int, values: Mapping[str, Value], *, seed: int, purpose: Purpose
+    study: optuna.Study,
+    config: SweepConfig,
+    number: int,
+    values: Mapping[str, Value],
+    *,
+    seed: int,
+    purpose: Purpose,
+    fold: int | None = None,
 ) -> optuna.Trial:
     """Enter trial `number`, the next one, with values of our own choosing, as running."""
     distributions = config.space.distributions()
@@ -202,7 +209,7 @@ def start_trial(
             state=TrialState.RUNNING,
             params=params,
             distributions={path: distributions[path] for path in params},
-            user_attrs={_SEED: seed, _PURPOSE: purpose},
+            user_attrs=_attributes(seed, purpose, fold),
         ),
     )
 
@@ -276,6 +283,17 @@ def end_trial(study: optuna.Study, live: optuna.Trial, state: TrialState, value:
 def seed_of(trial: FrozenTrial, config: SweepConfig) -> int:
     """The training seed of a stored trial; that of the search where it was asked for but never marked."""
     return int(trial.user_attrs.get(_SEED, config.study.seeds[0]))
+
+
+def fold_of(trial: FrozenTrial) -> int | None:
+    """The fold on which a stored trial validates; None where the study has none."""
+    fold = trial.user_attrs.get(_FOLD)
+    return None if fold is None else int(fold)
+
+
+def _attributes(seed: int, purpose: str, fold: int | None) -> dict[str, Any]:
+    """What the study keeps of a trial besides its values."""
+    return {_SEED: seed, _PURPOSE: purpose} | ({} if fold is None else {_FOLD: fold})
 
 
 def purpose_of(trial: FrozenTrial) -> Purpose:

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from main.backend import choose_precision
-from main.checking import Problem, complaints
-from main.complaints import ConfigError
-from main.data import TrainingData, fallback, load_training
+from main.data import TrainingData, fallback, fold_sizes, load_training
 from main.modelfile import write_model_file
 from main.provenance import now
 from optimize import charts, report
@@ -31,7 +29,7 @@ from optimize.staff import Staff
 from optimize.stopping import Ending
 from optimize.storage import Check, hold_study, network_warning
 from optimize.study import forget_study, open_study
-from optimize.trial import refuse_other_data
+from optimize.trial import fold_of, refuse_other_data
 from optimize.trial import run as run_trial
 from optimize.verdict import Verdict
 
@@ -80,8 +78,7 @@ def run_sweep(
         run: what a worker does with a trial.
 
     Raises:
-        main.complaints.ConfigError: a combination makes no network for images of this size, or the file asks for
-            `folds`, which nothing trains yet.
+        main.complaints.ConfigError: a combination makes no network for images of this size.
         main.data.DataError: the data is missing or damaged.
         optimize.study.StudyChanged: the results hold a study of other trials.
         optimize.storage.StudyUnreadable: the study's storage is damaged or out of reach.
@@ -101,14 +98,12 @@ def run_sweep(
                 fresh=fresh,
                 run=run,
             )
-    if config.study.folds is not None:
-        problem = Problem(("study", "folds"), "folds can be planned but not trained yet; leave it out, or use seeds")
-        raise ConfigError(complaints(config.document, [problem]))
     results = Results(Path(results_dir) / config.name)
     data = load_training(config.base.data)
     if data.notice:
         observer.note(data.notice)
     planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
+    validation_images(config, data)  # refuses more folds than there are images
     if fresh and results.folder.exists():
         with results.lock(), hold_study(results, config.name):
             forget_study(results, config.name)
@@ -222,7 +217,7 @@ def _conclude(
             results.trials(),
             config,
             notice=data.notice,
-            validation_images=len(labels),
+            validation_images=validation_images(config, data),
             chance=float(np.bincount(labels).max()) / len(labels),
         )
         results.write_json(results.verdict_file, verdict.to_dict())
@@ -237,6 +232,17 @@ def _conclude(
         report.write(results)
     results.write_json(results.provenance_file, {**facts, "ended": now()})
     return verdict
+
+
+def validation_images(config: SweepConfig, data: TrainingData) -> int:
+    """How many images validate in each trial: a fold's, or the data's own.
+
+    Raises:
+        main.data.DataError: there are fewer images than folds.
+    """
+    if config.study.folds is None:
+        return len(data.validation)
+    return fold_sizes(len(data.train) + len(data.validation), config.study.folds, data.source)[1]
 
 
 def read_verdict(results: Results) -> Verdict | None:
@@ -282,6 +288,7 @@ def _export(
     if weights is None:
         return False
     concrete = config.concrete(winner.values)
-    exported = staff.engine().call(export_on_worker, concrete, weights, data.checksum)
+    fold = fold_of(winner.fold, config.study.folds, winner.seed)
+    exported = staff.engine().call(export_on_worker, concrete, weights, data.checksum, fold)
     write_model_file(results.folder, exported.h5, model_card(config, concrete, winner, exported, data, verdict))
     return True

@@ -21,7 +21,7 @@ FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "val_crossentropy")
 def trial_columns(swept: Sequence[str]) -> list[str]:
     """The columns of trials.csv."""
     return [
-        "trial", "configuration", "seed", *swept, "state", "purpose", "epoch", *FIGURES, "epochs", "parameters",
+        "trial", "configuration", "seed", "fold", *swept, "state", "purpose", "epoch", *FIGURES, "epochs", "parameters",
         "seconds", "started", "ended", "worker", "attempts", "reason",
     ]  # fmt: skip
 
@@ -34,6 +34,7 @@ def trial_row(finished: Finished, swept: Sequence[str]) -> dict[str, Any]:
         "trial": outcome.trial,
         "configuration": finished.configuration,
         "seed": finished.seed,
+        "fold": finished.fold,
         **_swept_cells(finished, swept),
         "state": outcome.state,
         "purpose": finished.purpose,
@@ -52,13 +53,19 @@ def trial_row(finished: Finished, swept: Sequence[str]) -> dict[str, Any]:
 
 def curve_columns(swept: Sequence[str]) -> list[str]:
     """The columns of curves.csv."""
-    return ["trial", "seed", *swept, "epoch", *FIGURES, "learning_rate", "seconds", "state"]
+    return ["trial", "seed", "fold", *swept, "epoch", *FIGURES, "learning_rate", "seconds", "state"]
 
 
 def curve_rows(finished: Finished, swept: Sequence[str]) -> list[dict[str, Any]]:
     """A trial's rows of curves.csv, one per epoch; `state` marks those of a curve that was cut short."""
     outcome = finished.outcome
-    fixed = {"trial": outcome.trial, "seed": finished.seed, **_swept_cells(finished, swept), "state": outcome.state}
+    fixed = {
+        "trial": outcome.trial,
+        "seed": finished.seed,
+        "fold": finished.fold,
+        **_swept_cells(finished, swept),
+        "state": outcome.state,
+    }
     return [{**fixed, **asdict(epoch), "seconds": round(epoch.seconds, 3)} for epoch in outcome.history]
 
 

@@ -23,7 +23,7 @@ from main.history import Epoch
 if TYPE_CHECKING:
     import numpy as np
 
-    from main.data import TrainingData
+    from main.data import Fold, TrainingData
     from main.train import TrainResult
     from optimize.space import Value
 
@@ -51,6 +51,10 @@ class TrialTask:
     """What the worker's own copy of the data must have."""
     purpose: Purpose = "search"
     attempt: int = 1
+    fold: int | None = None
+    """Which fold validates, from 0; None where the data's own validation images do."""
+    folds: int | None = None
+    """How many folds there are."""
     checkpoint_folder: Path | None = None
     """Where the worker leaves each epoch's state, and looks for one to go on from."""
 
@@ -133,7 +137,7 @@ def outcome_of(task: TrialTask, train: Callable[[], TrialOutcome]) -> TrialOutco
 
 
 def _train(task: TrialTask, on_epoch: Callable[[Epoch], bool]) -> TrainResult:
-    data = load_data(task.config.data)
+    data = load_data(task.config.data, fold_of(task.fold, task.folds, task.seed))
     refuse_other_data(data, task.data_checksum)
     from main.backend import quiet_import
 
@@ -184,12 +188,19 @@ def _from_result(task: TrialTask, result: TrainResult) -> TrialOutcome:
     )
 
 
-@lru_cache(maxsize=2)
-def load_data(config: DataConfig) -> TrainingData:
-    """The training and validation images of a process, read once."""
-    from main.data import load_training
+def fold_of(fold: int | None, folds: int | None, seed: int) -> Fold | None:
+    """The fold that validates in a training; None where the data's own validation images do."""
+    from main.data import Fold
 
-    return load_training(config)
+    return None if fold is None or folds is None else Fold(fold, folds, seed)
+
+
+@lru_cache(maxsize=2)
+def load_data(config: DataConfig, fold: Fold | None = None) -> TrainingData:
+    """The training and validation images of a process, read once."""
+    from main.data import load_training, resample
+
+    return load_training(config) if fold is None else resample(load_data(config), fold, config.seed)
 
 
 def pack(weights: Sequence[np.ndarray]) -> bytes:

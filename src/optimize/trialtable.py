@@ -31,11 +31,24 @@ def usable(trials: pd.DataFrame, metric: str) -> pd.Series[bool]:
     return (trials["state"] == "complete") & np.isfinite(trials[metric].astype(float))
 
 
-def by_choice_and_seed(trials: pd.DataFrame, metric: str, by: str) -> pd.DataFrame:
-    """The metric, a row per choice in order of appearance and a column per seed; NaN where there is no value."""
+def has_folds(trials: pd.DataFrame) -> bool:
+    """Whether these are trials of a study with folds."""
+    return "fold" in trials.columns and bool(trials["fold"].notna().any())
+
+
+def blocks_of(trials: pd.DataFrame) -> pd.Series[int]:
+    """What trials are paired by: their seed; where there are folds, a number for each seed and fold, from 0."""
+    if not has_folds(trials):
+        return trials["seed"]
+    return trials.groupby(["seed", "fold"]).ngroup()
+
+
+def by_choice_and_block(trials: pd.DataFrame, metric: str, by: str) -> pd.DataFrame:
+    """The metric, a row per choice in order of appearance and a column per block; NaN where there is no value."""
+    trials = trials.assign(block=blocks_of(trials))
     rows = trials[usable(trials, metric) & trials[by].notna()]
     cells = rows.assign(**{by: rows[by].map(cell_label), metric: rows[metric].astype(float)})
-    return cells.pivot_table(index=by, columns="seed", values=metric, aggfunc="mean", sort=False).sort_index(axis=1)
+    return cells.pivot_table(index=by, columns="block", values=metric, aggfunc="mean", sort=False).sort_index(axis=1)
 
 
 def swept_paths(trials: pd.DataFrame) -> list[str]:

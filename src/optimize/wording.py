@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from optimize.verdict import ChoiceSummary, PairComparison, TunedPair
 
 CONDITION = "on this validation set and these seeds"
+ON_FOLDS = "on these folds of the images"
 _LONG_NUMBER = re.compile(r"\b\d+\.\d{7,}(e[-+]?\d+)?\b")
 _LONGEST_NAME = 24
 """A longer label is not repeated in one sentence."""
@@ -77,35 +78,41 @@ def no_trial() -> str:
     return "No verdict is possible: no trial is complete."
 
 
-def one_choice(metric: str, choice: ChoiceSummary) -> str:
+def one_choice(metric: str, choice: ChoiceSummary, noun: str = "seed") -> str:
     """The sentence of a sweep with a single choice."""
     if choice.low is None or choice.high is None:
         reached = value_text(metric, choice.mean)
-        return f"{short(choice.choice)} reaches {reached} with one seed; there is nothing to compare it with."
+        return f"{short(choice.choice)} reaches {reached} with one {noun}; there is nothing to compare it with."
     precision = (choice.high - choice.low) / 2
     mean, low, high = (value_text(metric, v, precision=precision) for v in (choice.mean, choice.low, choice.high))
     ends = f"{low.removesuffix(' %')} to {high.removesuffix(' %')}"
     return (
-        f"{short(choice.choice)} reaches {mean} (95 % {ends}, {counted(choice.n, 'seed')}), {CONDITION}; "
+        f"{short(choice.choice)} reaches {mean} (95 % {ends}, {counted(choice.n, noun)}), {_condition(noun)}; "
         "there is nothing to compare it with."
     )
 
 
-def one_seed(metric: str, winner: ChoiceSummary, n_choices: int) -> str:
-    """The sentence where every choice has a single seed."""
+def one_seed(metric: str, winner: ChoiceSummary, n_choices: int, noun: str = "seed") -> str:
+    """The sentence where every choice has a single seed, or fold."""
     return (
-        f"No verdict is possible with one seed: {short(winner.choice)} is ahead of {counted(n_choices - 1, 'other')} "
-        f"with {value_text(metric, winner.mean)}, but how much seeds alone change that is not known."
+        f"No verdict is possible with one {noun}: {short(winner.choice)} is ahead of {counted(n_choices - 1, 'other')} "
+        f"with {value_text(metric, winner.mean)}, but how much {noun}s alone change that is not known."
     )
 
 
-def no_shared_seed(winner: str, runner_up: str) -> str:
-    """The sentence where the best two have too few seeds in common."""
-    return f"No verdict is possible: {short(winner)} and {short(runner_up)} share no two seeds."
+def no_shared_seed(winner: str, runner_up: str, noun: str = "seed") -> str:
+    """The sentence where the best two have too few seeds, or folds, in common."""
+    return f"No verdict is possible: {short(winner)} and {short(runner_up)} share no two {noun}s."
 
 
 def verdict_sentence(
-    metric: str, winner: str, pair: PairComparison, *, beaten: Sequence[str], open_: Sequence[str]
+    metric: str,
+    winner: str,
+    pair: PairComparison,
+    *,
+    beaten: Sequence[str],
+    open_: Sequence[str],
+    noun: str = "seed",
 ) -> str:
     """The winner against the next best, and what of the others.
 
@@ -115,17 +122,18 @@ def verdict_sentence(
         pair: The winner and the next best.
         beaten: Of the other choices, those that the winner beats.
         open_: Of the other choices, those that it is not separable from.
+        noun: What the pair was compared over: `seed`, or `fold`.
     """
     better, worse = short(pair.better), short(pair.worse)
     first, second = (better, worse) if pair.better == winner else (worse, better)
     if not pair.decided:
-        lead = f"{first} and {second} are not separable at {counted(pair.n, 'seed')}{_what_would_decide(pair)}"
-        return f"{lead}{_beside_an_open_pair(first, beaten, open_)}, {CONDITION}."
+        lead = f"{first} and {second} are not separable at {counted(pair.n, noun)}{_what_would_decide(pair, noun)}"
+        return f"{lead}{_beside_an_open_pair(first, beaten, open_)}, {_condition(noun)}."
     difference, interval = interval_text(metric, pair.difference, pair.low, pair.high)
-    lead = f"{better} beats {worse} by {difference} ({interval}, {counted(pair.n, 'seed')})"
+    lead = f"{better} beats {worse} by {difference} ({interval}, {counted(pair.n, noun)})"
     if first == worse:
-        return f"{first} has the best mean, but over the seeds that both have {lead}, {CONDITION}."
-    return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {CONDITION}."
+        return f"{first} has the best mean, but over the {noun}s that both have {lead}, {_condition(noun)}."
+    return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {_condition(noun)}."
 
 
 def tuned_sentence(metric: str, closest: TunedPair, *, tried: str, beaten: Sequence[str], open_: Sequence[str]) -> str:
@@ -147,12 +155,17 @@ def tuned_sentence(metric: str, closest: TunedPair, *, tried: str, beaten: Seque
     return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {CONDITION}."
 
 
-def _what_would_decide(pair: PairComparison) -> str:
+def _condition(noun: str) -> str:
+    return ON_FOLDS if noun == "fold" else CONDITION
+
+
+def _what_would_decide(pair: PairComparison, noun: str) -> str:
     if pair.p == 1:
         return ", which show no difference at all"
     if pair.more_seeds is None:
         return f"; not even {SEEDS_LIMIT:,} would decide"
-    return f"; {pair.more_seeds:,} more would decide"
+    anew = ", drawn with other seeds," if noun == "fold" else ""
+    return f"; {pair.more_seeds:,} more{anew} would decide"
 
 
 def _beside_a_decided_pair(beaten: Sequence[str], open_: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
-"""The benchmarks are scripts beside the packages: their folder becomes importable here."""
+"""The benchmarks are scripts beside the packages: their folder becomes importable here, and made-up results with it."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY / "bench"), str(REPOSITORY / "tests" / "optimize")]

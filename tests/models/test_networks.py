@@ -211,3 +211,10 @@ def test_every_dropout_has_a_generator_of_its_own() -> None:
     model = models.build(CnnSpec(filters=(2,), dense_units=(3,), dropout=0.5), SHAPE, N_CLASSES)
     generators = [layer.seed_generator for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     assert len({id(generator) for generator in generators}) == 2
+
+
+def test_dense_layers_may_start_otherwise_than_convolutions() -> None:
+    spec = CnnSpec(dense_units=(20,), initializer="glorot_uniform", dense_initializer="uniform")
+    model = models.build(spec, (28, 28, 1), 10)
+    assert type(model.get_layer("conv_1").kernel_initializer).__name__ == "GlorotUniform"
+    assert type(model.get_layer("dense_1").kernel_initializer).__name__ == "RandomUniform"

@@ -16,6 +16,7 @@ from optimize import coordinator
 from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
 from optimize.proposals import ConfirmProposals, Proposal
 from optimize.space import Range, Value
+from optimize.study import start_trial
 from optimize.sweep import search_proposals
 from optimize.trial import TrialOutcome, TrialTask
 from sweeps import LEARNING_RATE, POOLING, Bench
@@ -37,6 +38,32 @@ def test_a_grid_trains_every_cell_once_per_seed_seeds_outer(bench: Open) -> None
     trained = cells(first)
     assert trained[:3] == [("max", 0), ("average", 0), ("blur", 0)]
     assert sorted(trained[3:]) == [("average", 1), ("blur", 1), ("max", 1)]
+
+
+FOLDS = POOLING.replace("seeds: 2", "seeds: 2, folds: 3")
+
+
+def test_a_grid_trains_every_cell_on_every_fold_of_every_seed(bench: Open) -> None:
+    first = bench(FOLDS)
+    first.run(stubs.learn)
+    blocks = [(task.seed, task.fold) for task in first.witness.submitted]
+    assert blocks == [(seed, fold) for seed in (0, 1) for fold in (0, 1, 2) for _ in range(3)]
+    assert {task.folds for task in first.witness.submitted} == {3}
+    assert first.results.trials()["fold"].tolist() == [fold for _, fold in blocks]
+    assert [trial.user_attrs["fold"] for trial in first.study.trials] == [fold for _, fold in blocks]
+    again = bench(FOLDS)
+    again.run(stubs.learn)
+    assert again.witness.submitted == []
+
+
+def test_a_trial_that_was_interrupted_goes_on_on_its_fold(bench: Open) -> None:
+    first = bench(FOLDS)
+    values = {"model.pooling": "max"}
+    start_trial(first.study, first.config, 0, values, seed=0, purpose="search", fold=2)
+    again = bench(FOLDS)
+    again.run(stubs.learn)
+    assert (again.witness.submitted[0].trial, again.witness.submitted[0].fold) == (0, 2)
+    assert len(again.witness.submitted) == 3 * 2 * 3
 
 
 def test_a_worker_goes_on_with_the_network_it_has_traced(bench: Open) -> None:

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multitest import multipletests
 
-from optimize.paired import FloatArray, agreement_p, compare_pairs, fit_additive, holm, mean_interval
+from optimize.paired import FloatArray, agreement_p, compare_pairs, fit_additive, holm, mean_interval, overlap_of
 
 NOWHERE = np.nan
 
@@ -188,3 +188,24 @@ def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
     deviation, low, high = mean_interval(values)
     oracle = stats.ttest_1samp(values, 0).confidence_interval()
     assert [deviation, low, high] == pytest.approx([values.std(ddof=1), oracle.low, oracle.high])
+
+
+# Folds
+
+
+def test_over_folds_the_interval_is_that_of_the_corrected_resampled_t_test() -> None:
+    values = table(2, 10)
+    tests = compare_pairs(values, overlap=overlap_of(5))
+    differences = values[0] - values[1]
+    error = np.sqrt(differences.var(ddof=1) * (1 / 10 + 1 / 4))  # a fifth tests what four fifths train
+    half = stats.t.isf(0.025, 9) * error
+    assert tests.low[0] == pytest.approx(differences.mean() - half)
+    assert tests.high[0] == pytest.approx(differences.mean() + half)
+    assert tests.p[0] == pytest.approx(2 * stats.t.sf(abs(differences.mean()) / error, 9))
+
+
+def test_the_interval_of_a_choice_over_folds_is_widened_alike() -> None:
+    values = table(1, 5)[0]
+    _, low, high = mean_interval(values)
+    _, wide_low, wide_high = mean_interval(values, overlap=overlap_of(5))
+    assert (wide_high - wide_low) / (high - low) == pytest.approx(np.sqrt((1 / 5 + 1 / 4) * 5))

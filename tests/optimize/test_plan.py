@@ -13,7 +13,9 @@ from optimize.cores import threads_to_spare
 from optimize.plan import make_plan, print_plan
 from optimize.sections import RunConfig
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
+CONFIGS = [  # a baseline is one training, with nothing swept
+    path for path in sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")) if path.parent.name != "baselines"
+]
 GRID = "name: g\ndata: {source: digits}\nmodel: {pooling: {choices: [max, stride]}}\n"
 JOINT = """\
 name: joint
@@ -42,7 +44,12 @@ def shown(text: str) -> str:
 def test_a_grid_has_its_cells_times_its_seeds() -> None:
     plan = make_plan(loaded(GRID, "study.seeds=3", "study.folds=4"))
     assert (plan.configurations, plan.search_trials, plan.confirm_trials, plan.trials) == (2, 24, 0, 24)
-    assert (plan.data.source, plan.data.n_train, plan.data.n_validation) == ("digits", 1200, 237)
+    assert (plan.data.source, plan.data.n_train, plan.data.n_validation) == ("digits", 1078, 359)  # of 1,437
+
+
+def test_a_grid_of_folds_has_one_seed_unless_written() -> None:
+    assert make_plan(loaded(GRID)).search_trials == 2 * 5
+    assert make_plan(loaded(GRID, "study.folds=4")).search_trials == 2 * 4
 
 
 def test_a_search_has_its_budget_and_then_its_confirmation() -> None:
@@ -89,9 +96,7 @@ def test_a_combination_that_makes_no_network_is_told() -> None:
         make_plan(loaded(GRID, "model.pool_size=16"))
 
 
-@pytest.mark.parametrize(
-    "config", sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda p: p.stem)
 def test_every_config_plans_quickly_without_tensorflow(config: Path) -> None:
     code = (
         "import sys, time; from rich.console import Console; from optimize.config import load_config;"

@@ -45,6 +45,21 @@ def test_choices_that_can_no_longer_win_get_no_more_seeds(sweep: Load) -> None:
     assert any(note.startswith("blur is out of the race after 3 seeds:") for note in announced)
 
 
+def test_a_race_over_folds_takes_each_fold_for_a_round(sweep: Load) -> None:
+    announced: list[str] = []
+    race = RaceProposals(sweep(POOLING.replace("seeds: 2", "folds: 8, race: true")), announced.append)
+    level = {"max": 0.99, "average": 0.989, "blur": 0.9}
+    folds: dict[str, list[int | None]] = {}
+    while (proposal := race.next(None)) is not None:
+        choice = str((proposal.values or {})["model.pooling"])
+        folds.setdefault(choice, []).append(proposal.fold)
+        accuracy = level[choice] + noise(choice, proposal.fold or 0)
+        race.ended(replace(finished(proposal.values or {}, choice, 0, accuracy), fold=proposal.fold))
+    assert folds["max"] == list(range(8))
+    assert len(folds["blur"]) < 8
+    assert " folds: " in announced[0]
+
+
 def test_choices_that_do_not_differ_all_keep_their_seeds(sweep: Load) -> None:
     race = RaceProposals(sweep(RACE), lambda _: None)
     trained = run(race, lambda choice, seed: 0.9 + noise(choice, seed))

@@ -346,3 +346,28 @@ def test_every_table_has_a_verdict_that_hangs_together(values: dict[str, list[fl
         beaten = {pair.worse for pair in found.pairs if pair.decided and pair.better == found.winner}
         assert beaten == set(labels) - {found.winner}
         assert f"{found.winner} beats " in found.sentence
+
+
+# Folds
+
+
+def over_folds(trials: pd.DataFrame) -> pd.DataFrame:
+    return trials.rename(columns={"seed": "fold"}).assign(seed=0)
+
+
+def test_over_folds_the_words_say_folds_and_the_interval_is_wider() -> None:
+    trials = noisy({"max": 0.99, "average": 0.98}, seeds=5)
+    seeds, folds = verdict(trials), verdict(over_folds(trials), folds=5)
+    assert "5 seeds" in seeds.sentence
+    assert "5 folds), on these folds of the images." in folds.sentence
+    assert "seed" not in folds.sentence + " ".join((*folds.conditions, *folds.warnings))
+    width = (folds.pairs[0].high - folds.pairs[0].low) / (seeds.pairs[0].high - seeds.pairs[0].low)
+    assert width == pytest.approx(np.sqrt((1 / 5 + 1 / 4) * 5))
+    assert folds.detectable is not None
+    assert seeds.detectable is not None
+    assert folds.detectable > seeds.detectable
+
+
+def test_where_no_number_of_folds_would_decide_the_verdict_says_so() -> None:
+    trials = over_folds(noisy({"max": 0.9801, "average": 0.98}, seeds=5))
+    assert "not separable at 5 folds; not even 1,000 would decide" in verdict(trials, folds=5).sentence

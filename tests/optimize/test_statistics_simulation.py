@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 import statistics_simulation as simulation
-from statistics_simulation import EQUAL, REPLICATES, SPREAD, UNEQUAL, Scenario, figures, forecasts
+from statistics_simulation import (
+    EQUAL,
+    FOLDINGS,
+    REPLICATES,
+    SPREAD,
+    UNEQUAL,
+    Folding,
+    Scenario,
+    figures,
+    forecasts,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 ROUNDING = 0.11
@@ -54,6 +64,14 @@ def test_forecasts_of_power_come_true() -> None:
         assert forecast.decided >= forecast.forecast - 0.01, forecast.name
         shares = [100 * share for share in (forecast.forecast, forecast.at_its_level, forecast.decided)]
         assert documented()[forecast.name] == pytest.approx(shares, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("folding", FOLDINGS, ids=lambda folding: folding.name)
+def test_equal_learners_are_told_apart_on_folds_less_often_by_the_corrected_test(folding: Folding) -> None:
+    naive, corrected = folding.false_decisions()
+    assert corrected <= 0.056
+    assert naive > 0.2 or folding.draws == 1
+    assert documented()[folding.name] == pytest.approx([100 * naive, 100 * corrected], abs=ROUNDING)
 
 
 @pytest.mark.parametrize(("choices", "configurations"), [(2, 5), (4, 10)])

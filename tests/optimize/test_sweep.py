@@ -64,7 +64,7 @@ def test_a_sweep_leaves_everything_it_promises(done: tuple[SweepConfig, SweepRes
     assert len(list(results.charts.glob("*.png"))) >= 6
     curves = pd.read_csv(results.curves_file)
     assert list(curves.columns) == [
-        "trial", "seed", "train.learning_rate", "epoch", "loss", "accuracy", "val_loss", "val_accuracy",
+        "trial", "seed", "fold", "train.learning_rate", "epoch", "loss", "accuracy", "val_loss", "val_accuracy",
         "val_crossentropy", "learning_rate", "seconds", "state",
     ]  # fmt: skip
     assert len(curves) == 6 * 4
@@ -138,11 +138,24 @@ def test_a_fresh_start_sets_earlier_results_aside(tmp_path: Path) -> None:
     assert (aside / "cnn.h5").exists()
 
 
-def test_folds_are_refused_by_line_until_something_trains_them(tmp_path: Path) -> None:
-    (tmp_path / "rates.yaml").write_text(RATES.replace("study: {seeds: 3}", "study: {seeds: 1, folds: 5}"))
-    with pytest.raises(ConfigError, match=r"rates\.yaml:10:26: study\.folds: folds can be planned"):
-        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness())
-    assert not (tmp_path / "rates").exists()
+def test_every_choice_trains_on_the_same_folds_and_the_verdict_speaks_of_them(tmp_path: Path) -> None:
+    text = RATES.replace("study: {seeds: 3}", "study: {folds: 3}").replace("epochs: 4", "epochs: 1")
+    (tmp_path / "rates.yaml").write_text(text)
+    result = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0)
+    trials = result.results.trials()
+    assert trials.groupby("configuration")["fold"].apply(list).tolist() == [[0, 1, 2]] * 2
+    assert result.results.curves()["fold"].tolist() == trials["fold"].tolist()
+    assert [result.results.finished(n).fold for n in trials["trial"]] == trials["fold"].tolist()
+    images = trials["val_accuracy"] * 479  # 1,437 images in three folds
+    assert images.to_numpy() == pytest.approx(images.round().to_numpy(), abs=1e-3)
+    assert result.verdict is not None
+    assert "3 folds" in result.verdict.sentence
+    assert "479 images each" in result.verdict.conditions[0]
+    card = result.results.card()
+    assert card is not None
+    assert card["metrics"]["val_accuracy of this file"]["value"] == pytest.approx(
+        card["metrics"]["val_accuracy"]["value"], abs=0.01
+    )
 
 
 def test_a_network_that_cannot_be_built_is_refused_before_anything_trains(tmp_path: Path) -> None:
@@ -252,7 +265,7 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(
         same = table(result.results).drop(
             columns=["trial", "seconds", "started", "ended", "worker", "attempts"], errors="ignore"
         )
-        return sorted(map(tuple, same.itertuples(index=False)), key=str)
+        return sorted(map(tuple, same.fillna("").itertuples(index=False)), key=str)
 
     assert values(finished, Results.curves) == values(done[1], Results.curves)
     assert values(finished, Results.trials) == values(done[1], Results.trials)

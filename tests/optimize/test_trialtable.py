@@ -3,24 +3,32 @@ import pandas as pd
 import pytest
 from trial_tables import as_read, grid, row
 
-from optimize.trialtable import by_choice_and_seed, cell_label, cell_value, judged_trials, swept_paths, values_of
+from optimize.trialtable import (
+    blocks_of,
+    by_choice_and_block,
+    cell_label,
+    cell_value,
+    judged_trials,
+    swept_paths,
+    values_of,
+)
 
 
 def test_a_table_has_a_row_per_choice_and_a_column_per_seed() -> None:
-    table = by_choice_and_seed(grid({"max": [0.9, 0.8], "average": [0.7, "failed"]}), "val_accuracy", "configuration")
+    table = by_choice_and_block(grid({"max": [0.9, 0.8], "average": [0.7, "failed"]}), "val_accuracy", "configuration")
     assert list(table.index) == ["max", "average"]
     assert table.to_numpy() == pytest.approx(np.array([[0.9, 0.8], [0.7, np.nan]]), nan_ok=True)
 
 
 @pytest.mark.parametrize("value", ["failed", "pruned", float("nan"), float("inf")])
 def test_only_complete_and_finite_trials_count(value: float | str) -> None:
-    table = by_choice_and_seed(grid({"max": [0.9, value], "average": [value]}), "val_accuracy", "configuration")
+    table = by_choice_and_block(grid({"max": [0.9, value], "average": [value]}), "val_accuracy", "configuration")
     assert table.to_dict("index") == {"max": {0: 0.9}}
 
 
 def test_trials_of_one_choice_and_seed_are_averaged() -> None:
     trials = pd.DataFrame([row("max", 0, 0.8), row("max", 0, 0.9)])
-    assert by_choice_and_seed(trials, "val_accuracy", "configuration").loc["max", 0] == pytest.approx(0.85)
+    assert by_choice_and_block(trials, "val_accuracy", "configuration").loc["max", 0] == pytest.approx(0.85)
 
 
 def test_a_complete_confirmation_is_what_is_judged() -> None:
@@ -81,3 +89,13 @@ def test_labels_are_those_of_the_sweep_file() -> None:
 
 def test_swept_paths_are_the_columns_that_are_paths() -> None:
     assert swept_paths(grid({"max": [0.9]})) == ["model.pooling"]
+
+
+def test_trials_of_several_seeds_and_folds_are_paired_by_both() -> None:
+    trials = pd.concat([grid({"max": [0.9, 0.8], "blur": [0.7, 0.6]}).assign(fold=fold) for fold in (0, 1)])
+    assert by_choice_and_block(trials, "val_accuracy", "configuration").loc["max"].tolist() == [0.9, 0.9, 0.8, 0.8]
+
+
+def test_a_table_without_folds_is_paired_by_seed() -> None:
+    trials = grid({"max": [0.9, 0.8]}).assign(fold=np.nan)
+    assert blocks_of(trials).tolist() == blocks_of(trials.drop(columns="fold")).tolist() == [0, 1]

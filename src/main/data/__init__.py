@@ -2,16 +2,20 @@
 
 from main.data.errors import DataError, MissingData
 from main.data.loading import describe, fallback, load_test, load_training
-from main.data.records import DataInfo, Split, TrainingData
+from main.data.records import DataInfo, Fold, Split, TrainingData
+from main.data.splits import fold_sizes, resample
 
 __all__ = [
     "DataError",
     "DataInfo",
+    "Fold",
     "MissingData",
     "Split",
     "TrainingData",
     "describe",
     "fallback",
+    "fold_sizes",
     "load_test",
     "load_training",
+    "resample",
 ]

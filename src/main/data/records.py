@@ -68,6 +68,18 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """One of several equal, stratified shares of the images: it validates, and all others train."""
+
+    number: int
+    """From 0."""
+    of: int
+    """How many folds there are."""
+    seed: int = 0
+    """Seed of the training: each seed draws folds of its own."""
+
+
+@dataclass(frozen=True)
 class DataInfo:
     """What is known of a source from its headers, without reading its images."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from main.config import DataConfig
 from main.data.errors import DataError
-from main.data.records import Labels, Split
+from main.data.records import Fold, Labels, Split, TrainingData
 from main.data.source import Header
 
 TEST_SEED = 0
 """Seed of every drawn test set: it must be the same whatever a sweep file says."""
 
 
-def stratified_order(labels: Labels, seed: int) -> Labels:
+def stratified_order(labels: Labels, seed: int | Sequence[int]) -> Labels:
     """A shuffled order, (n,), in which every stretch holds each class in its share, to within one image.
 
     The images of a class are shuffled and then spread evenly over the whole, so that the last images
@@ -81,3 +84,40 @@ def hold_out(whole: Split, header: Header, config: DataConfig, source: str) -> t
 def joined(first: Split, second: Split) -> Split:
     """One split after the other."""
     return Split(np.concatenate([first.images, second.images]), np.concatenate([first.labels, second.labels]))
+
+
+def fold_sizes(n_images: int, folds: int, source: str) -> tuple[int, int]:
+    """How many images (train, validate) where `n_images` are cut into folds.
+
+    All folds are of one size, so that one traced network trains on each: what n_images / folds leaves over, fewer
+    images than there are folds, trains every time. Raises DataError where a fold would be empty.
+    """
+    n_validation = n_images // folds
+    if n_validation < 1:
+        raise DataError(f"{source} has {n_images:,} images outside its test set, too few for {folds} folds")
+    return n_images - n_validation, n_validation
+
+
+def resample(data: TrainingData, fold: Fold, seed: int) -> TrainingData:
+    """The same images, all of those that train and those that validate, with another share of them held out.
+
+    Args:
+        data: What the source gives; its own validation images are dealt out with the others.
+        fold: Which share validates.
+        seed: The data's own seed; with the fold's it decides the draw.
+
+    Raises:
+        DataError: a fold would be empty, or leave a class with nothing to train on.
+    """
+    whole = joined(data.train, data.validation)
+    _, size = fold_sizes(len(whole), fold.of, data.source)
+    order = stratified_order(whole.labels, (seed, fold.seed))
+    held_out = slice(fold.number * size, (fold.number + 1) * size)
+    train, validation = whole.take(np.delete(order, held_out)), whole.take(order[held_out])
+    absent = np.setdiff1d(np.arange(data.n_classes), train.labels)
+    if absent.size:
+        raise DataError(
+            f"{data.source}: fold {fold.number} of {fold.of} leaves none of class {absent[0]} to train on; "
+            "write fewer `folds`"
+        )
+    return replace(data, train=train, validation=validation)

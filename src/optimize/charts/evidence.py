@@ -15,7 +15,7 @@ from optimize.charts.palette import Look, looks
 from optimize.charts.parameters import Parameter, read_parameters
 from optimize.charts.units import Metric
 from optimize.config import stored_sweep
-from optimize.trialtable import judged_trials, usable
+from optimize.trialtable import has_folds, judged_trials, usable
 from optimize.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Evidence:
         """The sentence about data that are not those asked for."""
         notice = self.provenance.get("data", {}).get("notice")
         return str(notice) if notice else None
+
+    @property
+    def noun(self) -> str:
+        """What choices are compared over: `seed`, or `fold`."""
+        return "fold" if has_folds(self.trials) else "seed"
 
     @cached_property
     def complete(self) -> pd.DataFrame:

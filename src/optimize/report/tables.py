@@ -11,7 +11,7 @@ from optimize import wording
 from optimize.charts.evidence import MOST_CHOICES, Evidence
 from optimize.effects import marginal_effects
 from optimize.replay import replay
-from optimize.trialtable import is_empty
+from optimize.trialtable import has_folds, is_empty
 from optimize.verdict import ChoiceSummary, FactorVerdict, PairComparison, TunedPair, Verdict
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ def _choice_tables(verdict: Verdict, evidence: Evidence) -> Iterable[Table]:
     precision = _usual([(choice.low, choice.high) for choice in shown])
     yield Table(
         "Finalists, trained again on fresh seeds" if verdict.purpose == "confirm" else "Choices",
-        ("choice", "seeds", "mean", f"standard deviation{evidence.metric.unit}", "95 % interval"),
+        ("choice", f"{evidence.noun}s", "mean", f"standard deviation{evidence.metric.unit}", "95 % interval"),
         tuple(_choice_row(choice, evidence, precision) for choice in shown),
         note=f"The best {len(shown)}; {wording.counted(rest, 'other')} are in trials.csv." if rest else "",
     )
     if verdict.pairs:
         rows = tuple((*_pair_row(pair, evidence), _seeds_to_decide(pair)) for pair in verdict.pairs)
-        yield _pair_table(rows, evidence.metric.unit, "seeds to decide it")
+        yield _pair_table(rows, evidence.metric.unit, f"{evidence.noun}s to decide it")
 
 
 def _choice_row(choice: ChoiceSummary, evidence: Evidence, precision: float | None) -> tuple[str, ...]:
@@ -206,7 +206,15 @@ def _pruning_table(evidence: Evidence) -> Iterable[Table]:
 
 def _trial_table(title: str, rows: pd.DataFrame, evidence: Evidence) -> TrialTable:
     swept = (parameter.name for parameter in evidence.parameters)
-    figures = ("seed", evidence.metric.text, "best epoch", "epochs", "time", "attempts")
+    figures = (
+        "seed",
+        *(("fold",) if has_folds(evidence.trials) else ()),
+        evidence.metric.text,
+        "best epoch",
+        "epochs",
+        "time",
+        "attempts",
+    )
     return TrialTable(
         f"{title}: {wording.counted(len(rows), 'trial')}",
         ("trial", *swept, *figures, "state", "reason"),
@@ -221,6 +229,7 @@ def _trial_row(row: pd.Series[Any], evidence: Evidence) -> tuple[str, ...]:
         str(row["trial"]),
         *(parameter.short_label(row) or NOTHING for parameter in evidence.parameters),
         str(row["seed"]),
+        *((f"{row['fold']:.0f}",) if has_folds(evidence.trials) else ()),
         NOTHING if is_empty(value) else evidence.metric.value(float(value)),
         NOTHING if is_empty(epoch) else f"{epoch:.0f}",
         str(row["epochs"]),

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from main.config import DataConfig
+from main.data.errors import DataError
+from main.data.records import Fold, Split, TrainingData
 from main.data.source import Header
-from main.data.splits import draw_test, hold_out, sizes, stratified_order
+from main.data.splits import draw_test, hold_out, resample, sizes, stratified_order
 
 HEADER = Header(image_shape=(8, 8, 1), n_images=200, classes=tuple("0123456789"), validation=20, split="last")
 
@@ -89,3 +91,51 @@ def test_refuses_a_split_that_leaves_nothing_of_a_class_to_train_on(refuses):
     refuses(lambda: hold_out(by_class, HEADER, DataConfig(), "a"), "class 9", "`split: stratified`")
     train, _ = hold_out(by_class, HEADER, DataConfig(split="stratified"), "a")
     assert set(train.labels) == set(range(10))
+
+
+@given(counts=st.lists(st.integers(6, 30), min_size=2, max_size=4), folds=st.integers(2, 6), seed=st.integers(0, 99))
+def test_folds_are_of_one_size_and_no_image_validates_twice(counts, folds, seed):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    data = data_of(labels)
+    seen = []
+    for number in range(folds):
+        cut = resample(data, Fold(number, folds, seed), 0)
+        held_out, trained = cut.validation.images.ravel().tolist(), cut.train.images.ravel().tolist()
+        assert len(held_out) == len(labels) // folds
+        assert sorted([*held_out, *trained]) == list(range(len(labels)))
+        fair = [count / folds for count in counts]
+        assert np.bincount(cut.validation.labels, minlength=len(counts)) == pytest.approx(fair, abs=2.5)
+        seen += held_out
+    assert len(set(seen)) == len(seen)
+
+
+def test_each_seed_draws_folds_of_its_own_and_the_same_ones_again():
+    data = data_of(np.arange(60) % 3)
+    first, again, other = (resample(data, Fold(1, 5, seed), 0).validation.images.ravel() for seed in (3, 3, 4))
+    assert first.tolist() == again.tolist()
+    assert first.tolist() != other.tolist()
+    assert resample(data, Fold(1, 5, 3), 7).validation.images.ravel().tolist() != first.tolist()
+
+
+def test_more_folds_than_images_and_a_class_of_one_image_are_refused():
+    with pytest.raises(DataError, match="has 4 images outside its test set, too few for 5 folds"):
+        resample(data_of(np.arange(4) % 2), Fold(0, 5), 0)
+    lonely_labels = np.array([0, 0, 0, 1])
+    lonely = data_of(lonely_labels)
+    where = int(np.flatnonzero(stratified_order(lonely_labels, (0, 0)) == 3)[0])
+    with pytest.raises(DataError, match="leaves none of class 1 to train on; write fewer `folds`"):
+        resample(lonely, Fold(where, 4), 0)
+
+
+def data_of(labels):
+    """Training data, a third of which validates, whose images are their places."""
+    images = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
+    whole = Split(images, labels.astype(np.int64))
+    cut = len(labels) * 2 // 3
+    return TrainingData(
+        train=whole.take(slice(cut)),
+        validation=whole.take(slice(cut, None)),
+        n_classes=int(labels.max()) + 1,
+        source="made up",
+        checksum="0",
+    )

@@ -53,7 +53,7 @@ def choice_rows(evidence: Evidence) -> ChoiceRows:
     rows = _tuned(evidence, verdict.factor) if verdict.factor else _by_seed(evidence, verdict)
     rows.sort(key=lambda row: evidence.choices.index(row.choice))
     means = [row.mean if evidence.metric.maximize else -row.mean for row in rows]
-    caption = _tuned_caption(verdict.factor) if verdict.factor else _caption(rows)
+    caption = _tuned_caption(verdict.factor) if verdict.factor else _caption(rows, evidence.noun)
     says = evidence.shortened(verdict.sentence)
     halves = [half for row in rows if math.isfinite(half := (row.high - row.low) / 2)]
     precision = float(np.median(halves)) if halves else None
@@ -82,11 +82,11 @@ def _tuned_row(evidence: Evidence, choice: Choice, tuned: TunedChoice) -> Choice
     return ChoiceRow(choice, values, tuned.expected_best, tuned.low, tuned.high)
 
 
-def _caption(rows: list[ChoiceRow]) -> str:
+def _caption(rows: list[ChoiceRow], noun: str) -> str:
     fewest, most = (pick(len(row.values) for row in rows) for pick in (min, max))
-    seeds = counted(most, "seed") if fewest == most else f"{fewest} to {counted(most, 'seed')}"
-    bar = "Bar: 95 % t interval of the mean." if most > 1 else "One seed has no interval."
-    return f"Small marks: every seed, at its best epoch. Large mark: mean over {seeds}. {bar}"
+    seeds = counted(most, noun) if fewest == most else f"{fewest} to {counted(most, noun)}"
+    bar = "Bar: 95 % t interval of the mean." if most > 1 else f"One {noun} has no interval."
+    return f"Small marks: every {noun}, at its best epoch. Large mark: mean over {seeds}. {bar}"
 
 
 def _tuned_caption(factor: FactorVerdict) -> str:

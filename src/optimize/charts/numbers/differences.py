@@ -53,7 +53,7 @@ def differences(evidence: Evidence) -> Differences:
         best = _best(pairs)
         shown = [pair for pair in pairs if pair.better.label == best]
     decided = sum(pair.decided for pair in pairs)
-    caption = _caption(len(shown), len(pairs), tuned=bool(verdict and verdict.factor))
+    caption = _caption(len(shown), len(pairs), tuned=bool(verdict and verdict.factor), noun=evidence.noun)
     return Differences(evidence.metric, tuple(shown), _says(decided, len(pairs)), caption)
 
 
@@ -78,8 +78,8 @@ def _says(decided: int, n: int) -> str:
     return f"{decided} of {counted(n, 'pair')} {'differs' if decided == 1 else 'differ'}; {others} not separable"
 
 
-def _caption(shown: int, n: int, *, tuned: bool) -> str:
-    what = "Difference of the bests to be expected" if tuned else "Mean difference over shared seeds"
+def _caption(shown: int, n: int, *, tuned: bool, noun: str) -> str:
+    what = "Difference of the bests to be expected" if tuned else f"Mean difference over shared {noun}s"
     only = f" Only the pairs of the best choice, of {n}." if shown < n else ""
     return (
         f"{what}, each with its own 95 % interval. "

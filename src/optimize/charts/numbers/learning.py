@@ -69,8 +69,12 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
         Panel(metric, tuple(_curve(choice, curves, metric.name, banded) for choice in evidence.choices))
         for metric in (Metric("val_accuracy", True), Metric(loss, False))
     )
+    over = "trials" if evidence.factor else f"{evidence.noun}s"
     return LearningCurves(
-        panels, evidence.compared, _says(panels, evidence), _caption(banded, "trials" if evidence.factor else "seeds")
+        panels,
+        evidence.compared,
+        _says(panels, evidence),
+        _caption(banded, over),
     )
 
 

@@ -1,0 +1,177 @@
+"""Writes docs/study.md from the results of the thirteen sweeps: `python bench/study.py [RESULTS] [PAGE]`.
+
+Per question the student study's conclusion, our verdict and one chart; no number is written by hand. What has not been
+run yet is said to be missing. Charts go into a folder beside the page, of the page's name.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optimize import charts
+from optimize.config import stored_sweep
+from optimize.results import Results
+from optimize.verdict import Verdict
+
+STANDS, FALLS, OPEN, MISSING = "stands", "does not stand", "cannot be told apart", "not run"
+_NEAR = 10**0.5
+"""A rate agrees with another that is no more than half a decade away."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the thirteen."""
+
+    sweep: str
+    asked: str
+    concluded: str
+    """In the study's words."""
+    best: tuple[Any, ...] = ()
+    """The choices that the study took for best; none where it saw no difference."""
+
+
+RATES = {"rmsprop": 0.01, "nadam": 0.01, "sgd": 0.1, "adadelta": 1.0, "adagrad": 0.1, "adam": 0.01}
+"""What the study read off its range test."""
+AUGMENTED = {"shear": 0.1, "shift": 0.02, "rotation": 8.0, "zoom": 0.08}
+QUESTIONS = (
+    Question("kernel_size", "Which kernel size?", "3 × 3 is best", (3,)),
+    Question("learning_rate_range", "Which learning rate?", ", ".join(f"{k} {v:g}" for k, v in RATES.items())),
+    Question("optimizer", "Which optimizer?", "Adam at 0.01", ({"name": "adam", "learning_rate": 0.01},)),
+    Question("loss", "Which loss?", "no difference"),
+    Question("batch_size", "Which batch size?", "256", (256,)),
+    Question("pooling", "Which pooling?", "max is better", ("max",)),
+    Question("conv_layers", "How many convolutions?", "2 are best, 3 worst", ((16, 32),)),
+    Question("filters", "How many filters?", "64 and 128", ((64, 128),)),
+    Question("dense_layers", "How many dense layers?", "1", ((128,),)),
+    Question("dense_units", "How many dense units?", "128", ((128,),)),
+    Question("dropout", "How much dropout?", "0.2", (0.2,)),
+    Question("leaky_relu_slope", "Which slope of the leaky ReLU?", "0.05 to 0.1", (0.05, 0.1)),
+    Question("augmentation", "Does augmentation help?", "it helps", (AUGMENTED,)),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a conclusion."""
+
+    question: Question
+    outcome: str
+    sentences: tuple[str, ...]
+    chart: Path | None = None
+
+
+def outcome_of(verdict: Verdict, best: Sequence[str]) -> str:
+    """Whether a conclusion stands: the best choices by label, none for `no difference`.
+
+    It stands where one of them beats all choices that are not among them, and does not where each of them is beaten
+    by one that is not. That nothing differs can be contradicted, but no number of seeds shows it.
+    """
+    beaten = {(pair.better, pair.worse) for pair in verdict.pairs if pair.decided}
+    if not best:
+        return FALLS if beaten else OPEN
+    others = [choice.choice for choice in verdict.choices if choice.choice not in best]
+    if others and any(all((one, other) in beaten for other in others) for one in best):
+        return STANDS
+    if all(any((other, one) in beaten for other in others) for one in best):
+        return FALLS
+    return OPEN
+
+
+def answer(question: Question, results: Results, pictures: Path) -> Answer:
+    """The answer that a sweep's folder holds; its chart is put into `pictures`."""
+    if question.sweep == "learning_rate_range":
+        return _rates_answer(question, results, pictures)
+    content = results.verdict()
+    if content is None:
+        return Answer(question, MISSING, ("This sweep has not been run.",))
+    verdict, config = Verdict.from_dict(content), stored_sweep(results)
+    (path,) = config.space.paths
+    best = [config.space.configuration_label({path: _as_in(config, path, value)}) for value in question.best]
+    (drawn,) = charts.draw(results, only=["choices"])
+    return Answer(question, outcome_of(verdict, best), (verdict.sentence, *_against(verdict, best)),
+                  _copied(drawn, pictures / f"{question.sweep}.png"))  # fmt: skip
+
+
+def _as_in(config: Any, path: str, value: Any) -> Any:
+    """The sweep's own spelling of a value: mappings may name their keys in another order."""
+    return next((own for own in config.space[path].values if own == value), value)
+
+
+def _against(verdict: Verdict, best: Sequence[str]) -> list[str]:
+    """How the study's choice did against ours, where they are not the same."""
+    if not best or verdict.winner in best or verdict.winner is None:
+        return []
+    pair = verdict.pair(verdict.winner, best[0])
+    if pair is None:
+        return []
+    sign = 1 if pair.better == verdict.winner else -1
+    low, high = sorted((sign * pair.low, sign * pair.high))
+    return [
+        f"The study's {best[0]} is {sign * 100 * pair.difference:.2f} points behind {verdict.winner} "
+        f"(95 % {100 * low:.2f} to {100 * high:.2f}, {pair.n} seeds)."
+    ]
+
+
+def _rates_answer(question: Question, results: Results, pictures: Path) -> Answer:
+    table = results.rates()
+    if table is None:
+        return Answer(question, MISSING, ("This range test has not been run.",))
+    sentences, agreed = [], []
+    for row in table.itertuples():
+        said = RATES[row.configuration]
+        agreed.append(row.suggested_low / _NEAR <= said <= row.suggested_high * _NEAR)
+        sentences.append(
+            f"{row.configuration}: {row.suggested:.2g} suggested ({row.suggested_low:.2g} to {row.suggested_high:.2g} "
+            f"over {row.seeds} seeds), steepest at {row.steepest:.2g}; the study read {said:g}"
+            + ("." if agreed[-1] else ", more than half a decade away.")
+        )
+    chart = _copied(results.rates_chart, pictures / f"{question.sweep}.png")
+    return Answer(question, STANDS if all(agreed) else FALLS, tuple(sentences), chart)
+
+
+def _copied(source: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    return target
+
+
+def page(answers: Sequence[Answer], beside: Path) -> str:
+    """The page in Markdown; charts are named as they lie from the folder `beside`."""
+    lines = [
+        "# The thirteen questions",
+        "",
+        '"Recognizing Digits using Neural Networks" (ENSIMAG 2020) put thirteen questions to MNIST, each with one run '
+        "a choice, judged on the test set. Here they are asked again: five seeds a choice, on validation images, each "
+        "pair compared seed by seed. Fewer epochs and images pay for the seeds; each file in `configs/study` says "
+        "which. The learning rate is 0.001 wherever it is not the question. Written by `python bench/study.py`.",
+        "",
+        "| | question | the study concluded | that |",
+        "| --- | --- | --- | --- |",
+    ]
+    for number, one in enumerate(answers, start=1):
+        lines.append(f"| {number} | {one.question.asked} | {one.question.concluded} | {one.outcome} |")
+    for number, one in enumerate(answers, start=1):
+        lines += ["", f"## {number}. {one.question.asked}", ""]
+        lines += [f"The study concluded: {one.question.concluded}. That **{one.outcome}**.", ""]
+        lines += ["  \n".join(one.sentences)]
+        if one.chart is not None:
+            lines += ["", f"![{one.question.asked}]({one.chart.relative_to(beside)})"]
+    return "\n".join(lines) + "\n"
+
+
+def main(results: str = "results", to: str = "docs/study.md") -> None:
+    """Write the page."""
+    target = Path(to)
+    pictures = target.with_suffix("")
+    answers = [answer(question, Results(Path(results) / question.sweep), pictures) for question in QUESTIONS]
+    target.write_text(page(answers, target.parent), encoding="utf-8")
+    print(target)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

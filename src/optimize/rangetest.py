@@ -1,0 +1,166 @@
+"""A sweep's learning-rate range test: on its workers, into its own folder, without a study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from main.backend import Precision, choose_precision
+from main.config import TrainingConfig
+from main.data import fallback, load_training
+from main.provenance import now
+from optimize.config import SweepConfig
+from optimize.networks import planned_networks
+from optimize.provenance import provenance
+from optimize.ratechart import draw_rates
+from optimize.ratereading import RateCurve, RateReading, read_curves, rising_rates
+from optimize.results import Results
+from optimize.sections import RangeTestConfig
+from optimize.staff import Staff
+from optimize.trial import load_data, refuse_other_data
+from optimize.trial import run as run_trial
+from optimize.workers import prepare
+
+READING_COLUMNS = (
+    "configuration", "seeds", "steepest", "lowest", "suggested", "suggested_low", "suggested_high", "diverged",
+)  # fmt: skip
+CURVE_COLUMNS = ("configuration", "seed", "step", "learning_rate", "loss")
+
+
+@dataclass(frozen=True)
+class RateTask:
+    """One training under a rising rate."""
+
+    configuration: str
+    config: TrainingConfig
+    seed: int
+    rates: tuple[float, ...]
+    precision: Precision
+    data_checksum: str
+
+
+@dataclass(frozen=True)
+class RangeTested:
+    """What a range test leaves."""
+
+    results: Results
+    readings: tuple[RateReading, ...]
+
+
+def run_range_test(
+    config: SweepConfig,
+    results_dir: Path | str = "results",
+    *,
+    workers: int | None = None,
+    announce: Callable[[str], None] = lambda _: None,
+) -> RangeTested:
+    """Train every configuration once per seed while the rate rises, and read off where training is fastest.
+
+    Args:
+        config: the sweep; what it sweeps is compared, and `study.range_test` says from which rate to which.
+        results_dir: the folder that holds the sweep's own, named after it.
+        workers: how many trainings at once, instead of what the sweep file says; 0 trains in this process.
+        announce: told of a fallback, and of each training as it ends.
+
+    Raises:
+        main.complaints.ConfigError: a combination makes no network for images of this size.
+        main.data.DataError: the data is missing or damaged.
+        optimize.results.SweepLocked: another process runs this sweep.
+        OSError: the results cannot be written.
+    """
+    results = Results(Path(results_dir) / config.name)
+    data = load_training(config.base.data)
+    planned_networks(config, data.input_shape, data.n_classes)
+    sweep_text = config.resolved()
+    if data.notice:
+        announce(data.notice)
+        config = config.with_data(fallback(config.base.data))
+    precision = choose_precision(config.run.precision)
+    test = config.study.range_test or RangeTestConfig()
+    tasks = _tasks(config, test, len(data.train), precision, data.checksum)
+    with results.lock():
+        results.write_sweep(sweep_text)
+        with Staff(config, run_trial, workers=workers, trials=len(tasks), log=results.log_file) as staff:
+            facts = provenance(
+                data, config.identity(), workers=staff.workers, threads=config.run.threads, precision=precision
+            )
+            curves = _curves(tasks, config, staff, announce)
+        readings = _read_all(tasks, curves)
+        _write(results, readings, tasks, curves)
+        results.write_rate_chart(draw_rates(readings, config.question, data.notice))
+        results.write_json(results.provenance_file, {**facts, "ended": now()})
+    return RangeTested(results, readings)
+
+
+def train_on_worker(task: RateTask) -> RateCurve:
+    """Train one network while its rate rises, on the worker that this runs on.
+
+    Raises:
+        optimize.trial.DataMismatch: the data here is not the data of the sweep.
+    """
+    from main.backend import quiet_import
+
+    data = load_data(task.config.data)
+    refuse_other_data(data, task.data_checksum)
+    quiet_import()
+    from main.ratetest import losses_while_rising
+
+    losses = losses_while_rising(task.config, data, task.rates, seed=task.seed, precision=task.precision)
+    return RateCurve(task.configuration, task.seed, losses)
+
+
+def _tasks(
+    config: SweepConfig, test: RangeTestConfig, n_images: int, precision: Precision, checksum: str
+) -> list[RateTask]:
+    """Every cell on every seed; cells outer, so that a worker goes on with the network it has traced."""
+    found = []
+    for cell in config.space.cells():
+        training = config.concrete(cell)
+        steps = training.train.epochs * ceil(n_images / training.train.batch_size)
+        rates = tuple(rising_rates(test.start, test.end, steps).tolist())
+        label = config.space.configuration_label(cell)
+        found += [RateTask(label, training, seed, rates, precision, checksum) for seed in config.study.seeds]
+    return found
+
+
+def _curves(
+    tasks: Sequence[RateTask], config: SweepConfig, staff: Staff, announce: Callable[[str], None]
+) -> list[RateCurve]:
+    engine = staff.engine()
+    at_once = len(engine.slots())
+
+    def train(task: RateTask) -> RateCurve:
+        curve = engine.call(train_on_worker, task)
+        ended = (
+            f"diverged at {task.rates[len(curve.losses) - 1]:.3g}" if len(curve.losses) < len(task.rates) else "done"
+        )
+        announce(f"{task.configuration}, seed {task.seed}: {ended}")
+        return curve
+
+    if staff.workers:
+        engine.call(prepare, config.base.data, config.run.threads)
+    with ThreadPoolExecutor(max(1, at_once)) as pool:
+        return list(pool.map(train, tasks))
+
+
+def _read_all(tasks: Sequence[RateTask], curves: Sequence[RateCurve]) -> tuple[RateReading, ...]:
+    rates = {task.configuration: task.rates for task in tasks}
+    return tuple(
+        read_curves([curve for curve in curves if curve.configuration == name], rising_rates(r[0], r[-1], len(r)))
+        for name, r in rates.items()
+    )
+
+
+def _write(
+    results: Results, readings: Sequence[RateReading], tasks: Sequence[RateTask], curves: Sequence[RateCurve]
+) -> None:
+    rows = [{name: getattr(reading, name) for name in READING_COLUMNS} for reading in readings]
+    steps = [
+        {"configuration": c.configuration, "seed": c.seed, "step": n, "learning_rate": rate, "loss": loss}
+        for task, c in zip(tasks, curves, strict=True)
+        for n, (rate, loss) in enumerate(zip(task.rates, c.losses, strict=False), start=1)
+    ]
+    results.write_rates(READING_COLUMNS, rows, CURVE_COLUMNS, steps)
