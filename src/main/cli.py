@@ -1,4 +1,4 @@
-"""The command line of one model: `python -m main train|evaluate|predict|explain|convert|show-data`.
+"""The command line of one model: `python -m main train|evaluate|predict|explain|serve|show|convert|show-data`.
 
 Everything slow is imported inside the command that needs it, so that `--help` answers at once.
 """
@@ -235,6 +235,39 @@ def explain(
             typer.echo(json.dumps([str(path) for path in paths], indent=2))
         else:
             out.print("\n".join(map(str, paths)), markup=False)
+
+
+@app.command()
+def serve(
+    model: Model,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; 0 takes a free one.")] = 8000,
+) -> None:
+    """Open a page to draw digits on, with what the model makes of them.
+
+    On this machine only, with a JSON API: POST /api/predict, described in /openapi.json. Needs the extra [serve].
+    """
+    with _messages():
+        try:
+            from main.serve import serve as serve_model
+        except ModuleNotFoundError as missing:
+            needed = "pip install 'optimize-sweeps[serve]'"
+            err.print(f"error: {missing.name} is not installed: {needed}", style="red", markup=False)
+            raise typer.Exit(BAD_INPUT) from None
+        serve_model(model, port, lambda said: out.print(said, markup=False))
+
+
+@app.command()
+def show(model: Model, as_json: Json = False) -> None:
+    """Show a model's card: what it is, how good, on which data, and how it was made."""
+    with _messages():
+        from main.card_text import card_lines
+        from main.modelfile import read_card
+
+        card = read_card(model)
+        if as_json:
+            typer.echo(json.dumps(card, indent=2, ensure_ascii=False))
+            return
+        out.print("\n".join(card_lines(card)), markup=False)
 
 
 @app.command()

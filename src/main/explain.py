@@ -159,19 +159,22 @@ def feature_maps(model: keras.Model, image: Images) -> tuple[Stage, ...]:
     """
     import keras
 
-    layers = _shown_layers(model)
+    layers = shown_layers(model)
     if not layers:
         return ()
     outputs = keras.Model(model.inputs[0], {layer.name: layer.output for layer in layers})(_as_input(image[np.newaxis]))
-    stages = []
-    for layer in layers:
-        maps = np.moveaxis(np.asarray(outputs[layer.name][0], dtype=np.float32), -1, 0)
-        liveliest = np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:MAX_MAPS]
-        stages.append(Stage(layer.name, maps[liveliest], len(maps)))
-    return tuple(stages)
+    return tuple(stage(layer.name, np.asarray(outputs[layer.name][0], dtype=np.float32)) for layer in layers)
 
 
-def _shown_layers(model: keras.Model) -> list[Any]:
+def stage(layer: str, output: NDArray[np.float32]) -> Stage:
+    """The liveliest maps of a layer's output of one image, (height, width, maps)."""
+    maps = np.moveaxis(output, -1, 0)
+    liveliest = np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:MAX_MAPS]
+    return Stage(layer, maps[liveliest], len(maps))
+
+
+def shown_layers(model: keras.Model) -> list[Any]:
+    """The layers whose outputs `feature_maps` shows."""
     stages: list[list[Any]] = []
     for layer in model.layers:
         if type(layer).__name__ in CONVOLUTIONS:

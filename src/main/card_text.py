@@ -1,0 +1,104 @@
+"""A model's card, cnn.json, as text that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+LABEL_WIDTH = 14
+
+
+def card_lines(card: Mapping[str, Any]) -> list[str]:
+    """The card in lines: what is known of the model, in the order in which one asks.
+
+    A card is a file that anybody may have written: what is missing is left out, and nothing of it is computed with.
+    """
+    return [line for part in (_result, _data, _configuration, _origin) for line in part(card)]
+
+
+def _result(card: Mapping[str, Any]) -> Iterator[str]:
+    yield from _line("model", card.get("name"))
+    yield from _line("question", card.get("question"))
+    yield from _line("configuration", card.get("configuration"))
+    test = _section(card, "test")
+    if "accuracy" in test:
+        yield from _line("test accuracy", _accuracy(test))
+        yield from _line("", test.get("note"))
+    yield from _line("crossentropy", _number(test.get("crossentropy"), "of the test set, in nats per image"))
+    for name, metric in _section(card, "metrics").items():
+        if isinstance(metric, Mapping):
+            yield from _line(name, _metric(metric))
+    yield from _line("verdict", card.get("verdict"))
+
+
+def _data(card: Mapping[str, Any]) -> Iterator[str]:
+    data = _section(card, "data")
+    sizes = [f"{data[part]:,} to {verb}" for part, verb in _PARTS.items() if isinstance(data.get(part), int)]
+    yield from _line("data", ", ".join([str(data.get("source", "")), *sizes]) if data else None)
+    yield from _line("", data.get("notice"))
+    checksum = data.get("checksum")
+    yield from _line("", f"checksum {checksum}" if checksum else None)
+
+
+_PARTS = {"train": "train on", "validation": "validate on"}
+
+
+def _configuration(card: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("model", "train"):
+        section = _section(_section(card, "config"), name)
+        settings = [f"{key} {_flow(value)}" for key, value in section.items() if value is not None]
+        yield from _line("network" if name == "model" else "training", ", ".join(settings) or None)
+
+
+def _origin(card: Mapping[str, Any]) -> Iterator[str]:
+    parameters = card.get("parameters")
+    yield from _line("parameters", f"{parameters:,}" if isinstance(parameters, int) else None)
+    told = [f"{key} {card[key]}" for key in ("trial", "seed", "epoch", "precision") if card.get(key) is not None]
+    yield from _line("training run", ", ".join(told) or None)
+    yield from _line("versions", ", ".join(f"{name} {v}" for name, v in _section(card, "versions").items()) or None)
+    yield from _line("created", card.get("created"))
+    yield from _line("sha256", card.get("sha256"))
+
+
+def _section(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = card.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _line(label: str, value: Any) -> Iterator[str]:
+    if value not in (None, ""):
+        yield f"{label:<{LABEL_WIDTH}} {value}"
+
+
+def _accuracy(test: Mapping[str, Any]) -> str:
+    try:
+        interval = f"(95 %: {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
+        return f"{test['accuracy']:.2%} {interval}"
+    except (KeyError, TypeError, ValueError):
+        return str(test["accuracy"])
+
+
+def _metric(metric: Mapping[str, Any]) -> str:
+    words = [_number(metric.get("value"))]
+    if metric.get("mean") is not None:
+        words.append(_number(metric["mean"], "is the mean"))
+    if metric.get("low") is not None and metric.get("high") is not None:
+        words.append(f"95 %: {_number(metric['low'])} to {_number(metric['high'])}")
+    if metric.get("n") is not None:
+        words.append(f"n = {metric['n']}")
+    return ", ".join(word for word in words if word)
+
+
+def _number(value: Any, after: str = "") -> str:
+    if not isinstance(value, int | float):
+        return ""
+    return f"{value:.6g} {after}".strip()
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        kept = ", ".join(f"{key}: {_flow(item)}" for key, item in value.items() if item is not None)
+        return f"{{{kept}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return str(value)

@@ -1,0 +1,199 @@
+"""A page on this machine where one draws a digit and watches a model read it, and the JSON API behind that page.
+
+Only `main.cli`'s command imports this file: FastAPI and uvicorn are an extra, `[serve]`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import uvicorn
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from main.data import DataError
+from main.errors import UserError
+from main.live import Answer, LiveModel
+
+ADDRESS = "127.0.0.1"
+HOSTS = ["127.0.0.1", "localhost"]
+LARGEST_BODY = 8 * 2**20  # bytes; a photograph of a telephone, not more
+DRAINED = 4 * LARGEST_BODY  # bytes of a refused body that are read, so that the client hears why it was refused
+AT_ONCE = 2  # pictures: one is prepared while another is computed
+STOP_SECONDS = 5  # given to requests that run when the server is told to stop
+PAGE = Path(__file__).parent / "page"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+PICTURE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": f"The bytes of a picture, at most {LARGEST_BODY // 2**20} MiB: PNG, JPEG, TIFF and more.",
+        "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class PortTaken(UserError):
+    """The server cannot listen where it was told to."""
+
+
+class Health(BaseModel):
+    """That the model is loaded, and which."""
+
+    status: str
+    model: str
+    classes: list[str]
+    input_shape: list[int]
+
+
+class Problem(BaseModel):
+    """Why a request was not answered."""
+
+    detail: str
+
+
+def application(model: LiveModel) -> FastAPI:
+    """The page and its API, behind checks on every request.
+
+    The Host header must name this machine: a page elsewhere whose own name was made to resolve to 127.0.0.1 (DNS
+    rebinding) could otherwise talk to it. No page of another origin can send a picture, as no CORS header allows it.
+    """
+    app = FastAPI(title="Read a picture", version="1", docs_url=None, redoc_url=None)  # their pages need the internet
+    app.add_middleware(_Limited)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
+    app.add_exception_handler(DataError, lambda _, error: JSONResponse({"detail": str(error)}, status_code=422))
+    working = CapacityLimiter(AT_ONCE)
+
+    @app.get("/health")
+    async def health() -> Health:
+        """Whether pictures are read, and by which model."""
+        shape = list(model.input_shape)
+        return Health(status="ok", model=str(model.path), classes=list(model.classes), input_shape=shape)
+
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (413, 415, 422)}
+
+    @app.post("/api/predict", responses=refusals, openapi_extra=PICTURE_BODY)
+    async def predict(
+        request: Request, maps: Annotated[bool, Query(description="Give feature maps too.")] = False
+    ) -> Answer:
+        """What the model says of the picture that is the request's body."""
+        kind = request.headers.get("content-type", "")
+        if not kind.startswith("image/"):
+            raise HTTPException(415, "send the bytes of a picture, with a Content-Type such as image/png")
+        picture = await request.body()
+        return await to_thread.run_sync(lambda: model.answer(picture, maps=maps), limiter=working)
+
+    for path, name in {"/": "draw.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}.items():
+        app.add_api_route(path, _file(PAGE / name), include_in_schema=False, response_class=Response)
+    return app
+
+
+def _file(path: Path) -> Callable[[], FileResponse]:
+    return lambda: FileResponse(path)
+
+
+class _Limited:
+    """Refuses bodies that are too large, said or not, and adds the headers that keep a page to itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        got = 0
+
+        async def counted() -> Message:
+            nonlocal got
+            message = await receive()
+            got += len(message.get("body", b""))
+            if got > LARGEST_BODY:
+                await _drain(receive)
+                raise HTTPException(413, _too_large())
+            return message
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if not said.isdigit() or int(said) > LARGEST_BODY:
+            await _drain(receive)
+            refusal = JSONResponse({"detail": _too_large()}, status_code=413, headers={"Connection": "close"})
+            await refusal(scope, receive, with_headers)
+            return
+        await self._app(scope, counted, with_headers)
+
+
+async def _drain(receive: Receive) -> None:
+    left = DRAINED
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if not message.get("more_body"):
+            return
+
+
+def _too_large() -> str:
+    return f"a request may have at most {LARGEST_BODY // 2**20} MiB"
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on 127.0.0.1 that listens already; port 0 takes a free one.
+
+    Raises:
+        PortTaken: The port is in use or not allowed.
+    """
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # said, or asyncio lets Nagle's algorithm hold answers 40 ms
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((ADDRESS, port))
+        listening.listen(2048)  # a burst of a thousand waits its turn
+    except OSError as error:
+        listening.close()
+        raise PortTaken(f"port {port} of {ADDRESS}: {error.strerror}; choose another with --port") from error
+    return listening
+
+
+def server(model: LiveModel) -> uvicorn.Server:
+    """The server of a model, not started; `run(sockets=[...])` starts it."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application(model),
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+    )
+
+
+def serve(path: Path, port: int, say: Callable[[str], None]) -> None:
+    """Serve the model at `path` until Ctrl-C; requests that run then are answered first.
+
+    Raises:
+        PortTaken: The port is in use or not allowed.
+        main.modelfile.ModelFileError: The model cannot be loaded.
+    """
+    with listen(port) as listening:
+        ready = server(LiveModel(path))
+        say(f"http://{ADDRESS}:{listening.getsockname()[1]}/  (draw a digit; Ctrl-C ends it)")
+        try:
+            ready.run(sockets=[listening])
+        except KeyboardInterrupt:  # told again by uvicorn once it has stopped
+            return

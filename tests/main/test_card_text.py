@@ -1,0 +1,65 @@
+import json
+
+from typer.testing import CliRunner
+
+from main.card_text import card_lines
+from main.cli import BAD_INPUT, DONE, app
+
+CARD = {
+    "sha256": "ab" * 32,
+    "name": "pooling",
+    "question": "Which pooling reads digits best?",
+    "configuration": "blur",
+    "config": {"model": {"network": "cnn", "filters": [32, 64]}, "train": {"optimizer": {"name": "adam", "rho": None}}},
+    "data": {"source": "mnist", "checksum": "cd" * 32, "notice": None, "train": 55_000, "validation": 5_000},
+    "trial": 4,
+    "seed": 0,
+    "epoch": 3,
+    "parameters": 34_826,
+    "metrics": {"val_accuracy": {"value": 0.991, "mean": 0.99, "low": 0.98, "high": 0.995, "n": 5}},
+    "test": {"accuracy": 0.9912, "low": 0.9891, "high": 0.9929, "n": 10_000, "crossentropy": 0.03, "note": "once"},
+    "verdict": "blur beats max.",
+    "versions": {"python": "3.11", "keras": "3.15.1"},
+    "created": "2026-01-01T00:00:00+00:00",
+}
+
+
+def test_a_card_is_read_out_in_the_order_in_which_one_asks() -> None:
+    lines = card_lines(CARD)
+    assert lines[:5] == [
+        "model          pooling",
+        "question       Which pooling reads digits best?",
+        "configuration  blur",
+        "test accuracy  99.12% (95 %: 98.91% to 99.29%, 10,000 images)",
+        "               once",
+    ]
+    text = "\n".join(lines)
+    assert "val_accuracy   0.991, 0.99 is the mean, 95 %: 0.98 to 0.995, n = 5" in text
+    assert "data           mnist, 55,000 to train on, 5,000 to validate on" in text
+    assert "network        network cnn, filters [32, 64]" in text
+    assert "training       optimizer {name: adam}" in text
+    assert "training run   trial 4, seed 0, epoch 3" in text
+    assert "parameters     34,826" in text
+    assert lines[-1] == f"sha256         {'ab' * 32}"
+
+
+def test_what_a_card_does_not_say_is_left_out() -> None:
+    assert card_lines({"name": "bare"}) == ["model          bare"]
+    odd = {"test": {"accuracy": "high"}, "data": [], "metrics": {"m": 1}, "versions": None, "parameters": "many"}
+    assert card_lines(odd) == ["test accuracy  high"]
+
+
+def test_the_command_shows_the_card_of_the_file_it_belongs_to(tmp_path) -> None:
+    import hashlib
+
+    model = tmp_path / "cnn.h5"
+    model.write_bytes(b"weights")
+    card = CARD | {"sha256": hashlib.sha256(b"weights").hexdigest()}
+    model.with_suffix(".json").write_text(json.dumps(card))
+    answer = CliRunner().invoke(app, ["show", str(model)])
+    assert (answer.exit_code, answer.output.splitlines()) == (DONE, card_lines(card))
+    answer = CliRunner().invoke(app, ["show", str(model), "--json"])
+    assert json.loads(answer.output) == card
+    model.write_bytes(b"others")
+    answer = CliRunner().invoke(app, ["show", str(model)])
+    assert answer.exit_code == BAD_INPUT

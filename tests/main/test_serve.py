@@ -1,0 +1,250 @@
+"""The page on which one draws, and its API: by real requests, and in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chromium import CHROMIUM, opened
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from main.cli import BAD_INPUT, DONE, app
+from main.config import DataConfig
+from main.data import load_test
+from main.live import LiveModel
+from main.predict import Predictor
+from main.serve import LARGEST_BODY, application, listen, server
+
+pytestmark = pytest.mark.training
+PNG = {"Content-Type": "image/png"}
+
+
+def png(image: np.ndarray | Image.Image) -> bytes:
+    content = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image.squeeze())).save(content, "PNG")
+    return content.getvalue()
+
+
+def ring() -> bytes:
+    """A nought, dark on light, as a hand draws it."""
+    picture = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(picture).ellipse((80, 50, 200, 230), outline=0, width=22)
+    return png(picture)
+
+
+@pytest.fixture(scope="module")
+def live(trained) -> LiveModel:
+    return LiveModel(trained.model)
+
+
+@pytest.fixture(scope="module")
+def port(live) -> Iterator[int]:
+    with listen(0) as listening:
+        running = server(live)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield listening.getsockname()[1]
+        running.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def ask(port: int, path: str, body: bytes | None = None, headers=None, method: str | None = None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method or ("GET" if body is None else "POST"), path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+    finally:
+        connection.close()
+
+
+def test_one_picture_at_a_time_gets_the_answer_that_predict_gives(live, trained) -> None:
+    images = load_test(DataConfig(source="digits")).images[:8]
+    expected = Predictor(trained.model).probabilities(images)
+    for image, row in zip(images, expected, strict=True):
+        answer = live.answer(png(image))
+        assert list(answer.probabilities.values()) == pytest.approx(row, abs=1e-5)
+        assert answer.label == live.classes[row.argmax()]
+        assert np.array_equal(answer.seen, image)
+        assert answer.stages == []
+
+
+def test_feature_maps_are_those_that_explain_draws(live, trained) -> None:
+    from main.explain import feature_maps
+
+    picture = ring()
+    answer = live.answer(picture, maps=True)
+    stages = feature_maps(Predictor(trained.model).model, np.array(answer.seen, dtype=np.uint8))
+    assert [(found.layer, found.n_maps) for found in answer.stages] == [(s.layer, s.n_maps) for s in stages]
+    for found, stage in zip(answer.stages, stages, strict=True):
+        assert len(found.maps) == len(stage.maps)
+        shown = np.frombuffer(b"".join(map(base64.b64decode, found.maps)), np.uint8).reshape(stage.maps.shape)
+        assert (shown.min(), shown.max()) == (0, 255)
+        span = stage.maps.max() - stage.maps.min()
+        np.testing.assert_allclose(shown / 255 * span + stage.maps.min(), stage.maps, atol=span / 250)
+
+
+def test_the_api_answers_in_json(port) -> None:
+    status, headers, body = ask(port, "/api/predict?maps=true", ring(), PNG)
+    answer = json.loads(body)
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert answer["confidence"] == max(answer["probabilities"].values())
+    assert len(answer["stages"]) > 1
+
+
+def test_health_and_description(port, trained) -> None:
+    status, _, body = ask(port, "/health")
+    assert (status, json.loads(body)) == (
+        200,
+        {
+            "status": "ok",
+            "model": str(trained.model),
+            "classes": [str(digit) for digit in range(10)],
+            "input_shape": [28, 28, 1],
+        },
+    )
+    described = json.loads(ask(port, "/openapi.json")[2])
+    assert set(described["paths"]) == {"/health", "/api/predict"}
+    responses = described["paths"]["/api/predict"]["post"]["responses"]
+    assert set(responses) == {"200", "413", "415", "422"}
+
+
+def test_the_page_loads_nothing_from_elsewhere(port) -> None:
+    for path, kind in {"/": "text/html", "/draw.css": "text/css", "/draw.js": "text/javascript"}.items():
+        status, headers, body = ask(port, path)
+        assert status == 200
+        assert headers["content-type"].startswith(kind)
+        assert headers["content-security-policy"].startswith("default-src 'self'")
+        assert b"://" not in body
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "says"),
+    [
+        (b"no picture", PNG, 422, "the picture: is no image"),
+        (b"", PNG, 422, "the picture: is no image"),
+        (png(np.zeros((40, 40), np.uint8)), PNG, 422, "the picture: is blank"),
+        (ring()[:200], PNG, 422, "damaged"),
+        (ring(), {"Content-Type": "text/plain"}, 415, "Content-Type"),
+        (ring(), {}, 415, "Content-Type"),
+        (ring(), PNG | {"Host": "evil.example"}, 400, "Invalid host"),
+        (b"x" * (LARGEST_BODY + 1), PNG, 413, "at most 8 MiB"),
+    ],
+)
+def test_bad_requests_are_refused_in_words(port, body, headers, status, says) -> None:
+    answered, _, text = ask(port, "/api/predict", body, headers)
+    assert answered == status
+    assert says in text.decode()
+
+
+def test_a_body_whose_size_is_not_said_is_not_read_without_end(port) -> None:
+    chunks = (b"x" * 2**20 for _ in range(LARGEST_BODY // 2**20 + 2))
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST", "/api/predict", chunks, PNG, encode_chunked=True)
+        status = connection.getresponse().status
+    except (BrokenPipeError, ConnectionResetError):  # it hung up before all was sent, as it may
+        status = 413
+    finally:
+        connection.close()
+    assert status == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/absent", 404),
+        ("GET", "/draw.css/../../serve.py", 404),
+        ("GET", "/api/predict", 405),
+        ("DELETE", "/health", 405),
+        ("POST", "/api/predict?maps=perhaps", 422),
+    ],
+)
+def test_what_is_not_there_is_said(port, method, path, status) -> None:
+    assert ask(port, path, headers=PNG, method=method)[0] == status
+
+
+def test_of_a_burst_none_is_lost(port) -> None:
+    picture = ring()
+    with ThreadPoolExecutor(50) as many:
+        answers = list(many.map(lambda _: ask(port, "/api/predict", picture, PNG), range(200)))
+    assert {status for status, _, _ in answers} == {200}
+    assert len({body for _, _, body in answers}) == 1
+
+
+def test_a_port_that_is_taken_is_said_in_words(port, trained) -> None:
+    answer = CliRunner().invoke(app, ["serve", str(trained.model), "--port", str(port)])
+    assert answer.exit_code == BAD_INPUT
+    assert "choose another with --port" in answer.output
+
+
+def test_without_the_extra_it_is_named(trained, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "main.serve", None)
+    answer = CliRunner().invoke(app, ["serve", str(trained.model)])
+    assert answer.exit_code == BAD_INPUT
+    assert "optimize-sweeps[serve]" in answer.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_the_command_prints_its_address_and_ends_on_ctrl_c(trained) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "main", "serve", str(trained.model), "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        port = int(address.removeprefix("http://127.0.0.1:").rstrip("/"))
+        assert ask(port, "/api/predict", ring(), PNG)[0] == 200
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, complaints) == (DONE, "")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_strokes_in_a_browser_are_read(port, live, tmp_path: Path) -> None:
+    with opened(f"http://127.0.0.1:{port}/", tmp_path / "profile") as page:
+        page.wait_for("document.querySelectorAll('#bars li').length === 10")
+        left, top = page.value(
+            "(({left, top}) => [left, top])(document.getElementById('paper').getBoundingClientRect())"
+        )
+        turn = [2 * math.pi * step / 24 for step in range(25)]
+        page.draw([(left + 140 + 60 * math.sin(angle), top + 140 - 90 * math.cos(angle)) for angle in turn])
+        page.wait_for("document.getElementById('answer').textContent !== '–' && !asking")
+        drawn = page.value("document.getElementById('paper').toDataURL('image/png')")
+        expected = live.answer(base64.b64decode(drawn.partition(",")[2]), maps=True)
+        assert page.value("document.getElementById('answer').textContent") == expected.label == "0"
+        shares = page.value("[...document.querySelectorAll('#bars .share')].map((share) => share.textContent)")
+        assert shares == [f"{100 * p:.1f} %" for p in expected.probabilities.values()]
+        seen = page.value("[...document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data]")
+        assert np.array_equal(np.reshape(seen, (28, 28, 4))[..., :1], expected.seen)
+        assert page.value("document.querySelectorAll('.stage').length") == len(expected.stages)
+        page.photograph(tmp_path / "drawn.png")
+        page.value("document.getElementById('clear').click()")
+        assert page.value("document.getElementById('answer').textContent") == "–"
+
+
+def test_an_answer_is_never_given_to_another_origin(live) -> None:
+    """No CORS header: a page elsewhere may neither send a picture nor read an answer."""
+    assert [middleware.cls.__name__ for middleware in application(live).user_middleware] == [
+        "TrustedHostMiddleware",
+        "_Limited",
+    ]
