@@ -263,9 +263,9 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(
 
     def values(result: SweepResult, table: Callable[[Results], pd.DataFrame]) -> list[tuple[object, ...]]:
         same = table(result.results).drop(
-            columns=["trial", "seconds", "started", "ended", "worker", "attempts"], errors="ignore"
+            columns=["trial", "fold", "seconds", "started", "ended", "worker", "attempts"], errors="ignore"
         )
-        return sorted(map(tuple, same.fillna("").itertuples(index=False)), key=str)
+        return sorted(map(tuple, same.itertuples(index=False)), key=str)
 
     assert values(finished, Results.curves) == values(done[1], Results.curves)
     assert values(finished, Results.trials) == values(done[1], Results.trials)
