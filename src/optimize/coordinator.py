@@ -308,7 +308,7 @@ class Coordinator:
         if running.killed and outcome.state == "interrupted":
             outcome = replace(outcome, state="failed", reason=running.killed)
         if running.pruned_at is not None and outcome.state != "failed":
-            outcome = outcome.cut_to(running.pruned_at, f"pruned after epoch {running.pruned_at}")
+            outcome = outcome.cut_to(running.pruned_at, self._config.study.metric)
         if outcome.state == "interrupted":
             if not self._stop:
                 raise CheckpointLost(f"trial {outcome.trial}: {outcome.reason}; mend that and run again to go on")

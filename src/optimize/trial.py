@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from main.config import DataConfig, TrainingConfig
 from main.errors import UserError
-from main.history import Epoch
+from main.history import Epoch, best_epoch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,10 +87,10 @@ class TrialOutcome:
         """The record of the best epoch."""
         return next((epoch for epoch in self.history if epoch.epoch == self.best_epoch), None)
 
-    def cut_to(self, epoch: int, reason: str) -> TrialOutcome:
+    def cut_to(self, epoch: int, metric: str) -> TrialOutcome:
         """This outcome as pruned after `epoch`: what a worker trained before the word reached it is dropped."""
         kept = tuple(point for point in self.history if point.epoch <= epoch)
-        best = self.best_epoch if self.best_epoch is not None and self.best_epoch <= epoch else None
+        best, reason = best_epoch(kept, metric), f"pruned after epoch {epoch}"
         return replace(self, state="pruned", reason=reason, history=kept, best_epoch=best, weights=None)
 
 

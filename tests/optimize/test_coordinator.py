@@ -171,6 +171,8 @@ def test_a_pruned_trial_is_cut_short_where_the_pruner_said_so(bench: Open) -> No
     assert curves.groupby("trial")["epoch"].max().lt(10).all()
     assert list(table["reason"]) == [f"pruned after epoch {n}" for n in curves.groupby("trial")["epoch"].max()]
     assert {trial.state for trial in pruned.study.get_trials()} == {TrialState.PRUNED}
+    best_so_far = curves.groupby("trial")["val_accuracy"].max()
+    assert list(table.set_index("trial")["val_accuracy"]) == list(best_so_far)
 
 
 def test_a_failed_trial_keeps_its_traceback_and_the_others_go_on(bench: Open) -> None:
