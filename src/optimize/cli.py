@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 DONE, UNUSABLE, BAD_INPUT = 0, 1, 2
+COMPARISON = "comparison"  # the folder of a comparison's charts, beside the sweeps
 EXIT_OF_ENDING = {"done": DONE, "stopped": DONE, "hopeless": UNUSABLE, "interrupted": 130, "terminated": 143}
 
 out = Console()
@@ -297,7 +298,7 @@ def compare(
     from optimize import charts
 
     with _bad_input():
-        existing = [_existing(sweep) for sweep in sweeps]
+        existing = _comparable(sweeps)
         charts.check_request(None, format, style)
         from optimize.compare import compare as compare_sweeps
         from optimize.compare import print_comparison
@@ -305,7 +306,7 @@ def compare(
         comparison = compare_sweeps(existing)
         from optimize.charts.comparison import draw_comparison
 
-        drawn = draw_comparison(comparison, folder or existing[0].folder.parent / "comparison", format, style)
+        drawn = draw_comparison(comparison, folder or existing[0].folder.parent / COMPARISON, format, style)
         for path in drawn:
             typer.echo(path)
         print_comparison(comparison, out)
@@ -392,6 +393,16 @@ def _existing(sweep: Path) -> Results:
     from optimize.results import Results
 
     return Results.existing(sweep)
+
+
+def _comparable(sweeps: list[Path]) -> list[Results]:
+    """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them."""
+    named = [sweep for sweep in sweeps if sweep.name != COMPARISON or (sweep / "sweep.yaml").exists()]
+    existing = [_existing(sweep) for sweep in named]
+    for results in existing:
+        if results.rates_file.exists():
+            err.print(f"{results.folder} is left out: a range test has rates, and no verdict", highlight=False)
+    return [results for results in existing if not results.rates_file.exists()]
 
 
 @contextlib.contextmanager

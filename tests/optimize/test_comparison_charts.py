@@ -124,3 +124,15 @@ def test_one_sweep_says_what_compare_needs(folder: Path, monkeypatch: pytest.Mon
     answer = CliRunner().invoke(app, ["compare", str(folder / "pooling")])
     assert answer.exit_code == 2
     assert "two sweeps at least" in answer.output
+
+
+def test_every_folder_of_a_study_can_be_named(tmp_path: Path) -> None:
+    """As `results/study/*` does: what earlier comparisons drew, and range tests, stand beside the sweeps."""
+    for name in ("pooling", "joint", "rates"):
+        fake_results.make(tmp_path, replace(FAKES["joint" if name == "joint" else "pooling"], name=name))
+    (tmp_path / "rates" / "rates.csv").write_text("train.optimizer,rate\nadam,0.01\n")
+    for _ in range(2):
+        answer = CliRunner().invoke(app, ["compare", *map(str, sorted(tmp_path.iterdir()))])
+        assert answer.exit_code == 0, answer.output
+        assert "rates is left out: a range test" in answer.output.replace("\n", " ")
+        assert (tmp_path / "comparison" / "compared_choices.png").exists()
