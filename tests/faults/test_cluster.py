@@ -90,7 +90,9 @@ def test_a_worker_that_goes_away_and_one_that_comes_lose_nothing(stub_sweep: Mak
     assert sweep.results.weights(5) is not None or any(sweep.results.weights(t) for t in range(6))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=["killed", "stopped"]
+)
 def test_a_scheduler_that_goes_away_and_comes_back_loses_nothing(
     stub_sweep: Make, cluster: Cluster, number: int
 ) -> None:

@@ -166,7 +166,9 @@ def test_the_schema_is_json(tmp_path: Path) -> None:
 
 @pytest.mark.training
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_the_sweep_and_the_same_command_goes_on(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:

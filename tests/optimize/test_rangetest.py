@@ -29,7 +29,7 @@ except SystemExit as end:
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("command", ["lr-range", "run"])
+@pytest.mark.parametrize("command", ["lr-range", pytest.param("run", marks=pytest.mark.slow)])
 def test_it_leaves_curves_readings_and_a_chart_and_never_imports_keras(command: str, tmp_path: Path) -> None:
     (tmp_path / "rates.yaml").write_text(TEXT)
     answer = subprocess.run(

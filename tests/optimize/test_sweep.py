@@ -186,15 +186,6 @@ def test_data_that_is_missing_is_replaced_loudly(tmp_path: Path, monkeypatch: py
     assert card["data"]["source"] == "digits"
 
 
-def test_naming_other_data_for_want_of_these_changes_no_sweep(
-    done: tuple[SweepConfig, SweepResult], tmp_path: Path
-) -> None:
-    (tmp_path / "rates.yaml").write_text(RATES.replace("source: digits", "source: digits, otherwise: mnist"))
-    parent = done[1].results.folder.parent
-    again = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=parent, observer=Witness())
-    assert (again.ending, again.trained) == ("done", 0)
-
-
 def test_results_on_a_network_file_system_are_warned_of_before_anything_trains(
     done: tuple[SweepConfig, SweepResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +195,15 @@ def test_results_on_a_network_file_system_are_warned_of_before_anything_trains(
     assert f"{done[1].results.folder} is on a network file system (nfs4)" in witness.notes[0]
     monkeypatch.setenv("OPTIMIZE_STORAGE", "postgresql://elsewhere/study")
     assert network_warning(done[1].results) == ""
+
+
+def test_naming_other_data_for_want_of_these_changes_no_sweep(
+    done: tuple[SweepConfig, SweepResult], tmp_path: Path
+) -> None:
+    (tmp_path / "rates.yaml").write_text(RATES.replace("source: digits", "source: digits, otherwise: mnist"))
+    parent = done[1].results.folder.parent
+    again = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=parent, observer=Witness())
+    assert (again.ending, again.trained) == ("done", 0)
 
 
 def test_a_sweep_of_which_every_trial_diverges_ends_early_with_exit_1_and_a_report(tmp_path: Path) -> None:
