@@ -401,7 +401,9 @@ def _comparable(sweeps: list[Path]) -> list[Results]:
     existing = [_existing(sweep) for sweep in named]
     for results in existing:
         if results.rates_file.exists():
-            err.print(f"{results.folder} is left out: a range test has rates, and no verdict", highlight=False)
+            err.print(
+                f"{results.folder} is left out: a range test has rates, and no verdict", highlight=False, soft_wrap=True
+            )
     return [results for results in existing if not results.rates_file.exists()]
 
 

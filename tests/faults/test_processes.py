@@ -138,11 +138,11 @@ def _untell(results: Results, trial: int) -> None:
 
 
 def test_processes_that_were_stopped_for_seconds_lose_nothing(stub_sweep: Make) -> None:
-    sweep = stub_sweep(SIX_TRIALS + "run: {timeout: 5s}\n", seconds=0.2)
+    sweep = stub_sweep(POOLING + "run: {timeout: 15s}\n", seconds=0.2)  # many times what a trial takes
     run = sweep.start(workers=2)
     wait_for(lambda: sweep.began(3), "the third epoch")
     os.killpg(run.pid, signal.SIGSTOP)
-    time.sleep(7)  # longer than a trial may take
+    time.sleep(17)  # longer than a trial may take
     os.killpg(run.pid, signal.SIGCONT)
     assert run.wait() == 0
     assert states(sweep) == {"complete"}
