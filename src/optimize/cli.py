@@ -6,22 +6,20 @@ TensorFlow but `devices`.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from optimize.terminal import COMPARISON, bad_input, comparable_sweeps, err, existing_sweep, out, say
 
 if TYPE_CHECKING:
     from optimize.charts import Drawn
     from optimize.config import SweepConfig
     from optimize.forecast import Forecast
     from optimize.plan import Plan
-    from optimize.results import Results
     from optimize.sweep import SweepResult
 
 app = typer.Typer(
@@ -33,12 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-DONE, UNUSABLE, BAD_INPUT = 0, 1, 2
-COMPARISON = "comparison"  # the folder of a comparison's charts, beside the sweeps
+DONE, UNUSABLE = 0, 1
 EXIT_OF_ENDING = {"done": DONE, "stopped": DONE, "hopeless": UNUSABLE, "interrupted": 130, "terminated": 143}
-
-out = Console()
-err = Console(stderr=True)
 
 ConfigFile = Annotated[Path, typer.Argument(help="A sweep file, such as configs/pooling.yaml.")]
 SweepFolder = Annotated[Path, typer.Argument(help="A sweep's folder, such as results/pooling.")]
@@ -80,12 +74,12 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Set earlier results aside and start anew.")] = False,
 ) -> None:
     """Run a sweep, or go on where it stopped: train what is missing, judge, draw, export the winner."""
-    with _bad_input():
+    with bad_input():
         for path in configs:  # all mistakes before the first sweep starts
             _load(path, set_, results)
     worst = DONE
     for path in configs:
-        with _bad_input():
+        with bad_input():
             config = _load(path, set_, results)  # anew: it may take the winner of a sweep that has just run
         status = _run_one(config, results=results, workers=workers, retry_failed=retry_failed, fresh=fresh)
         if status >= 128:  # interrupted: the sweeps after this one are not started
@@ -102,7 +96,7 @@ def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_f
     from optimize.sweep import run_sweep
 
     try:
-        with _bad_input(), Progress(config, out) as progress:
+        with bad_input(), Progress(config, out) as progress:
             result = run_sweep(
                 config,
                 results_dir=results,
@@ -130,7 +124,7 @@ def lr_range(
     results: ResultsDir = Path("results"),
 ) -> None:
     """Let the learning rate rise from batch to batch, and show where training is fastest."""
-    with _bad_input():
+    with bad_input():
         loaded = _load(config, [*(set_ or ())], results)
         if loaded.study.range_test is None:
             loaded = _load(config, [*(set_ or ()), "study.range_test={}"], results)
@@ -141,20 +135,16 @@ def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> i
     from optimize.rangetest import run_range_test
 
     try:
-        with _bad_input():
-            tested = run_range_test(config, results, workers=workers, announce=_say)
+        with bad_input():
+            tested = run_range_test(config, results, workers=workers, announce=say)
     except KeyboardInterrupt:
         return EXIT_OF_ENDING["interrupted"]
-    _say(f"chart    {tested.results.rates_chart}")
-    _say(f"tables   {tested.results.rates_file}  {tested.results.rate_curves_file}")
+    say(f"chart    {tested.results.rates_chart}")
+    say(f"tables   {tested.results.rates_file}  {tested.results.rate_curves_file}")
     for reading in tested.readings:
         ends = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {reading.seeds} seeds"
-        _say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
+        say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
     return DONE
-
-
-def _say(text: str) -> None:
-    out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _say_resumable(config: SweepConfig) -> None:
@@ -172,8 +162,8 @@ def _summarise(result: SweepResult) -> None:
     if result.verdict is None:
         err.print(f"no trial of {folder} gave a usable result; the reasons are in {result.results.trials_file}")
         return
-    out.print(f"report   {result.results.report}", highlight=False, soft_wrap=True)
-    out.print(f"tables   {result.results.trials_file}  {result.results.curves_file}", highlight=False, soft_wrap=True)
+    say(f"report   {result.results.report}")
+    say(f"tables   {result.results.trials_file}  {result.results.curves_file}")
     card = result.results.card()
     if card is not None:
         test = card["test"]
@@ -183,8 +173,8 @@ def _summarise(result: SweepResult) -> None:
             highlight=False,
             soft_wrap=True,
         )
-        out.print(f"next     python -m main evaluate {result.results.model_file}", highlight=False, soft_wrap=True)
-    out.print(result.verdict.sentence, style="bold", highlight=False, soft_wrap=True)
+        say(f"next     python -m main evaluate {result.results.model_file}")
+    out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -197,7 +187,7 @@ def plan(
     """Show what a sweep would do: its space, trials, networks, and combinations that cannot be built."""
     from optimize.plan import make_plan, print_plan
 
-    with _bad_input():
+    with bad_input():
         loaded = _load(config, set_, results)
         print_plan(loaded, out)
         if time:
@@ -236,8 +226,8 @@ def show(sweep: SweepFolder, as_json: Json = False) -> None:
     """Show where a sweep stands: its trials, what failed and why, and its verdict."""
     from optimize.show import print_sweep, sweep_summary
 
-    with _bad_input():
-        results = _existing(sweep)
+    with bad_input():
+        results = existing_sweep(sweep)
         if as_json:
             typer.echo(json.dumps(sweep_summary(results), indent=2))
         else:
@@ -254,8 +244,8 @@ def plot(
     """Draw a sweep's charts anew; with --only also say which of them make no sense for it, and why."""
     from optimize import charts
 
-    with _bad_input():
-        existing = [_existing(sweep) for sweep in sweeps]
+    with bad_input():
+        existing = [existing_sweep(sweep) for sweep in sweeps]
         charts.check_request(only, format, style)
         for results in existing:
             drawn = charts.draw(results, only=only, format=format, style=style)
@@ -279,8 +269,8 @@ def report(sweeps: SweepFolders) -> None:
     """Write a sweep's report.html anew."""
     from optimize import report as reports
 
-    with _bad_input():
-        existing = [_existing(sweep) for sweep in sweeps]
+    with bad_input():
+        existing = [existing_sweep(sweep) for sweep in sweeps]
         for results in existing:
             typer.echo(reports.write(results))
 
@@ -297,8 +287,8 @@ def compare(
     """Compare sweeps that share their metric and their data: a table, and charts of their choices and their course."""
     from optimize import charts
 
-    with _bad_input():
-        existing = _comparable(sweeps)
+    with bad_input():
+        existing = comparable_sweeps(sweeps)
         charts.check_request(None, format, style)
         from optimize.compare import compare as compare_sweeps
         from optimize.compare import print_comparison
@@ -317,8 +307,8 @@ def export(sweep: SweepFolder) -> None:
     """Make a sweep's cnn.h5 and cnn.json anew, from its winner's weights."""
     from optimize.sweep import export_again
 
-    with _bad_input():
-        typer.echo(export_again(_existing(sweep)))
+    with bad_input():
+        typer.echo(export_again(existing_sweep(sweep)))
 
 
 @app.command()
@@ -329,8 +319,8 @@ def dashboard(
     """Open the sweep's study in optuna-dashboard, for reading, on this machine only; it may run meanwhile."""
     from optimize.dashboard import serve_dashboard
 
-    with _bad_input():
-        serve_dashboard(_existing(sweep), port, lambda said: out.print(said, highlight=False, soft_wrap=True))
+    with bad_input():
+        serve_dashboard(existing_sweep(sweep), port, say)
 
 
 @app.command()
@@ -341,8 +331,8 @@ def tensorboard(
     """Write the sweep's curves and trials as TensorBoard's event files, with HParams."""
     from optimize.tensorboard import write_event_files
 
-    with _bad_input():
-        written = write_event_files(_existing(sweep), folder)
+    with bad_input():
+        written = write_event_files(existing_sweep(sweep), folder)
         typer.echo(f"{written}\nnext: tensorboard --logdir {written}")
 
 
@@ -378,7 +368,7 @@ def new(
     """Write a short commented sweep file to start from."""
     from optimize.template import write_template
 
-    with _bad_input():
+    with bad_input():
         path = write_template(name, folder)
         typer.echo(f"{path}\nnext: python -m optimize plan {path}")
 
@@ -387,37 +377,3 @@ def _load(config: Path, overrides: list[str] | None, results: Path) -> SweepConf
     from optimize.config import load_config
 
     return load_config(config, overrides or (), results=results)
-
-
-def _existing(sweep: Path) -> Results:
-    from optimize.results import Results
-
-    return Results.existing(sweep)
-
-
-def _comparable(sweeps: list[Path]) -> list[Results]:
-    """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them."""
-    named = [sweep for sweep in sweeps if sweep.name != COMPARISON or (sweep / "sweep.yaml").exists()]
-    existing = [_existing(sweep) for sweep in named]
-    for results in existing:
-        if results.rates_file.exists():
-            err.print(
-                f"{results.folder} is left out: a range test has rates, and no verdict", highlight=False, soft_wrap=True
-            )
-    return [results for results in existing if not results.rates_file.exists()]
-
-
-@contextlib.contextmanager
-def _bad_input() -> Iterator[None]:
-    """Turn what a person can mend into one message and exit status 2; anything else is a fault of ours, and shown."""
-    from main.complaints import ConfigError, render
-    from main.errors import UserError
-
-    try:
-        yield
-    except ConfigError as error:
-        err.print(render(error.complaints), soft_wrap=True)
-        raise typer.Exit(BAD_INPUT) from None
-    except (UserError, OSError) as error:
-        err.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(BAD_INPUT) from None

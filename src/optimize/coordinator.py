@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -17,6 +17,7 @@ from optimize.config import SweepConfig
 from optimize.engine import Engine, EpochEnded, Event, Slot, TrialBegan, TrialEnded, WorkerLost
 from optimize.export import Candidates
 from optimize.finished import Finished
+from optimize.observer import Observer
 from optimize.proposals import Proposal, Proposals, network_of
 from optimize.results import Results
 from optimize.signals import Interruption, first_asks_second_ends
@@ -45,25 +46,6 @@ READY_SECONDS = 600.0  # how much longer than `run.timeout` a trial may take who
 
 class CheckpointLost(UserError):
     """A worker could not write down its epochs, because the disk is full or read-only."""
-
-
-class Observer(Protocol):
-    """Whoever shows a sweep's progress."""
-
-    def begin(self, finished: Collection[Finished], remaining: int) -> None:
-        """How the sweep stands before this run trains anything."""
-
-    def started(self, task: TrialTask, slot: Slot) -> None:
-        """A trial has been handed to a worker."""
-
-    def epoch(self, task: TrialTask, epoch: Epoch) -> None:
-        """A running trial has finished an epoch."""
-
-    def ended(self, finished: Finished, remaining: int) -> None:
-        """A trial has ended, and about so many are still to come."""
-
-    def note(self, text: str) -> None:
-        """Something a person should know."""
 
 
 @dataclass

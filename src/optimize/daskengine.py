@@ -34,6 +34,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.5
 GONE_SECONDS = 2.0  # how long a worker is missing before what it ran is given up; its end is told sooner as a rule
 SCHEDULER_AWAY_SECONDS = 300.0
+SCHEDULER_LOST = "scheduler-connection-lost"  # why Dask's client cancels every future then
 
 _AWAY = (OSError, TimeoutError, ValueError, RuntimeError)  # what calls on a client without a scheduler raise
 
@@ -205,10 +206,10 @@ class DaskEngine:
             self._events.put(TrialEnded(task.trial, task.attempt, future.result()))
         except KilledWorker:
             self._events.put(WorkerLost(task.trial, task.attempt, "its worker process died"))
-        except (CancelledError, CommClosedError, TimeoutError):
-            self._events.put(
-                WorkerLost(task.trial, task.attempt, "its worker went away", blamed=future.key in self._given_up)
-            )
+        except (CancelledError, CommClosedError, TimeoutError) as error:
+            alone = getattr(error, "reason", None) != SCHEDULER_LOST
+            reason = "its worker went away" if alone else "the scheduler went away"
+            self._events.put(WorkerLost(task.trial, task.attempt, reason, blamed=future.key in self._given_up))
         except Exception as error:  # the task could not even be unpacked or started there
             self._events.put(WorkerLost(task.trial, task.attempt, f"{type(error).__name__}: {error}"))
         finally:

@@ -16,11 +16,12 @@ from main.modelfile import write_model_file
 from main.provenance import now
 from optimize import charts, report
 from optimize.config import SweepConfig, stored_sweep
-from optimize.coordinator import Coordinator, Observer, Settings
+from optimize.coordinator import Coordinator, Settings
 from optimize.engine import TrialRunner
 from optimize.export import NothingToExport, export_on_worker, model_card, winning_trial
 from optimize.finished import Finished
 from optimize.networks import planned_networks
+from optimize.observer import Observer
 from optimize.progress import Progress
 from optimize.proposals import ConfirmProposals, GridProposals, Proposals, SamplerProposals
 from optimize.provenance import provenance

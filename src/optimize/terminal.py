@@ -1,0 +1,59 @@
+"""What every command shares: where it speaks, which sweeps it is given, and how it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from optimize.results import Results
+
+BAD_INPUT = 2  # the exit status
+COMPARISON = "comparison"  # the folder of a comparison's charts, beside the sweeps
+
+out = Console()
+err = Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """A line as it stands: neither wrapped nor read as markup."""
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def bad_input() -> Iterator[None]:
+    """Turn what a person can mend into one message and exit status 2; anything else is a fault of ours, and shown."""
+    from main.complaints import ConfigError, render
+    from main.errors import UserError
+
+    try:
+        yield
+    except ConfigError as error:
+        err.print(render(error.complaints), soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from None
+    except (UserError, OSError) as error:
+        err.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from None
+
+
+def existing_sweep(sweep: Path) -> Results:
+    """A sweep that has been run, by its folder or its name; `bad_input` says it where there is none."""
+    from optimize.results import Results
+
+    return Results.existing(sweep)
+
+
+def comparable_sweeps(sweeps: list[Path]) -> list[Results]:
+    """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them."""
+    named = [sweep for sweep in sweeps if sweep.name != COMPARISON or (sweep / "sweep.yaml").exists()]
+    existing = [existing_sweep(sweep) for sweep in named]
+    for results in existing:
+        if results.rates_file.exists():
+            said = f"{results.folder} is left out: a range test has rates, and no verdict"
+            err.print(said, highlight=False, markup=False, soft_wrap=True)
+    return [results for results in existing if not results.rates_file.exists()]
