@@ -61,7 +61,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
         threads: cores of each; workers share cores where there are not enough.
         log: where the workers' own output goes.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence_dask()
     _keep_time_steadily()
     cores, devices = machine_cores(), gpus()
     pinned = max(threads, len(cores) // workers) if devices else threads
@@ -145,13 +145,19 @@ def cluster_engine(run: TrialRunner, address: str, *, patience: str = "20 s") ->
         except (OSError, TimeoutError) as error:
             raise NoScheduler(f"no Dask scheduler answers at {address}") from error
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence_dask()
     return DaskEngine(
         connect(patience),
         run,
         reconnect=lambda: connect("5 s"),
         inspect=lambda client, addresses: refuse_other_versions(client, addresses, package_versions()),
     )
+
+
+def _silence_dask() -> None:
+    """A scheduler or worker that is lost is told of in the sweep's words, without Dask's own traces of it."""
+    for name in ("distributed", "distributed.client"):  # Dask gives the second a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def refuse_other_versions(client: Client, addresses: Sequence[str], ours: dict[str, str]) -> list[str]:

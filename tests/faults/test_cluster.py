@@ -80,7 +80,7 @@ def test_a_worker_that_goes_away_and_one_that_comes_lose_nothing(stub_sweep: Mak
     first = cluster.start_worker()
     sweep = stub_sweep(on_cluster(cluster), stub="slow")
     run = sweep.start()
-    wait_for(lambda: len(sweep.results.finished_trials()) >= 1, "the first outcome")
+    wait_for(lambda: "started 1" in run.said(), "a trial that runs after the first outcome")
     cluster.kill(first)
     cluster.start_worker()
     assert run.wait() == 0, run.said()
@@ -97,7 +97,7 @@ def test_a_scheduler_that_goes_away_and_comes_back_loses_nothing(
     worker = cluster.start_worker()
     sweep = stub_sweep(on_cluster(cluster, epochs=40).replace("run: {", "run: {retries: 0, "), stub="slow")
     run = sweep.start()
-    wait_for(lambda: len(sweep.results.finished_trials()) >= 1, "the first outcome")
+    wait_for(lambda: "started 1" in run.said(), "a trial that runs after the first outcome")
     cluster.kill(cluster.scheduler, number)
     if worker.poll() is None:
         cluster.kill(worker)
@@ -106,6 +106,7 @@ def test_a_scheduler_that_goes_away_and_comes_back_loses_nothing(
     assert run.wait() == 0, run.said()
     assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
     assert "the scheduler went away" in run.said()
+    assert "Traceback" not in run.said()
 
 
 def test_a_scheduler_that_stays_away_ends_a_sweep_clearly(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
