@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -135,6 +136,26 @@ def traced(model: Any) -> Callable[[NDArray[np.float32]], Any]:
     return call
 
 
+def drop_units(inputs: Any, rate: Any, seed: Any) -> Any:
+    """`inputs` with a unit 0 where its own 16 random bits are below 2¹⁶ · rate, the others times 1 / (1 - rate).
+
+    Args:
+        inputs: a tensor of any shape and floating type.
+        rate: a variable or number in [0, 1), exact to 2⁻¹⁶.
+        seed: two integers, which decide the mask on every device.
+    """
+    import tensorflow as tf
+
+    count, rate = tf.size(inputs), tf.convert_to_tensor(rate)
+    words = tf.random.stateless_uniform(
+        [(count + 1) // 2], tf.cast(seed, tf.int32), minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    bits = tf.reshape(tf.reshape(tf.bitcast(words, tf.int16), [-1])[:count], tf.shape(inputs))
+    least = tf.cast(tf.round(rate * 2.0**16) - 2.0**15, tf.int16)  # of 16 bits with a sign
+    scale = tf.cast(1.0 / (1.0 - rate), inputs.dtype)
+    return tf.where(bits >= least, inputs * scale, tf.zeros([], inputs.dtype))
+
+
 class TrainingBatches:
     """Shuffled batches of epoch after epoch, as a tf.data.Dataset of (float32 (b, h, w, c) in [0, 1], int64 (b,)).
 
@@ -155,8 +176,8 @@ class TrainingBatches:
         def epoch_batches(count: Any) -> Any:
             epoch = self._first + count
             order = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([self._seed, epoch]))
-            steps = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
-            return steps.map(lambda step, chosen: gather(epoch, step, chosen))
+            steps = tf.data.Dataset.range(math.ceil(len(split.labels) / batch_size))
+            return steps.map(lambda step: gather(epoch, step, order[step * batch_size : (step + 1) * batch_size]))
 
         def gather(epoch: Any, step: Any, chosen: Any) -> Any:
             batch = tf.cast(tf.gather(images, chosen), tf.float32) / 255.0

@@ -19,6 +19,8 @@ from main.config import TrainConfig, TrainingConfig
 from main.losses import training_loss
 from main.optimizers import make_optimizer, set_learning_rate
 from main.tracing import graph_key
+from main.training_form import VariableDropout, training_form
+from models import NetworkSpec
 
 CACHED_NETWORKS = 4
 
@@ -29,11 +31,12 @@ class TracedNetwork:
     """A network compiled for one configuration's graph, and the exact way back to its untrained state.
 
     Tracing a training step costs 1.0 to 1.5 s, more than a short trial's epoch. Trainings that differ only in what
-    are variables of the graph (initial weights, seeds, learning rate, label smoothing) run the same traced step.
+    are variables of the graph (initial weights, seeds, rates of learning and of dropout, label smoothing) run the same
+    traced step.
 
     Attributes:
         model: input float32 (n, h, w, c) in [0, 1], output softmax probabilities (n, n_classes).
-        trainer: the same layers up to the logits, compiled; what is fitted.
+        trainer: the same weights up to the logits, in their `training_form`, compiled; what is fitted.
         traces: how often its training step has been traced.
     """
 
@@ -46,11 +49,11 @@ class TracedNetwork:
         precision: Precision,
         steps: int,
     ) -> None:
-        self._build: Callable[[], keras.Model] = lambda: models.build(config.model, input_shape, n_classes)
+        self._build: Callable[[NetworkSpec], keras.Model] = lambda spec: models.build(spec, input_shape, n_classes)
         self._precision = precision
         with dtype_policy(precision):
-            self.model = self._build()
-        self.trainer = keras.Model(self.model.inputs, self.model.get_layer("logits").output)
+            self.model = self._build(config.model)
+            self.trainer = training_form(keras.Model(self.model.inputs, self.model.get_layer("logits").output))
         self._loss = training_loss(config.train.loss, config.train.label_smoothing, n_classes)
         self.trainer.compile(
             optimizer=make_optimizer(config.train, steps),
@@ -83,24 +86,32 @@ class TracedNetwork:
         """The compiled optimizer."""
         return self.trainer.optimizer
 
-    def restart(self, train: TrainConfig, seed: int) -> None:
-        """Put weights, optimizer and metrics where a network freshly built from `seed` has them, to the bit."""
+    def restart(self, config: TrainingConfig, seed: int) -> None:
+        """Put weights, optimizer and metrics where a network freshly built from `seed` has them, to the bit.
+
+        Args:
+            config: one whose graph is this network's; see `graph_key`.
+            seed: decides the initial weights.
+        """
         # Not keras.utils.set_random_seed: it sets TensorFlow's seed too, which discards every compiled function of
         # the process (0.25 s at the next epoch).
         random.seed(seed)
         np.random.seed(seed)
         with dtype_policy(self._precision), _keras_draws_from(random.Random(seed)):
-            fresh = self._build()
+            fresh = self._build(config.model)
         self.model.set_weights(fresh.get_weights())
+        for layer in self.trainer.layers:
+            if isinstance(layer, VariableDropout):
+                layer.rate.assign(fresh.get_layer(layer.name).rate)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
-        set_learning_rate(self.optimizer, base_learning_rate(train))
-        self._loss.label_smoothing.assign(train.label_smoothing)
+        set_learning_rate(self.optimizer, base_learning_rate(config.train))
+        self._loss.label_smoothing.assign(config.train.label_smoothing)
         self.trainer.reset_metrics()
 
     def seed_dropout(self, seed: int, epoch: int) -> None:
         """Set every generator in the network from (seed, epoch, layer), so that an epoch can be trained on its own."""
-        for position, layer in enumerate(self.model.layers):
+        for position, layer in enumerate(self.trainer.layers):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
                 state = np.random.SeedSequence([seed, epoch, position]).generate_state(2, np.uint32)

@@ -31,7 +31,7 @@ def losses_while_rising(
         As many losses as rates, or fewer where training diverged, the last of which may be no number.
     """
     network = network_for(config, data.input_shape, data.n_classes, precision=precision, steps=1)
-    network.restart(config.train, seed)
+    network.restart(config, seed)
     network.seed_dropout(seed, 0)
     split = training_batches(data.train, batch_size=config.train.batch_size, augment=config.train.augment)
     losses: list[float] = []

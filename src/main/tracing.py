@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from main.config import ScheduleConfig, TrainingConfig
+from models.spec import CnnSpec, MlpSpec
 
 PATHS_OUTSIDE = frozenset({"train.learning_rate", "train.label_smoothing", "train.early_stopping", "train.augment"})
 """What never needs another traced step, by path."""
+RATES = frozenset({"model.dropout"})
+"""What needs another traced step only between 0 and everything else, by path."""
 
 
 def graph_key(config: TrainingConfig) -> str:
     """Equal for configurations whose trainings run the same traced step, given the same data and precision.
 
-    Out of it are the learning rate (a variable under every schedule), label smoothing (a variable too), and what
-    happens outside the step: augmentation, and what is decided between epochs.
+    Out of it are the learning rate (a variable under every schedule), label smoothing and the rate of dropout, if
+    there is any (variables too), and what happens outside the step: augmentation, and what is decided between epochs.
     """
+    model = config.model
+    if isinstance(model, CnnSpec | MlpSpec) and model.dropout:
+        model = model.model_copy(update={"dropout": 0.5})
     train = config.train
     unrated = train.optimizer.model_copy(update={"learning_rate": None})
     outside: dict[str, object] = {
@@ -27,4 +33,4 @@ def graph_key(config: TrainingConfig) -> str:
         outside["epochs"] = 1
     if train.schedule.name == "plateau":  # sets a constant rate between epochs
         outside["schedule"] = ScheduleConfig()
-    return config.model.model_dump_json() + train.model_copy(update=outside).model_dump_json()
+    return model.model_dump_json() + train.model_copy(update=outside).model_dump_json()

@@ -69,7 +69,7 @@ def train(
     """
     steps = math.ceil(len(data.train.labels) / config.train.batch_size)
     network = network_for(config, data.input_shape, data.n_classes, precision=precision, steps=steps)
-    network.restart(config.train, seed)
+    network.restart(config, seed)
     sections = [section.model_dump(mode="json") for section in (config.model, config.train)]
     identity = checkpoints.identity_of(*sections, data.checksum, seed, precision, metric)
     recorder = _Recorder(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from main.history import better
-from main.tracing import PATHS_OUTSIDE
+from main.tracing import PATHS_OUTSIDE, RATES
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.sections import StudyConfig
@@ -200,7 +200,8 @@ def blocks(study: StudyConfig) -> list[Block]:
 
 def network_of(values: Mapping[str, Value]) -> str:
     """Equal for values that, by their paths alone, make trainings of one traced network."""
-    return cell_key({path: value for path, value in values.items() if path not in PATHS_OUTSIDE})
+    inside = {path: value for path, value in values.items() if path not in PATHS_OUTSIDE}
+    return cell_key({path: bool(value) if path in RATES else value for path, value in inside.items()})
 
 
 def cell_key(values: Mapping[str, Any]) -> str:

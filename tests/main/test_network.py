@@ -22,7 +22,7 @@ def test_a_restart_discards_none_of_the_compiled_functions(monkeypatch: pytest.M
     seeds: list[int] = []
     monkeypatch.setattr(tf.random, "set_seed", seeds.append)
     monkeypatch.setattr(tf.compat.v1, "set_random_seed", seeds.append)
-    network.restart(config.train, seed=3)
+    network.restart(config, seed=3)
     assert seeds == []
 
 
@@ -33,7 +33,7 @@ def test_a_restart_draws_the_weights_of_its_seed() -> None:
     network = TracedNetwork(config, (28, 28, 1), 10, precision="float32", steps=2)
     kernels = []
     for seed in (3, 4, 3):
-        network.restart(config.train, seed)
+        network.restart(config, seed)
         kernels.append(network.model.get_weights()[0].tolist())
     assert kernels[0] == kernels[2] != kernels[1]
 
@@ -51,14 +51,14 @@ def test_other_threads_that_draw_numbers_change_no_weights() -> None:
             random.random()
             drawn.set()
 
-    network.restart(config.train, seed=3)
+    network.restart(config, seed=3)
     alone = [weight.tolist() for weight in network.model.get_weights()]
     other = threading.Thread(target=draw)
     other.start()
     drawn.wait()
     try:
         for _ in range(10):
-            network.restart(config.train, seed=3)
+            network.restart(config, seed=3)
             assert [weight.tolist() for weight in network.model.get_weights()] == alone
     finally:
         done.set()

@@ -30,6 +30,10 @@ def config(**changes: object) -> TrainingConfig:
     )
 
 
+def with_dropout(rate: float) -> TrainingConfig:
+    return dataclasses.replace(config(), model=CnnSpec(filters=(4, 8), dropout=rate))
+
+
 COSINE = ScheduleConfig(name="cosine", warmup=0.5)
 EXPONENTIAL = ScheduleConfig(name="exponential", decay=0.5)
 AUGMENT = AugmentConfig(shift=0.1, rotation=10, zoom=0.1, shear=0.1, elastic=0.5)
@@ -85,6 +89,7 @@ def test_a_reused_network_gives_the_same_bits_as_a_fresh_one(data: TrainingData)
         pytest.param(config(label_smoothing=0.2), config(), id="smoothed"),
         pytest.param(config(), config(label_smoothing=0.2), id="sharp"),
         pytest.param(config(augment=AUGMENT), config(), id="augmented"),
+        pytest.param(with_dropout(0.7), with_dropout(0.1), id="dropout"),
         pytest.param(config(loss="focal", label_smoothing=0.2), config(loss="focal", label_smoothing=0.1), id="focal"),
     ],
 )
@@ -196,6 +201,7 @@ def test_only_what_is_traced_is_in_a_graphs_key() -> None:
     assert graph_key(config(label_smoothing=0.1)) == graph_key(config())
     assert graph_key(config(weight_decay=0.1)) != graph_key(config())
     assert graph_key(config(augment={"shift": 0.1})) == graph_key(config())
+    assert graph_key(with_dropout(0.7)) == graph_key(config()) != graph_key(with_dropout(0.0))
 
 
 def test_trainings_that_share_a_graph_trace_it_once(data: TrainingData) -> None:

@@ -27,7 +27,12 @@ Open = Callable[[str], Bench]
 def engines() -> Iterator[Callable[[TrialRunner], DaskEngine]]:
     """Two worker processes shared by the module's tests, under a runner of each test's own."""
     first = local_engine(stubs.learn, workers=2)
-    yield lambda run: DaskEngine(first._client, run)
+
+    def make(run: TrialRunner) -> DaskEngine:
+        wait_for(lambda: len(worker_pids(first)) == 2, "both workers, of which a test before may have lost one")
+        return DaskEngine(first._client, run)
+
+    yield make
     first.close()
 
 

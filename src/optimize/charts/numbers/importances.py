@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REPETITIONS = 5
 TREES = 12
 """Per repetition; together about as many as Optuna's single forest has, 64."""
-MOST_TRIALS = 300
+MOST_TRIALS = 200
 """Drawn per repetition: the time of an ANOVA grows faster than their number, and more say hardly more."""
 FEWEST_TRIALS = 8
 OFF = "(off)"
