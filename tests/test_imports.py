@@ -105,3 +105,21 @@ def test_help_is_shown_without_the_heavy_libraries(package: str) -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_a_worker_starts_without_what_only_the_coordinator_needs() -> None:
+    heavy = (*HEAVY, "optuna", "sqlalchemy", "pandas", "matplotlib", "scipy", "sklearn")
+    program = f"import sys, optimize.workers; print([m for m in {heavy!r} if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.training
+def test_a_process_that_only_trains_imports_nothing_else_and_still_can() -> None:
+    program = (
+        "import sys; from main.backend import NOT_FOR_TRAINING, quiet_import; quiet_import(whole=False)\n"
+        "print([name for name in NOT_FOR_TRAINING if name in sys.modules], 'keras' in sys.modules)\n"
+        "import pandas, sklearn.datasets; print(pandas.DataFrame({'a': [1]}).shape)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines() == ["[] True", "(1, 1)"]

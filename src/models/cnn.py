@@ -15,9 +15,9 @@ def build(spec: CnnSpec, input_shape: ImageShape, n_classes: int) -> keras.Model
     """
     spec.layers(input_shape, n_classes)  # refuses in words what Keras would refuse in TensorFlow's
     image = x = image_input(input_shape)
-    convolutions = zip(spec.filters, spec.kernel_sizes, strict=True)
-    for number, (filters, kernel_size) in enumerate(convolutions, start=1):
-        x = _convolution(x, spec, filters, kernel_size, f"conv_{number}")
+    convolutions = zip(spec.filters, spec.kernel_sizes, spec.pool_sizes, strict=True)
+    for number, (filters, kernel_size, pool_size) in enumerate(convolutions, start=1):
+        x = _convolution(x, spec, filters, kernel_size, pool_size, f"conv_{number}")
     x = dropped(keras.layers.Flatten(name="flatten")(x), spec.dropout, "flatten")
     for number, units in enumerate(spec.dense_units, start=1):
         x = dense(x, spec, units, f"dense_{number}", start=spec.dense_initializer)
@@ -25,13 +25,13 @@ def build(spec: CnnSpec, input_shape: ImageShape, n_classes: int) -> keras.Model
 
 
 def _convolution(
-    images: keras.KerasTensor, spec: CnnSpec, filters: int, kernel_size: int, name: str
+    images: keras.KerasTensor, spec: CnnSpec, filters: int, kernel_size: int, pool_size: int, name: str
 ) -> keras.KerasTensor:
     """A convolution with its normalisation, activation and pooling."""
     layer = keras.layers.Conv2D(
         filters,
         kernel_size,
-        strides=spec.pool_size if spec.pooling == "stride" else 1,
+        strides=pool_size if spec.pooling == "stride" else 1,
         padding=spec.padding,
         use_bias=not spec.batch_norm,  # normalisation takes the mean away and has an offset of its own
         kernel_initializer=initializer(spec.initializer, spec.activation),
@@ -39,4 +39,4 @@ def _convolution(
         name=name,
     )
     x = activated(layer(images), spec, name, batch_norm=spec.batch_norm)
-    return POOLINGS[spec.pooling](x, spec.pool_size, name)
+    return x if pool_size == 1 else POOLINGS[spec.pooling](x, pool_size, name)

@@ -22,6 +22,7 @@ Initializer = Literal[
     "uniform", "normal", "orthogonal",
 ]  # fmt: skip
 Extent = Annotated[int, Field(ge=1, le=64)]
+Factor = Annotated[int, Field(ge=1, le=16)]
 Units = Annotated[int, Field(ge=1, le=65_536)]
 
 
@@ -94,8 +95,8 @@ class CnnSpec(NetworkSpec):
     """`valid` uses only pixels inside the image; `same` pads with zeros and keeps its size."""
     pooling: Pooling = "max"
     """How each convolution's output is made smaller; `stride` lets the convolution itself skip pixels."""
-    pool_size: Annotated[int, Field(ge=1, le=16)] = 2
-    """Factor by which pooling shrinks height and width."""
+    pool_size: Factor | tuple[Factor, ...] = 2
+    """Factor by which pooling shrinks height and width: one number, or one per convolution; 1 leaves them."""
     activation: Activation = "relu"
     """Nonlinearity after each convolution and dense layer."""
     leaky_relu_slope: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -113,16 +114,14 @@ class CnnSpec(NetworkSpec):
     dense_units: tuple[Units, ...] = ()
     """Units of each dense layer between flatten and the output."""
 
-    @field_validator("kernel_size")
+    @field_validator("kernel_size", "pool_size")
     @classmethod
-    def _one_kernel_size_per_convolution(
-        cls, value: int | tuple[int, ...], info: ValidationInfo
-    ) -> int | tuple[int, ...]:
+    def _one_or_one_per_convolution(cls, value: int | tuple[int, ...], info: ValidationInfo) -> int | tuple[int, ...]:
         filters = info.data.get("filters")  # absent where it was refused itself
         if isinstance(value, tuple) and filters is not None and len(value) != len(filters):
             raise ValueError(
-                f"kernel_size must be one number or one per convolution: filters describes {len(filters)}, "
-                f"kernel_size {len(value)}"
+                f"{info.field_name} must be one number or one per convolution: filters describes {len(filters)}, "
+                f"{info.field_name} {len(value)}"
             )
         return value
 
@@ -134,17 +133,23 @@ class CnnSpec(NetworkSpec):
     @property
     def kernel_sizes(self) -> tuple[int, ...]:
         """Kernel extent of each convolution, in pixels."""
-        if isinstance(self.kernel_size, tuple):
-            return self.kernel_size
-        return (self.kernel_size,) * len(self.filters)
+        return self._each(self.kernel_size)
+
+    @property
+    def pool_sizes(self) -> tuple[int, ...]:
+        """Factor by which the pooling after each convolution shrinks height and width."""
+        return self._each(self.pool_size)
+
+    def _each(self, value: int | tuple[int, ...]) -> tuple[int, ...]:
+        return value if isinstance(value, tuple) else (value,) * len(self.filters)
 
     def layers(self, input_shape: ImageShape, n_classes: int) -> tuple[LayerSize, ...]:
         """Size of every layer; see `NetworkSpec.layers`."""
         sizes = [LayerSize("image", input_shape)]
         shape = input_shape
-        convolutions = zip(self.filters, self.kernel_sizes, strict=True)
-        for number, (filters, extent) in enumerate(convolutions, start=1):
-            sizes += self._convolution(number, shape, filters, extent)
+        convolutions = zip(self.filters, self.kernel_sizes, self.pool_sizes, strict=True)
+        for number, (filters, extent, factor) in enumerate(convolutions, start=1):
+            sizes += self._convolution(number, shape, filters, extent, factor)
             height, width, channels = sizes[-1].output_shape
             shape = (height, width, channels)
         features = prod(shape)
@@ -155,7 +160,7 @@ class CnnSpec(NetworkSpec):
         sizes += _head((features, *self.dense_units)[-1], n_classes)
         return tuple(sizes)
 
-    def _convolution(self, number: int, shape: ImageShape, filters: int, extent: int) -> list[LayerSize]:
+    def _convolution(self, number: int, shape: ImageShape, filters: int, extent: int, factor: int) -> list[LayerSize]:
         """A convolution, its normalisation, its activation and its pooling."""
         name = f"conv_{number}"
         height, width, channels = shape
@@ -167,7 +172,7 @@ class CnnSpec(NetworkSpec):
                 )
             height, width = height - extent + 1, width - extent + 1
         if self.pooling == "stride":
-            height, width = _ceiling(height, self.pool_size), _ceiling(width, self.pool_size)
+            height, width = _ceiling(height, factor), _ceiling(width, factor)
         output = (height, width, filters)
         kernel = extent * extent * channels * filters
         bias = 0 if self.batch_norm else filters
@@ -175,14 +180,13 @@ class CnnSpec(NetworkSpec):
         if self.batch_norm:
             sizes.append(LayerSize(f"{name}_norm", output, 4 * filters))
         sizes.append(LayerSize(f"{name}_activation", output))
-        return [*sizes, *self._pooling(number, output)]
+        return [*sizes, *self._pooling(number, output, factor)]
 
-    def _pooling(self, number: int, shape: ImageShape) -> Iterator[LayerSize]:
-        """The layers that shrink the output of convolution `number`; none for `stride`."""
-        if self.pooling == "stride":
+    def _pooling(self, number: int, shape: ImageShape, size: int) -> Iterator[LayerSize]:
+        """The layers that shrink the output of convolution `number`; none for `stride`, nor for a factor of 1."""
+        if self.pooling == "stride" or size == 1:
             return
         height, width, channels = shape
-        size = self.pool_size
         if size > min(height, width):
             raise ImpossibleNetwork(
                 "pool_size", f"pool_size {size} is larger than the {_left(shape)} after convolution {number}"

@@ -138,6 +138,7 @@ def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> i
         with bad_input():
             tested = run_range_test(config, results, workers=workers, announce=say)
     except KeyboardInterrupt:
+        say(f"{config.name} was stopped; a range test is short, and starts from its beginning when it is run again")
         return EXIT_OF_ENDING["interrupted"]
     say(f"chart    {tested.results.rates_chart}")
     say(f"tables   {tested.results.rates_file}  {tested.results.rate_curves_file}")
@@ -160,18 +161,17 @@ def _summarise(result: SweepResult) -> None:
     if result.trained == 0 and result.ending == "done":
         out.print("every trial is finished already; nothing was trained", highlight=False)
     if result.verdict is None:
-        err.print(f"no trial of {folder} gave a usable result; the reasons are in {result.results.trials_file}")
+        said = f"no trial of {folder} gave a usable result; the reasons are in {result.results.trials_file}"
+        err.print(said, highlight=False, markup=False, soft_wrap=True)
         return
     say(f"report   {result.results.report}")
     say(f"tables   {result.results.trials_file}  {result.results.curves_file}")
     card = result.results.card()
     if card is not None:
         test = card["test"]
-        out.print(
+        say(
             f"model    {result.results.model_file}  ({card['configuration']}; test accuracy {test['accuracy']:.2%}, "
-            f"95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)",
-            highlight=False,
-            soft_wrap=True,
+            f"95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
         )
         say(f"next     python -m main evaluate {result.results.model_file}")
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)

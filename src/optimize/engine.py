@@ -13,6 +13,8 @@ from main.history import Epoch
 from optimize.trial import TrialOutcome, TrialTask
 
 T = TypeVar("T")
+STORAGE_VARIABLE = "OPTIMIZE_STORAGE"
+"""Where the study's database is said to be: to the coordinator alone, which keeps it from every worker."""
 TrialRunner = Callable[[TrialTask, Callable[[Epoch], None], Callable[[], bool]], TrialOutcome]
 
 

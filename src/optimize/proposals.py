@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Protocol
 
 from main.history import better
@@ -210,16 +211,18 @@ def cell_key(values: Mapping[str, Any]) -> str:
 
 
 def best_configurations(trials: Iterable[Finished], metric: str, count: int) -> list[Mapping[str, Value]]:
-    """The values of the `count` best complete search trials, best first, each configuration once."""
-    complete = [f for f in trials if f.outcome.state == "complete" and f.purpose == "search" and f.outcome.best()]
-    distinct: dict[str, Mapping[str, Value]] = {}
-    for finished in sorted(complete, key=lambda f: _rank(f, metric)):
-        distinct.setdefault(cell_key(finished.values), finished.values)
-    return list(distinct.values())[:count]
+    """The values of the `count` best configurations of the search, best first, by the means of their complete trials.
 
-
-def _rank(finished: Finished, metric: str) -> float:
-    best = finished.outcome.best()
-    assert best is not None
-    value = float(getattr(best, metric))
-    return -value if better(1.0, 0.0, metric) else value
+    A configuration of several seeds is not as good as its luckiest.
+    """
+    figures: dict[str, list[float]] = {}
+    values: dict[str, Mapping[str, Value]] = {}
+    for finished in trials:
+        best = finished.outcome.best()
+        if finished.outcome.state == "complete" and finished.purpose == "search" and best is not None:
+            cell = cell_key(finished.values)
+            figures.setdefault(cell, []).append(float(getattr(best, metric)))
+            values.setdefault(cell, finished.values)
+    highest_first = better(1.0, 0.0, metric)
+    ranked = sorted(figures, key=lambda cell: fmean(figures[cell]), reverse=highest_first)
+    return [values[cell] for cell in ranked[:count]]

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from main.errors import UserError
 from optimize import postgresql
+from optimize.engine import STORAGE_VARIABLE
 from optimize.mounts import network_file_system
 from optimize.results import Results
 
-STORAGE_VARIABLE = "OPTIMIZE_STORAGE"
 LOCKED_SECONDS = 60  # how long another writer's lock on the file is waited for
 
 Check = Callable[[], None]

@@ -16,11 +16,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from main.errors import UserError
 from optimize.config import SweepConfig
+from optimize.engine import STORAGE_VARIABLE
 from optimize.finished import Finished
 from optimize.provenance import content_hash
 from optimize.results import Results
 from optimize.space import Value, Values
-from optimize.storage import STORAGE_VARIABLE, clear_faults, open_storage
+from optimize.storage import clear_faults, open_storage
 from optimize.trial import Purpose
 
 _IDENTITY = "identity"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,12 @@ from optimize.trial import run as run_trial
 from optimize.verdict import Verdict
 
 # What judges is imported where it is needed: its statistics take longer than all else, and workers wait for the start.
+
+
+def _import_what_judges() -> None:
+    import optimize.charts.making
+    import optimize.report.content
+    import optimize.statistics  # noqa: F401
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,8 @@ def _run(
         facts = provenance(data, identity, workers=staff.workers, threads=config.run.threads, precision=precision)
         results.write_json(results.provenance_file, facts)
     with staff:
+        if searching:
+            Thread(target=_import_what_judges, daemon=True).start()  # rather than while somebody waits for the verdict
         ending = _train(config, coordinator, search, staff, retry_failed=retry_failed)
         trained = len(set(coordinator.finished) - before)
         verdict = None
@@ -225,12 +234,16 @@ def _conclude(
     with ThreadPoolExecutor(1) as pool:  # a worker exports while this process draws
         kept = coordinator.finished.values()
         exported = pool.submit(_export, config, results, kept, staff, data, verdict) if verdict else None
+        evidence = None
         if coordinator.finished:
-            charts.draw(results)
+            from optimize.charts.evidence import read_evidence
+
+            evidence = read_evidence(results)
+            charts.draw(results, evidence=evidence)
         if verdict and exported and not exported.result():
             observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
-    if coordinator.finished:
-        report.write(results)
+    if evidence:
+        report.write(results, evidence)
     results.write_json(results.provenance_file, {**facts, "ended": now()})
     return verdict
 

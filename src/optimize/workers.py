@@ -23,8 +23,7 @@ from main.gpus import VISIBLE, gpus
 from optimize.cores import machine_cores
 from optimize.crew import Crew
 from optimize.daskengine import DaskEngine
-from optimize.engine import TrialRunner, VersionMismatch
-from optimize.storage import STORAGE_VARIABLE
+from optimize.engine import STORAGE_VARIABLE, TrialRunner, VersionMismatch
 from optimize.trial import load_data
 
 DECISIVE = ("python", "tensorflow", "keras", "numpy", "distributed", "optimize-sweeps")
@@ -235,7 +234,7 @@ def prepare(data: DataConfig, threads: int) -> None:
     """What every worker does while the coordinator is still planning: import TensorFlow, read the data."""
     from main.backend import quiet_import, set_threads
 
-    quiet_import()
+    quiet_import(whole=False)
     gc.freeze()  # what was imported stays: collections while a network is traced need not walk it
     set_threads(threads)
     load_data(data)

@@ -63,8 +63,9 @@ class Unsized(CnnSpec):
 
 def cnn_specs() -> st.SearchStrategy[CnnSpec]:
     def spec(values: dict[str, Any]) -> CnnSpec:
-        sizes = values.pop("kernel_sizes")[: len(values["filters"])]
-        return CnnSpec(kernel_size=tuple(sizes) if values.pop("one_each") else sizes[0], **values)
+        one_each, n = values.pop("one_each"), len(values["filters"])
+        each = {"kernel_size": values.pop("kernel_sizes")[:n], "pool_size": values.pop("pool_sizes")[:n]}
+        return CnnSpec(**{name: tuple(sizes) if one_each else sizes[0] for name, sizes in each.items()}, **values)
 
     return st.fixed_dictionaries(
         {
@@ -73,7 +74,7 @@ def cnn_specs() -> st.SearchStrategy[CnnSpec]:
             "one_each": st.booleans(),
             "padding": st.sampled_from(["valid", "same"]),
             "pooling": st.sampled_from(get_args(Pooling)),
-            "pool_size": st.integers(1, 4),
+            "pool_sizes": st.lists(st.integers(1, 4), min_size=3, max_size=3),
             "batch_norm": st.booleans(),
             "dropout": st.sampled_from([0.0, 0.5]),
             "dense_units": st.lists(st.integers(1, 4), max_size=2).map(tuple),

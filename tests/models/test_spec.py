@@ -116,17 +116,26 @@ def test_an_impossible_network_survives_its_way_from_a_worker() -> None:
     assert (returned.field, str(returned)) == ("pool_size", "too large")
 
 
+@pytest.mark.parametrize("field", ["kernel_size", "pool_size"])
 @pytest.mark.parametrize("sizes", [(3,), (3, 3, 3), ()])
-def test_kernel_sizes_must_be_one_or_one_per_convolution(sizes: tuple[int, ...]) -> None:
-    with pytest.raises(ValidationError, match="kernel_size must be one number or one per convolution") as caught:
-        CnnSpec(filters=(8, 8), kernel_size=sizes)
+def test_there_must_be_one_size_or_one_per_convolution(field: str, sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError, match=f"{field} must be one number or one per convolution") as caught:
+        CnnSpec.model_validate({"filters": (8, 8), field: sizes})
 
-    assert caught.value.errors()[0]["loc"] == ("kernel_size",)
+    assert caught.value.errors()[0]["loc"] == (field,)
 
 
-def test_one_kernel_size_is_that_of_every_convolution() -> None:
-    assert CnnSpec(filters=(8, 8), kernel_size=5).kernel_sizes == (5, 5)
-    assert CnnSpec(filters=(8, 8), kernel_size=(5, 3)).kernel_sizes == (5, 3)
+def test_one_size_is_that_of_every_convolution() -> None:
+    assert CnnSpec(filters=(8, 8), kernel_size=5, pool_size=3).kernel_sizes == (5, 5)
+    assert CnnSpec(filters=(8, 8), kernel_size=5, pool_size=3).pool_sizes == (3, 3)
+    assert CnnSpec(filters=(8, 8), kernel_size=(5, 3), pool_size=(1, 2)).kernel_sizes == (5, 3)
+    assert CnnSpec(filters=(8, 8), kernel_size=(5, 3), pool_size=(1, 2)).pool_sizes == (1, 2)
+
+
+def test_a_factor_of_one_adds_no_layer() -> None:
+    names = [layer.name for layer in CnnSpec(filters=(8, 8), pool_size=(1, 2)).layers((12, 12, 1), 3)]
+    assert "conv_1_pool" not in names
+    assert "conv_2_pool" in names
 
 
 @pytest.mark.parametrize("spec", [CnnSpec, MlpSpec])

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import rcParams
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from optimize.charts import fonts
-from optimize.charts.drawing.marks import spread
+from optimize.charts.drawing.marks import spread, worse_to_better
 from optimize.charts.drawing.scales import metric_axis, parameter_axis
 from optimize.charts.page import drawing_rules
-from optimize.charts.palette import ACCENT, DARK, INK, MUTED, OKABE_ITO, PAPER, WARNING, looks, tone
+from optimize.charts.palette import ACCENT, DARK, INK, MUTED, OKABE_ITO, PAPER, WARNING, ink_on, looks, tone
 from optimize.charts.parameters import Parameter, read_parameters
 from optimize.charts.units import Metric, number
 from optimize.space import Choices, Range
@@ -155,6 +155,14 @@ class TestColours:
     def test_more_choices_go_from_dark_to_light(self) -> None:
         light = [_luminance(look.colour) for look in looks(12)]
         assert light == sorted(light)
+
+    @given(red=st.integers(0, 255), green=st.integers(0, 255), blue=st.integers(0, 255))
+    def test_what_is_written_on_a_colour_can_be_read(self, red: int, green: int, blue: int) -> None:
+        colour = f"#{red:02x}{green:02x}{blue:02x}"
+        assert _contrast(ink_on(colour), colour) >= 4.5
+
+    def test_no_end_of_the_scale_around_zero_is_swapped_under_what_is_written_on_it(self) -> None:
+        assert not {to_hex(worse_to_better()(end)) for end in (0.0, 1.0)} & set(DARK)
 
     @pytest.mark.parametrize("colour", [INK, MUTED, WARNING])
     def test_words_have_contrast_on_light_and_dark(self, colour: str) -> None:

@@ -1,12 +1,15 @@
-"""In what order a grid's cells are handed out."""
+"""In what order a grid's cells are handed out, and which of them are confirmed."""
 
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from main.history import Epoch
 from optimize.config import SweepConfig, load_config
-from optimize.proposals import GridProposals, network_of
+from optimize.finished import Finished
+from optimize.proposals import GridProposals, best_configurations, network_of
+from optimize.trial import TrialOutcome
 
 GRID = """
 name: grid
@@ -82,3 +85,21 @@ def test_what_is_finished_is_not_handed_out_again(config: SweepConfig) -> None:
     rest = [proposals.next(None) for _ in range(proposals.remaining())]
     assert len(rest) == 14
     assert not [proposal for proposal in rest if proposal and (proposal.values, proposal.seed) == (values, 1)]
+
+
+def test_finalists_are_chosen_by_the_mean_of_their_trials_and_not_by_the_luckiest() -> None:
+    def finished(pooling: str, seed: int, accuracy: float, loss: float) -> Finished:
+        epoch = Epoch(1, 0.1, 0.9, loss, accuracy, 0.1, 1e-3, 1.0)
+        outcome = TrialOutcome(seed, "complete", history=(epoch,), best_epoch=1)
+        return Finished({"model.pooling": pooling}, pooling, seed, "search", outcome)
+
+    trials = [
+        finished("lucky", 0, 0.99, 0.30),
+        finished("lucky", 1, 0.90, 0.20),
+        finished("steady", 0, 0.96, 0.10),
+        finished("steady", 1, 0.95, 0.10),
+        finished("poor", 0, 0.80, 0.90),
+    ]
+    names = [values["model.pooling"] for values in best_configurations(trials, "val_accuracy", 2)]
+    assert names == ["steady", "lucky"]
+    assert best_configurations(trials, "val_loss", 1) == [{"model.pooling": "steady"}]

@@ -11,6 +11,7 @@ from main.errors import UserError
 from main.files import write_atomically
 
 if TYPE_CHECKING:
+    from optimize.charts.evidence import Evidence
     from optimize.results import Results
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def draw(
     only: Sequence[str] | None = None,
     format: str = "png",  # noqa: A002 - the option's name
     style: str | None = None,
+    evidence: Evidence | None = None,
 ) -> Drawn:
     """Draw a sweep's charts into its `charts` folder.
 
@@ -59,6 +61,7 @@ def draw(
         only: names out of `NAMES`; all that make sense for the sweep unless given.
         format: one of `FORMATS`.
         style: a matplotlib style, by name or path, over our own.
+        evidence: what the folder's tables hold, where that has been read already.
 
     Raises:
         UserError: a name, a format or a style that is not known; the message lists those that are.
@@ -68,7 +71,7 @@ def draw(
     from optimize.charts.evidence import read_evidence
     from optimize.charts.making import make
 
-    evidence = read_evidence(results)
+    evidence = evidence or read_evidence(results)
     paths: list[Path] = []
     skipped: dict[str, str] = {}
     for name in only or NAMES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,8 @@ class Evidence:
     """curves.csv, ordered by trial and epoch."""
     verdict: Verdict | None
     provenance: Mapping[str, Any]
+    computed: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What charts show of it, by name: computed once, for the files and for the report."""
 
     @property
     def notice(self) -> str | None:

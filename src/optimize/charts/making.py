@@ -31,10 +31,9 @@ class Drawing(NamedTuple):
 
 def make(name: str, evidence: Evidence, *, format: str, style: str | None = None) -> bytes | str:  # noqa: A002
     """A chart's file, or the sentence that says why this sweep has no such chart."""
-    try:
-        numbers = CATALOG[name].compute(evidence)
-    except NotForThisSweep as reason:
-        return str(reason)
+    numbers = _numbers(name, evidence)
+    if isinstance(numbers, NotForThisSweep):
+        return str(numbers)
     with drawing_rules(own_texts(evidence), style):
         page = Page(words_of(numbers, evidence, name))
         CATALOG[name].draw(numbers, page)
@@ -46,10 +45,9 @@ def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str
     drawings: dict[str, Drawing] = {}
     skipped: dict[str, str] = {}
     for name, chart in CATALOG.items():
-        try:
-            numbers = chart.compute(evidence)
-        except NotForThisSweep as reason:
-            skipped[name] = str(reason)
+        numbers = _numbers(name, evidence)
+        if isinstance(numbers, NotForThisSweep):
+            skipped[name] = str(numbers)
             continue
         with drawing_rules(own_texts(evidence)):
             page = Page()
@@ -58,6 +56,16 @@ def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str
         caption = _caption(name, numbers, evidence)
         drawings[name] = Drawing(name, chart.heading, numbers.says, caption, svg, page.size)
     return drawings, skipped
+
+
+def _numbers(name: str, evidence: Evidence) -> Any:
+    """What a chart shows of a sweep, or why it shows nothing."""
+    if name not in evidence.computed:
+        try:
+            evidence.computed[name] = CATALOG[name].compute(evidence)
+        except NotForThisSweep as reason:
+            evidence.computed[name] = reason
+    return evidence.computed[name]
 
 
 def words_of(numbers: Any, evidence: Evidence, name: str = "") -> Words:

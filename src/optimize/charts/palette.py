@@ -21,6 +21,8 @@ PAPER = "#ffffff"
 ACCENT = "#0072b1"
 """The best, where no choice has a colour of its own; a step off `OKABE_ITO[0]`, whose partner on dark it has not."""
 WARNING = "#a83200"
+INKS = ("#020202", "#fefefe")
+"""What is written on a colour: one of them has at least 4.5 to 1 on any. Neither is swapped on dark paper."""
 
 DARK = {
     PAPER: "#12161c",
@@ -58,6 +60,24 @@ def _colours(n: int) -> tuple[str, ...]:
 
     # The lightest tenth would vanish on white paper.
     return tuple(to_hex(colormaps["cividis"](0.9 * i / (n - 1))) for i in range(n))
+
+
+def ink_on(colour: str) -> str:
+    """The one of `INKS` that stands out more, by the contrast ratio of WCAG 2.2."""
+    behind = _luminance(colour)
+
+    def contrast(ink: str) -> float:
+        darker, lighter = sorted((behind, _luminance(ink)))
+        return (lighter + 0.05) / (darker + 0.05)
+
+    return max(INKS, key=contrast)
+
+
+def _luminance(colour: str) -> float:
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def tone(colour: str) -> str:

@@ -14,18 +14,23 @@ from main.files import write_atomically
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from optimize.charts.evidence import Evidence
     from optimize.results import Results
 
 
-def write(results: Results) -> Path:
+def write(results: Results, evidence: Evidence | None = None) -> Path:
     """Write a sweep's `report.html` from its tables; returns its path.
+
+    Args:
+        results: the sweep's folder.
+        evidence: what its tables hold, where that has been read already.
 
     Raises:
         OSError: a table is missing or the folder cannot be written.
     """
     from optimize.report.content import read_content
 
-    write_atomically(results.report, _template().render(vars(read_content(results))))
+    write_atomically(results.report, _template().render(vars(read_content(results, evidence))))
     return results.report
 
 

@@ -46,13 +46,13 @@ class Content:
     trials: tuple[TrialTable, ...]
 
 
-def read_content(results: Results) -> Content:
-    """A sweep's report from its folder.
+def read_content(results: Results, evidence: Evidence | None = None) -> Content:
+    """A sweep's report from its folder, of whose tables `evidence` may have been read already.
 
     Raises:
         OSError: a table is missing or cannot be read.
     """
-    evidence = read_evidence(results)
+    evidence = evidence or read_evidence(results)
     verdict = evidence.verdict
     drawings, skipped = draw_for_page(evidence)
     leading = next((drawings[name] for name in LEADING if name in drawings), None)

@@ -7,16 +7,16 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
 from optimize.charts.drawing.marks import point_style, worse_to_better
 from optimize.charts.drawing.rows import row_axes, row_figures
 from optimize.charts.numbers.effects import Effects, Heat, LevelEffect, LevelEffects
 from optimize.charts.page import Page
-from optimize.charts.palette import ACCENT, FAINT, MUTED, tone
+from optimize.charts.palette import ACCENT, FAINT, MUTED, ink_on, tone
 from optimize.charts.units import Metric
 
 LONGEST_LABEL = 10
-ON_PALE, ON_DEEP = "#101418", "#fdfdfd"
 
 
 def draw_marginal(numbers: LevelEffects, page: Page) -> None:
@@ -64,7 +64,8 @@ def _draw_heat(ax: Axes, heat: Heat, metric: Metric, largest: float) -> None:
     better = heat.cells if metric.maximize else -heat.cells
     # The square root keeps small effects visible beside a cell that failed altogether.
     shade = np.sign(better) * np.sqrt(np.abs(better) / largest)
-    ax.pcolormesh(shade, cmap=worse_to_better(), vmin=-1, vmax=1, edgecolors="#d0d4d8", linewidth=0.6)
+    colours = worse_to_better()
+    ax.pcolormesh(shade, cmap=colours, vmin=-1, vmax=1, edgecolors="#d0d4d8", linewidth=0.6)
     for row, column in np.ndindex(heat.cells.shape):
         value = heat.cells[row, column]
         if math.isnan(value):
@@ -72,7 +73,7 @@ def _draw_heat(ax: Axes, heat: Heat, metric: Metric, largest: float) -> None:
             continue
         ax.text(
             column + 0.5, row + 0.5, _signed(float(value), largest / 10, metric), ha="center", va="center", size=9,
-            color=ON_DEEP if abs(shade[row, column]) > 0.72 else ON_PALE,
+            color=ink_on(to_hex(colours((shade[row, column] + 1) / 2))),
         )  # fmt: skip
     ax.set_xticks(np.arange(len(heat.columns)) + 0.5, heat.columns)
     ax.set_yticks(np.arange(len(heat.rows)) + 0.5, heat.rows)

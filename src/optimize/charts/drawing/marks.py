@@ -155,5 +155,9 @@ def good_to_bad() -> LinearSegmentedColormap:
 
 
 def worse_to_better() -> LinearSegmentedColormap:
-    """Colours around zero: vermillion below, blue above, the neutral between them no paper's own."""
-    return LinearSegmentedColormap.from_list("worse_to_better", [OKABE_ITO[1], "#f4f4f2", OKABE_ITO[0]])
+    """Colours around zero: vermillion below, blue above, the neutral between them no paper's own.
+
+    Each end is a step off its colour in `OKABE_ITO`, so that none is swapped on dark paper and what is written on it
+    can still be read.
+    """
+    return LinearSegmentedColormap.from_list("worse_to_better", ["#d55e01", "#f4f4f2", "#0072b3"])
