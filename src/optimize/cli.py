@@ -16,6 +16,7 @@ import typer
 from optimize.terminal import COMPARISON, bad_input, comparable_sweeps, err, existing_sweep, out, say
 
 if TYPE_CHECKING:
+    from main.history import Epoch
     from optimize.charts import Drawn
     from optimize.config import SweepConfig
     from optimize.forecast import Forecast
@@ -309,6 +310,25 @@ def export(sweep: SweepFolder) -> None:
 
     with bad_input():
         typer.echo(export_again(existing_sweep(sweep)))
+
+
+@app.command()
+def reproduce(
+    sweep: SweepFolder,
+    workers: Annotated[int | None, typer.Option(min=0, max=1, help="0 trains in this process.")] = None,
+) -> None:
+    """Train a sweep's exported model again as its card says, and tell whether it comes out the same."""
+    from optimize.reproduce import reproduce as train_again
+
+    with bad_input():
+        results = existing_sweep(sweep)
+        again = train_again(results, workers=workers, on_epoch=_say_epoch)
+    say(again.sentence)
+    raise typer.Exit(DONE if again.succeeded else UNUSABLE)
+
+
+def _say_epoch(epoch: Epoch) -> None:
+    say(f"epoch {epoch.epoch}  loss {epoch.loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.1f} s")
 
 
 @app.command()

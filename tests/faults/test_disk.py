@@ -49,7 +49,7 @@ def on(disk: Path, sweep: StubSweep) -> StubSweep:
     return sweep
 
 
-@pytest.mark.parametrize("leave", [0, 8192, 40960])
+@pytest.mark.parametrize("leave", [0, 8192, pytest.param(40960, marks=pytest.mark.slow)])
 def test_a_full_disk_ends_a_sweep_clearly_and_room_lets_it_go_on(
     stub_sweep: Make, small_disk: Path, leave: int
 ) -> None:

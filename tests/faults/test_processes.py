@@ -156,7 +156,7 @@ def _with_attempts(sweep: StubSweep) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("shift", ["+1h", "-1h"])
+@pytest.mark.parametrize("shift", [pytest.param("+1h", marks=pytest.mark.slow), "-1h"])
 def test_a_clock_that_moves_fails_no_trial(stub_sweep: Make, tmp_path: Path, shift: str) -> None:
     """Only the wall clock moves: that is what somebody who sets a clock can move."""
     library = _libfaketime()

@@ -73,7 +73,7 @@ def _draw_heat(ax: Axes, heat: Heat, metric: Metric, largest: float) -> None:
             continue
         ax.text(
             column + 0.5, row + 0.5, _signed(float(value), largest / 10, metric), ha="center", va="center", size=9,
-            color=ink_on(to_hex(colours((shade[row, column] + 1) / 2))),
+            color=ink_on(to_hex(colours(float(shade[row, column] + 1) / 2))),
         )  # fmt: skip
     ax.set_xticks(np.arange(len(heat.columns)) + 0.5, heat.columns)
     ax.set_yticks(np.arange(len(heat.rows)) + 0.5, heat.rows)

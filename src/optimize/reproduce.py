@@ -1,0 +1,162 @@
+"""Train an exported model again from what its folder says of it, and tell whether it came out the same."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from main.config import TrainingConfig
+from main.errors import UserError
+from main.history import Epoch
+from main.provenance import versions
+from optimize.config import SweepConfig, stored_sweep
+from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost
+from optimize.export import Exported, NothingToExport, export_on_worker
+from optimize.provenance import processor
+from optimize.results import Results
+from optimize.staff import Staff
+from optimize.trial import TrialOutcome, TrialTask, fold_of
+from optimize.trial import run as run_trial
+
+DECISIVE = ("tensorflow", "keras", "numpy")
+"""Packages whose versions may change a weight's last bits."""
+
+
+class NotReproduced(UserError):
+    """The training could not be done again."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of training again."""
+
+    identical: bool
+    """Whether every weight is the same, to the bit."""
+    elsewhere: tuple[str, ...]
+    """What is not as it was, so that the last bits of weights may differ; empty where they may not."""
+    accuracy: float
+    """Of the test images, now."""
+    claimed: float
+    low: float
+    high: float
+    """The card's accuracy, and its 95 % interval."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Identical where it must be, within the interval elsewhere."""
+        return self.identical or (bool(self.elsewhere) and self.low <= self.accuracy <= self.high)
+
+    @property
+    def sentence(self) -> str:
+        """What came of it, in words."""
+        if self.identical:
+            return f"reproduced to the bit: test accuracy {self.accuracy:.2%}, every weight the same"
+        figures = f"test accuracy {self.accuracy:.2%}, the card says {self.claimed:.2%}"
+        interval = f"its 95 % interval, {self.low:.2%} to {self.high:.2%}"
+        if not self.elsewhere:
+            return f"not reproduced: {figures}, and weights differ that should be the same here"
+        inside = "within" if self.succeeded else "outside"
+        verdict = "reproduced" if self.succeeded else "not reproduced"
+        return f"{verdict}: {figures}; {inside} {interval} (not to the bit: {'; '.join(self.elsewhere)})"
+
+
+def reproduce(
+    results: Results, *, workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+) -> Reproduction:
+    """Train the exported model of a sweep's folder again, as its card and provenance say, and compare.
+
+    Args:
+        results: a folder that holds sweep.yaml, provenance.json, cnn.json and cnn.h5.
+        workers: 0 trains in this process instead of one that is pinned as the sweep's were.
+        on_epoch: told of each epoch.
+
+    Raises:
+        NotReproduced: training failed, as it does on data of another checksum.
+        NothingToExport: the folder holds no model.
+        OSError: a file is missing.
+    """
+    card = results.card()
+    if card is None or not results.model_file.is_file():
+        raise NothingToExport(f"{results.folder} holds no exported model to be trained again")
+    config, facts = stored_sweep(results), results.provenance()
+    concrete = TrainingConfig.from_dict(card["config"])
+    task = _task(config, concrete, card, str(facts["precision"]))
+    with Staff(config, run_trial, workers=workers if workers == 0 else 1, trials=1) as staff:
+        outcome = _trained(staff.engine(), task, on_epoch)
+        if outcome.state != "complete" or outcome.weights is None:
+            raise NotReproduced(f"training again {outcome.state}: {outcome.reason}")
+        fold = fold_of(task.fold, task.folds, task.seed)
+        exported: Exported = staff.engine().call(export_on_worker, concrete, outcome.weights, task.data_checksum, fold)
+    test = card["test"]
+    return Reproduction(
+        identical=_same_weights(results.model_file, exported.h5),
+        elsewhere=tuple(_differences(facts, threads=config.run.threads if workers != 0 else None)),
+        accuracy=exported.test_accuracy,
+        claimed=test["accuracy"],
+        low=test["low"],
+        high=test["high"],
+    )
+
+
+def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any], precision: str) -> TrialTask:
+    return TrialTask(
+        trial=int(card["trial"]),
+        values=dict(card["values"]),
+        configuration=str(card["configuration"]),
+        seed=int(card["seed"]),
+        config=concrete,
+        metric=config.study.metric,
+        precision="bfloat16" if precision == "bfloat16" else "float32",
+        data_checksum=str(card["data"]["checksum"]),
+        fold=card["fold"],
+        folds=config.study.folds,
+    )
+
+
+def _trained(engine: Engine, task: TrialTask, on_epoch: Callable[[Epoch], None]) -> TrialOutcome:
+    """What comes of a task on the first worker there is."""
+    submitted = False
+    while True:
+        slots = engine.slots()
+        if slots and not submitted:
+            engine.submit(slots[0], task)
+            submitted = True
+        event = engine.next_event(0.5)
+        if isinstance(event, EpochEnded):
+            on_epoch(event.epoch)
+        elif isinstance(event, TrialEnded):
+            return event.outcome
+        elif isinstance(event, WorkerLost):
+            raise NotReproduced(f"training again failed: {event.reason}")
+
+
+def _differences(facts: Mapping[str, Any], *, threads: int | None) -> list[str]:
+    """What keeps sums from being added up in the same order as they were; `threads` is None where it is not known."""
+    here, there = versions(), facts["versions"]
+    found = [f"{name} {here.get(name)} here, {there.get(name)} then" for name in DECISIVE if here[name] != there[name]]
+    if processor() != facts["processor"]:
+        found.append(f"{processor()} here, {facts['processor']} then")
+    if facts["threads"] != 1 or threads != 1:
+        found.append("more than one thread added up")
+    return found
+
+
+def _same_weights(model_file: Path, h5: bytes) -> bool:
+    """Whether two model files hold the same weights under the same names."""
+    import h5py
+
+    def arrays(file: h5py.File) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        file["model_weights"].visititems(
+            lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
+        )
+        return found
+
+    with h5py.File(model_file) as kept, h5py.File(io.BytesIO(h5)) as made:
+        theirs, ours = arrays(kept), arrays(made)
+    return theirs.keys() == ours.keys() and all(np.array_equal(theirs[name], ours[name]) for name in theirs)
