@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import matplotlib as mpl
@@ -49,16 +49,15 @@ def families(text: str) -> list[str]:
 
 def wrap(text: str, font: FontProperties, width: float) -> list[str]:
     """Break a text into lines of at most `width` points, between words, or inside one that is wider than a line."""
-    measure: Any = RendererAgg(1, 1, 720)  # type: ignore[no-untyped-call]  # ten pixels a point: fewer would round every letter up
 
     def fits(line: str) -> bool:
-        return bool(measure.get_text_width_height_descent(line, font, ismath=False)[0] <= 10 * width)
+        return _width(line, font) <= width
 
     lines: list[str] = []
-    line = ""
+    line, taken = "", 0.0  # the words of a line are measured one by one, for most have been measured before
     for piece in _pieces(text):
-        if fits((line + piece).rstrip()):
-            line += piece
+        if taken + _width(piece.rstrip(), font) <= width:
+            line, taken = line + piece, taken + _width(piece, font)
             continue
         if line:
             lines.append(line.rstrip())
@@ -66,8 +65,20 @@ def wrap(text: str, font: FontProperties, width: float) -> list[str]:
             cut = next(n for n in range(len(piece) - 1, 0, -1) if n == 1 or fits(piece[:n]))
             lines.append(piece[:cut])
             piece = piece[cut:]
-        line = piece
+        line, taken = piece, _width(piece, font)
     return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _width(text: str, font: FontProperties) -> float:
+    """In points; a space at the end counts."""
+    return _measured(text, font, tuple(mpl.rcParams["font.family"]))
+
+
+@lru_cache(maxsize=4096)
+def _measured(text: str, font: FontProperties, families: tuple[str, ...]) -> float:
+    """`families` are those that the font falls back to: part of what decides."""
+    renderer: Any = RendererAgg(1, 1, 720)  # type: ignore[no-untyped-call]  # ten pixels a point: fewer would round every letter up
+    return float(renderer.get_text_width_height_descent(text, font, ismath=False)[0]) / 10
 
 
 def _pieces(text: str) -> list[str]:

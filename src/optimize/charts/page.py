@@ -136,19 +136,23 @@ class Page:
         return _with_stable_ids(buffer.getvalue()) if format == "svg" else buffer.getvalue()
 
     def _turn_crowded_labels(self) -> None:
-        """Turn the labels under an axis of choices where they would run into each other."""
+        """Turn the labels under an axis of choices where they would run into each other, and lay out anew only then."""
         named = [ax for ax in self.figure.axes if isinstance(ax.xaxis.get_major_locator(), FixedLocator)]
         if not named:
             return
         self.settle()
+        crowded = False
         for ax in named:
             low, high = sorted(ax.get_xlim())
             ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
             boxes = [tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text()]
             if any(left.x1 + 4 > right.x0 for left, right in itertools.pairwise(boxes)):
+                crowded = True
                 ax.tick_params(axis="x", labelrotation=35)
                 for label in ax.get_xticklabels():
                     label.set(horizontalalignment="right", rotation_mode="anchor")
+        if not crowded:
+            self.figure.set_layout_engine("none")
 
     def _write(self, words: Words, width: float) -> tuple[float, float]:
         room = 0.97 * (width - 2 * MARGIN)  # at a low resolution, hinted letters are a little wider than measured
