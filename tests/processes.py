@@ -138,9 +138,16 @@ class StubSweep:
 def is_worker(process: psutil.Process) -> bool:
     """Whether a process runs trials (and is not one of multiprocessing's helpers)."""
     try:
-        return "spawn_main" in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        parent = process.parent()  # a forked worker has the command line of what it was forked from
+        return _says(process, "spawn_main") or (parent is not None and _says(parent, "multiprocessing.forkserver"))
     except psutil.NoSuchProcess:
         return False
+
+
+def _says(process: psutil.Process, words: str) -> bool:
+    return words in " ".join(process.cmdline())
 
 
 def gone(workers: list[psutil.Process], seconds: float) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dask.config
-from distributed import SpecCluster
+from distributed import Nanny, SpecCluster, utils
 from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
@@ -46,3 +46,14 @@ class Crew(SpecCluster):  # type: ignore[misc]
     def _update_worker_status(self, op: str, msg: Any) -> None:
         """Without what `SpecCluster` does 15 seconds later."""
         Cluster._update_worker_status(self, op, msg)
+
+
+class ForkingNanny(Nanny):  # type: ignore[misc]
+    """A nanny whose workers are forked, at the start and ever after, from the process of `optimize.forking`."""
+
+    async def instantiate(self) -> Status:
+        """Start the worker's process."""
+        # Or Dask would import every package it has a use for here, for a list of its own of what to preload.
+        utils._forkserver_preload_set = True
+        with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+            return await super().instantiate()

@@ -21,9 +21,10 @@ from main.config import DataConfig
 from main.errors import UserError
 from main.gpus import VISIBLE, gpus
 from optimize.cores import machine_cores
-from optimize.crew import Crew
+from optimize.crew import Crew, ForkingNanny
 from optimize.daskengine import DaskEngine
 from optimize.engine import STORAGE_VARIABLE, TrialRunner, VersionMismatch
+from optimize.forking import leave_with_fork_server, start_fork_server, worker_variables
 from optimize.trial import load_data
 
 DECISIVE = ("python", "tensorflow", "keras", "numpy", "distributed", "optimize-sweeps")
@@ -64,15 +65,8 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
     _keep_time_steadily()
     cores, devices = machine_cores(), gpus()
     pinned = max(threads, len(cores) // workers) if devices else threads
-    environment = {
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": 1,  # a worker that replaces a lost one computes as it did
-        "TF_CPP_MIN_LOG_LEVEL": 3,
-        "PYTHONWARNINGS": "ignore",
-        "DASK_LOGGING__DISTRIBUTED": "error",  # read when the worker imports Dask, before any setting reaches it
-    }
-    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": environment}
+    forked = start_fork_server(threads)
+    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": worker_variables(threads)}
     os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes; `os.environ` keeps it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -81,7 +75,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
             scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "port": 0}},
             workers={
                 slot: {
-                    "cls": Nanny,
+                    "cls": ForkingNanny if forked else Nanny,
                     "options": {
                         "nthreads": 1,
                         "memory_limit": 0,  # a trial's limit is the coordinator's to watch
@@ -210,6 +204,7 @@ def dask_setup(worker: Any) -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # a terminal, and a batch system, signal the whole process group
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    leave_with_fork_server()
     _keep_time_steadily()
     _pin_every_thread(os.environ.get(CORES_VARIABLE, ""))
     atexit.register(gc.freeze)  # or the interpreter's last collections take TensorFlow apart, for seconds

@@ -1,0 +1,66 @@
+"""The process that this machine's workers are forked from: what they all import, it imports once, ahead of them."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from multiprocessing import forkserver
+
+from main.gpus import gpus
+from optimize.engine import STORAGE_VARIABLE
+
+TRAINING = "optimize.forked"
+"""Preloads what trains; any other preload leaves that to the workers."""
+_PR_SET_PDEATHSIG = 1
+
+_threads: int | None = None
+
+
+def start_fork_server(threads: int, preload: str = "optimize.workers") -> bool:
+    """Have the process run that workers are forked from; it goes on importing `preload` when this returns.
+
+    TensorFlow's import takes each worker 2 s of a core. It starts no thread, and computes nothing, so that a process
+    may be forked after it. With GPUs it looks for them, and a process that has may not; elsewhere than on Linux
+    systems' own libraries object. There, and where an earlier call had another number of threads, workers start anew.
+
+    Args:
+        threads: cores of each worker; libraries read it as they are imported.
+        preload: the module to be imported.
+
+    Returns:
+        Whether workers can be forked.
+    """
+    global _threads
+    if not sys.platform.startswith("linux") or gpus() or _threads not in (None, threads):
+        return False
+    if _threads is None:
+        _threads = threads
+        os.environ.update(worker_variables(threads))
+        os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes
+        multiprocessing.set_forkserver_preload([preload])
+    forkserver.ensure_running()
+    return True
+
+
+def worker_variables(threads: int) -> dict[str, str]:
+    """What a worker's environment must hold before Python and its libraries start in it."""
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": "1",  # a worker that replaces a lost one computes as it did
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "MALLOC_TRIM_THRESHOLD_": "65536",  # Dask's own: memory that is free goes back to the system
+        "PYTHONHASHSEED": "6640",  # Dask's own: workers go through sets in one order
+        "PYTHONWARNINGS": "ignore",
+        "DASK_LOGGING__DISTRIBUTED": "error",  # read when the worker imports Dask, before any setting reaches it
+    }
+
+
+def leave_with_fork_server() -> None:
+    """Have this process killed when the one that it was forked from ends, which alone can tell of its own end."""
+    if sys.platform.startswith("linux") and forkserver.get_inherited_fds() is not None:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
