@@ -92,10 +92,12 @@ def run(
 def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_failed: bool, fresh: bool) -> int:
     if config.study.range_test is not None:
         return _range_test(config, results=results, workers=workers)
-    from optimize.forking import TRAINING, start_fork_server
+    from optimize.forking import start_fork_server
 
     if workers != 0 and config.run.workers != 0 and config.run.engine is None:
-        start_fork_server(config.run.threads, TRAINING)  # TensorFlow is imported while this process reads and plans
+        start_fork_server(
+            config.run.threads, training=True
+        )  # TensorFlow is imported while this process reads and plans
     from optimize.progress import Progress
     from optimize.signals import StopNow
     from optimize.sweep import run_sweep

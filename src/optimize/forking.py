@@ -12,23 +12,23 @@ from multiprocessing import forkserver
 from main.gpus import gpus
 from optimize.engine import STORAGE_VARIABLE
 
-TRAINING = "optimize.forked"
-"""Preloads what trains; any other preload leaves that to the workers."""
+_EVERY_WORKERS, _TRAINING = "optimize.forked", "optimize.forked_training"
 _PR_SET_PDEATHSIG = 1
 
 _threads: int | None = None
 
 
-def start_fork_server(threads: int, preload: str = "optimize.workers") -> bool:
-    """Have the process run that workers are forked from; it goes on importing `preload` when this returns.
+def start_fork_server(threads: int, *, training: bool = False) -> bool:
+    """Have the process run that workers are forked from; what it imports it goes on importing when this returns.
 
     TensorFlow's import takes each worker 2 s of a core. It starts no thread, and computes nothing, so that a process
     may be forked after it. With GPUs it looks for them, and a process that has may not; elsewhere than on Linux
     systems' own libraries object. There, and where an earlier call had another number of threads, workers start anew.
+    It ends with this process and the last of its workers.
 
     Args:
         threads: cores of each worker; libraries read it as they are imported.
-        preload: the module to be imported.
+        training: whether it shall import TensorFlow; else each worker does where it trains.
 
     Returns:
         Whether workers can be forked.
@@ -40,8 +40,11 @@ def start_fork_server(threads: int, preload: str = "optimize.workers") -> bool:
         _threads = threads
         os.environ.update(worker_variables(threads))
         os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes
-        multiprocessing.set_forkserver_preload([preload])
-    forkserver.ensure_running()
+        multiprocessing.set_forkserver_preload([_EVERY_WORKERS, _TRAINING] if training else [_EVERY_WORKERS])
+    try:
+        forkserver.ensure_running()
+    except OSError:  # no folder for its socket, or one whose path is too long
+        return False
     return True
 
 

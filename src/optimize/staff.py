@@ -7,6 +7,7 @@ from typing import Self
 
 from optimize.config import SweepConfig
 from optimize.engine import Engine, ThreadEngine, TrialRunner
+from optimize.forking import start_fork_server
 from optimize.trial import run as run_trial
 from optimize.workers import cluster_engine, local_engine, places, prepare
 
@@ -36,6 +37,7 @@ class Staff:
         if self._config.run.engine is not None:
             started = cluster_engine(self._run, self._config.run.engine)
         else:
+            start_fork_server(self._config.run.threads, training=self._run is run_trial)
             started = local_engine(self._run, workers=self.workers, threads=self._config.run.threads, log=self._log)
         if self._run is run_trial:
             started.warm_up(prepare, self._config.base.data, self._config.run.threads)

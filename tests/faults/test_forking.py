@@ -1,0 +1,99 @@
+"""The process that workers are forked from."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing import forkserver
+from pathlib import Path
+
+import psutil
+import pytest
+
+import stubs
+from optimize import forking
+from optimize.workers import local_engine
+from processes import StubSweep, rows, wait_for
+from sweeps import POOLING
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux alone")
+
+Make = Callable[..., StubSweep]
+
+
+@pytest.fixture
+def unstarted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """As if none had been started in this process; what would be imported, once one is."""
+    preloaded: list[str] = []
+    monkeypatch.setattr(forking, "_threads", None)
+    monkeypatch.setattr(forking, "gpus", lambda: ())
+    monkeypatch.setattr(multiprocessing, "set_forkserver_preload", preloaded.extend)
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: None)
+    for name, value in forking.worker_variables(1).items():
+        monkeypatch.setenv(name, value)  # put back after the test
+    return preloaded
+
+
+def test_workers_are_forked_from_one_process_and_from_no_other() -> None:
+    engine = local_engine(stubs.learn, workers=2)
+    try:
+        wait_for(lambda: len(engine.slots()) == 2, "both workers")
+        (parent,) = set(engine._client.run(os.getppid).values())
+        assert parent != os.getpid()
+        assert psutil.Process(parent).ppid() == os.getpid()
+    finally:
+        engine.close()
+
+
+def test_a_fork_server_that_is_killed_takes_its_workers_along_and_loses_no_trial(stub_sweep: Make) -> None:
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), seconds=0.1)
+    run = sweep.start(workers=2)
+    wait_for(lambda: sweep.began(2), "the second epoch")
+    workers = run.workers()
+    assert len(workers) == 2
+    server = workers[0].parent()
+    assert server is not None
+    assert server.pid != run.pid
+    server.kill()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
+    assert run.wait() == 0, run.said()
+    assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
+
+
+def test_it_imports_what_trains_where_something_trains(unstarted: list[str]) -> None:
+    assert forking.start_fork_server(1, training=True)
+    assert unstarted == ["optimize.forked", "optimize.forked_training"]
+    assert forking.start_fork_server(1)
+    assert len(unstarted) == 2  # it runs already
+
+
+def test_workers_of_other_threads_start_anew(unstarted: list[str]) -> None:
+    assert forking.start_fork_server(1)
+    assert not forking.start_fork_server(2)
+
+
+@pytest.mark.parametrize("why", ["gpus", "system", "socket"])
+def test_where_nothing_can_be_forked_workers_start_anew(
+    unstarted: list[str], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    def refuse() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    if why == "gpus":
+        monkeypatch.setattr(forking, "gpus", lambda: ("0",))
+    elif why == "system":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    else:
+        monkeypatch.setattr(forkserver, "ensure_running", refuse)
+    assert not forking.start_fork_server(1)
+
+
+def test_workers_that_start_anew_train_too(stub_sweep: Make, tmp_path: Path) -> None:
+    """Where the socket's path would be too long."""
+    folder = tmp_path / ("deep" * 25)
+    folder.mkdir()
+    sweep = stub_sweep(POOLING, seconds=0.01)
+    run = sweep.start(workers=2, TMPDIR=str(folder))
+    assert run.wait() == 0, run.said()
+    assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
