@@ -16,6 +16,8 @@ from optimize.trialtable import cell_label, has_folds, judged_trials, usable
 from optimize.verdict import ChoiceSummary, Direction, Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from optimize.config import SweepConfig
@@ -36,7 +38,7 @@ class SweepSummary:
     """One sweep among those compared."""
 
     name: str
-    """Its name; its folder where two have the same name."""
+    """Its name; the end of its folder where two have the same name."""
     question: str
     trials: int
     """Trials that ended, whatever became of them."""
@@ -138,9 +140,9 @@ class _Entry:
 
 def _read(results: Sequence[Results]) -> list[_Entry]:
     configs = [stored_sweep(sweep) for sweep in results]
-    counts = Counter(config.name for config in configs)
+    names = _told_apart([config.name for config in configs], [sweep.folder for sweep in results])
     entries = []
-    for sweep, config in zip(results, configs, strict=True):
+    for sweep, config, name in zip(results, configs, names, strict=True):
         provenance, trials = sweep.provenance(), sweep.trials()
         verdict = judge_sweep(
             trials,
@@ -148,9 +150,22 @@ def _read(results: Sequence[Results]) -> list[_Entry]:
             notice=provenance["data"].get("notice"),
             validation_images=provenance["data"].get("validation"),
         )
-        name = config.name if counts[config.name] == 1 else str(sweep.folder)
         entries.append(_Entry(name, config, provenance, trials, verdict))
     return entries
+
+
+def _told_apart(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Each name that is its own; of sweeps that share one, the end of their folders that tells them apart."""
+    shared = {name for name, count in Counter(names).items() if count > 1}
+    ends = [folder.resolve().parts[1:] for folder in folders]
+
+    def told(place: int) -> str:
+        rivals = [end for other, end in enumerate(ends) if other != place and names[other] == names[place]]
+        own = ends[place]
+        enough = (n for n in range(1, len(own)) if all(end[-n:] != own[-n:] for end in rivals))
+        return "/".join(own[-next(enough, len(own)) :])
+
+    return [told(place) if name in shared else name for place, name in enumerate(names)]
 
 
 def _check_comparable(entries: Sequence[_Entry]) -> None:

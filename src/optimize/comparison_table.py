@@ -59,7 +59,7 @@ def shared_table(comparison: Comparison) -> Table:
         table.add_column(Text(name), justify="right")
     for choice, row in comparison.shared.head(MOST_CHOICES).iterrows():
         cells = ("" if math.isnan(row[name]) else wording.value_text(comparison.metric, row[name]) for name in names)
-        table.add_row(Text(str(choice)), *map(Text, cells))
+        table.add_row(Text(wording.short(str(choice))), *map(Text, cells))
     return table
 
 

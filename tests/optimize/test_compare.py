@@ -163,8 +163,10 @@ def test_other_precision_and_versions_are_warned_of(stored: Maker) -> None:
 
 
 def test_sweeps_of_one_name_are_told_apart_by_their_folders(stored: Maker) -> None:
-    sweeps = [stored("a", noisy(POOLING), folder=folder) for folder in ("one", "two")]
-    assert {sweep.name for sweep in compare(sweeps).sweeps} == {str(sweep.folder) for sweep in sweeps}
+    folders = {"a": ("one", "two"), "b": ("lab/results", "home/results"), "c": ("one",)}
+    sweeps = [stored(name, noisy(POOLING), folder=folder) for name, some in folders.items() for folder in some]
+    names = {sweep.name for sweep in compare(sweeps).sweeps}
+    assert names == {"one/a", "two/a", "lab/results/b", "home/results/b", "c"}
 
 
 def test_a_sweep_without_a_complete_trial_comes_last(stored: Maker) -> None:
