@@ -94,12 +94,13 @@ class Comparison:
 
 
 def compare(results: Sequence[Results]) -> Comparison:
-    """Set sweeps side by side.
+    """Set sweeps side by side; one that is named twice stands there once.
 
     Raises:
         IncomparableSweeps: fewer than two sweeps, or their metrics or their data differ.
         OSError: a file of a sweep is missing or cannot be read.
     """
+    results = list({sweep.folder.resolve(): sweep for sweep in results}.values())
     if len(results) < 2:
         raise IncomparableSweeps(f"two sweeps at least can be compared, but {len(results)} was named")
     entries = _read(results)

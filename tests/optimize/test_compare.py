@@ -162,6 +162,13 @@ def test_other_precision_and_versions_are_warned_of(stored: Maker) -> None:
     assert any("a keras 3.15.1, tensorflow 2.21.0; b keras 3.16.0" in warning for warning in found.warnings)
 
 
+def test_a_sweep_is_not_compared_with_itself(stored: Maker) -> None:
+    sweep, other = stored("a", noisy(POOLING)), stored("b", noisy(POOLING))
+    with pytest.raises(IncomparableSweeps, match="but 1 was named"):
+        compare([sweep, Results(sweep.folder / ".." / sweep.folder.name)])
+    assert {summary.name for summary in compare([sweep, other, sweep]).sweeps} == {"a", "b"}
+
+
 def test_sweeps_of_one_name_are_told_apart_by_their_folders(stored: Maker) -> None:
     folders = {"a": ("one", "two"), "b": ("lab/results", "home/results"), "c": ("one",)}
     sweeps = [stored(name, noisy(POOLING), folder=folder) for name, some in folders.items() for folder in some]
