@@ -41,7 +41,7 @@ def quiet_import(*, whole: bool = True) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     hidden = () if whole else NOT_FOR_TRAINING
-    with _silenced_standard_error(), _uncollected(), _seemingly_absent(hidden):
+    with _silenced_standard_error(), uncollected(), _seemingly_absent(hidden):
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -63,7 +63,8 @@ def _seemingly_absent(packages: Iterable[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
+    """Without collections of garbage in any thread of this process."""
     enabled = gc.isenabled()
     gc.disable()
     try:

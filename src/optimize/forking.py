@@ -15,7 +15,11 @@ from optimize.engine import STORAGE_VARIABLE
 _EVERY_WORKERS, _TRAINING = "optimize.forked", "optimize.forked_training"
 _PR_SET_PDEATHSIG = 1
 
+GONE_VARIABLE = "OPTIMIZE_GONE"
+"""Names of variables that a forked worker has from before and shall not have."""
+
 _threads: int | None = None
+_variables: frozenset[str] = frozenset()
 
 
 def start_fork_server(threads: int, *, training: bool = False) -> bool:
@@ -33,13 +37,14 @@ def start_fork_server(threads: int, *, training: bool = False) -> bool:
     Returns:
         Whether workers can be forked.
     """
-    global _threads
+    global _threads, _variables
     if not sys.platform.startswith("linux") or gpus() or _threads not in (None, threads):
         return False
     if _threads is None:
         _threads = threads
         os.environ.update(worker_variables(threads))
         os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes
+        _variables = frozenset(os.environ) - {STORAGE_VARIABLE}
         multiprocessing.set_forkserver_preload([_EVERY_WORKERS, _TRAINING] if training else [_EVERY_WORKERS])
     try:
         forkserver.ensure_running()
@@ -61,6 +66,18 @@ def worker_variables(threads: int) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "DASK_LOGGING__DISTRIBUTED": "error",  # read when the worker imports Dask, before any setting reaches it
     }
+
+
+def present_environment() -> dict[str, str]:
+    """What turns the environment of a worker that is forked now into this process's own, which may have changed."""
+    own = {name: value for name, value in os.environ.items() if name != STORAGE_VARIABLE}
+    return own | {GONE_VARIABLE: " ".join(sorted(_variables - own.keys()))}
+
+
+def forget_what_is_gone() -> None:
+    """In a forked worker: remove the variables that the coordinator no longer has."""
+    for name in os.environ.pop(GONE_VARIABLE, "").split():
+        os.environ.pop(name, None)
 
 
 def leave_with_fork_server() -> None:

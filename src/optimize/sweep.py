@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from main.backend import choose_precision
+from main.backend import choose_precision, uncollected
 from main.data import TrainingData, fallback, fold_sizes, load_training
 from main.modelfile import write_model_file
 from main.provenance import now
@@ -39,9 +39,11 @@ from optimize.verdict import Verdict
 
 
 def _import_what_judges() -> None:
-    import optimize.charts.making
-    import optimize.report.content
-    import optimize.statistics  # noqa: F401
+    # A collection here while Dask begins to watch them, in another thread, would be seen to end and not to begin.
+    with uncollected():
+        import optimize.charts.making
+        import optimize.report.content
+        import optimize.statistics  # noqa: F401
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 from distributed import Client, Nanny, Scheduler, batched
 from tornado.ioloop import IOLoop
 
+from main.backend import uncollected
 from main.config import DataConfig
 from main.errors import UserError
 from main.gpus import VISIBLE, gpus
@@ -24,7 +25,13 @@ from optimize.cores import machine_cores
 from optimize.crew import Crew, ForkingNanny
 from optimize.daskengine import DaskEngine
 from optimize.engine import STORAGE_VARIABLE, TrialRunner, VersionMismatch
-from optimize.forking import leave_with_fork_server, start_fork_server, worker_variables
+from optimize.forking import (
+    forget_what_is_gone,
+    leave_with_fork_server,
+    present_environment,
+    start_fork_server,
+    worker_variables,
+)
 from optimize.trial import load_data
 
 DECISIVE = ("python", "tensorflow", "keras", "numpy", "distributed", "optimize-sweeps")
@@ -68,7 +75,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
     forked = start_fork_server(threads)
     settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": worker_variables(threads)}
     os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes; `os.environ` keeps it
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), uncollected():  # a collection that Dask only sees end would print a trace
         warnings.simplefilter("ignore")
         cluster = Crew(
             settings,
@@ -80,7 +87,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
                         "nthreads": 1,
                         "memory_limit": 0,  # a trial's limit is the coordinator's to watch
                         "preload": ["optimize.workers"],
-                        "env": _worker_environment(slot, pinned, cores, devices, log),
+                        "env": present_environment() | _worker_environment(slot, pinned, cores, devices, log),
                         "host": "127.0.0.1",
                         "dashboard": False,
                     },
@@ -205,6 +212,7 @@ def dask_setup(worker: Any) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     leave_with_fork_server()
+    forget_what_is_gone()
     _keep_time_steadily()
     _pin_every_thread(os.environ.get(CORES_VARIABLE, ""))
     atexit.register(gc.freeze)  # or the interpreter's last collections take TensorFlow apart, for seconds

@@ -45,6 +45,28 @@ def test_workers_are_forked_from_one_process_and_from_no_other() -> None:
         engine.close()
 
 
+def test_workers_have_the_environment_of_their_start_and_not_of_their_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook sets OPTIMIZE_DATA between two sweeps, and takes it back."""
+
+    def seen() -> tuple[str | None, str | None, str | None]:
+        names = ("OPTIMIZE_DATA", "OPTIMIZE_STORAGE", "OPTIMIZE_GONE")
+        engine = local_engine(stubs.learn, workers=1)
+        try:
+            wait_for(engine.slots, "the worker")
+            return engine.call(lambda: tuple(os.environ.get(name) for name in names))  # type: ignore[return-value]
+        finally:
+            engine.close()
+
+    monkeypatch.setattr(forking, "_variables", forking._variables | {"OPTIMIZE_DATA"})
+    monkeypatch.setenv("OPTIMIZE_STORAGE", "postgresql://me:secret@there/studies")
+    monkeypatch.setenv("OPTIMIZE_DATA", "/first")
+    assert seen() == ("/first", None, None)
+    monkeypatch.setenv("OPTIMIZE_DATA", "/second")
+    assert seen() == ("/second", None, None)
+    monkeypatch.delenv("OPTIMIZE_DATA")
+    assert seen() == (None, None, None)
+
+
 def test_a_fork_server_that_is_killed_takes_its_workers_along_and_loses_no_trial(stub_sweep: Make) -> None:
     sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), seconds=0.1)
     run = sweep.start(workers=2)
