@@ -121,8 +121,9 @@ class Soak:
             self.report.corrupt += sweep.results.finished(trial) is None
             finished.setdefault(trial, text)
         for folder in sweep.folder.glob("results/trials/*/checkpoints"):
+            there = list(folder.glob("epoch-*.npz"))  # others may come, and these go, while a worker trains
             whole = checkpoint.newest(folder)
-            self.report.corrupt += whole is None and any(folder.glob("epoch-*.npz"))
+            self.report.corrupt += whole is None and bool(there) and all(path.exists() for path in there)
 
     def _check_end(self, sweep: StubSweep, finished: dict[int, str]) -> None:
         table = rows(sweep.results.trials_file)

@@ -34,8 +34,8 @@ app = typer.Typer(
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+out = Console(soft_wrap=True, highlight=False, emoji=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 Model = Annotated[Path, typer.Argument(help="A model's file, such as results/pooling/cnn.h5.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
+
+UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}")
+"""Names of files that `write_atomically` has not moved to their place, as a kill leaves them."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -102,7 +102,7 @@ def compare(results: Sequence[Results]) -> Comparison:
     """
     results = list({sweep.folder.resolve(): sweep for sweep in results}.values())
     if len(results) < 2:
-        raise IncomparableSweeps(f"two sweeps at least can be compared, but {len(results)} was named")
+        raise IncomparableSweeps("a comparison needs two different sweeps at least")
     entries = _read(results)
     _check_comparable(entries)
     metric, direction = entries[0].config.study.metric, entries[0].config.study.direction

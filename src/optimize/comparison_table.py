@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
     from optimize.compare import Comparison, SweepSummary
 
+WIDE = 100
+"""Columns of a terminal that has room for the table of winners."""
 MOST_CHOICES = 30
 """Shared choices that are printed, the best ones."""
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the sweeps and their winners, the choices that they share, and what sets them apart."""
-    console.print(winners_table(comparison))
+    if console.width >= WIDE:
+        console.print(winners_table(comparison))
+    else:
+        console.print(*winner_lines(comparison), sep="\n")
     for sweep in comparison.sweeps:
         console.print(Text.assemble((sweep.name, "bold"), f": {sweep.sentence}"))
     if len(comparison.shared):
@@ -32,6 +37,18 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             console.print(Text.assemble((f"{heading}: ", "bold"), line))
     if comparison.verdict is not None:
         console.print(Text(f"Winner against winner: {comparison.verdict.sentence}", style="bold"))
+
+
+def winner_lines(comparison: Comparison) -> list[Text]:
+    """What `winners_table` says, for a terminal that is too narrow for its columns."""
+    lines = []
+    for sweep in comparison.sweeps:
+        name, winner, mean, interval, regret, trials, training = _cells(comparison.metric, sweep)
+        cost = (f"{trials} trials", f"{training} of training")
+        found = (f"{comparison.metric} {mean}", interval and f"95 % {interval}", f"regret {regret}") if mean else ()
+        said = ", ".join(part for part in (*found, *cost) if part)
+        lines += [Text.assemble((name, "bold"), f": {winner}"), Text(f"  {said}")]
+    return lines
 
 
 def winners_table(comparison: Comparison) -> Table:

@@ -133,6 +133,7 @@ class Coordinator:
                     self._forget_weights(stored)
                     if stored.outcome.state != "failed":  # what made trials fail may have been mended since
                         self._end(self._rules.after_trial(stored))
+        self._results.remove_unfinished()
         self._results.write_tables(self.finished.values(), self._swept)
         self._results.mend_incidents()
 

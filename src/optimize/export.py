@@ -76,13 +76,12 @@ class Candidates:
         return _order(finished, self._metric) > _order(rival, self._metric)
 
 
-def winning_trial(finished: Iterable[Finished], metric: str) -> Finished:
+def winning_trial(finished: Iterable[Finished], metric: str) -> Finished | None:
     """Of the winning configuration's trials the complete one with the best validation metric, the first of equals.
 
-    Raises:
-        ValueError: none of them is complete.
+    None where none of them is complete, or kept.
     """
-    return max((trial for trial in finished if _usable(trial)), key=lambda trial: _order(trial, metric))
+    return max((trial for trial in finished if _usable(trial)), key=lambda trial: _order(trial, metric), default=None)
 
 
 def model_card(

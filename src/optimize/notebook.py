@@ -31,14 +31,16 @@ def progress_console() -> Console:
     Kernels claim to be colour terminals, which they are not, and rich would ask for widgets there.
     """
     if not in_notebook():
-        return Console()
-    return Console(force_jupyter=False, force_terminal=False, color_system=None)
+        return Console(emoji=False)
+    return Console(force_jupyter=False, force_terminal=False, color_system=None, emoji=False)
 
 
 def sweep_html(result: SweepResult) -> str:
     """The choices with their means and intervals, best first, under the verdict's sentence."""
     if result.verdict is None:
-        return _paragraph(wording.no_trial())
+        trials = result.results.trials() if result.results.trials_file.exists() else None
+        complete = 0 if trials is None else int((trials["state"] == "complete").sum())
+        return _paragraph(wording.no_verdict(complete))
     verdict = result.verdict
     headings, rows = _factor_rows(verdict) if verdict.factor else _choice_rows(verdict)
     left_out = len(rows) - MOST_ROWS

@@ -69,12 +69,8 @@ def make_plan(config: SweepConfig) -> Plan:
     data = _described(config)
     networks = planned_networks(config, data.input_shape, data.n_classes)
     study = config.study
-    is_grid = study.sampler.name == "grid"
-    cells = sum(1 for _ in islice(config.space.cells(), MOST_TRIALS)) if is_grid else study.trials or 0
-    search = cells * len(study.seeds) * (study.folds or 1)
-    confirm = 0
-    if study.confirm is not None:
-        confirm = (study.confirm.top + (study.baseline is not None)) * len(study.confirm.seeds)
+    cells = _configurations(config)
+    search, confirm = planned_trials(config)
     return Plan(
         config=config,
         data=data,
@@ -86,6 +82,21 @@ def make_plan(config: SweepConfig) -> Plan:
         memory=_memory(config, data, networks),
         disk=_disk(networks, search + confirm),
     )
+
+
+def planned_trials(config: SweepConfig) -> tuple[int, int]:
+    """How many trials the search has, and how many its confirmation, unless something stops the sweep."""
+    study = config.study
+    search = _configurations(config) * len(study.seeds) * (study.folds or 1)
+    if study.confirm is None:
+        return search, 0
+    return search, (study.confirm.top + (study.baseline is not None)) * len(study.confirm.seeds)
+
+
+def _configurations(config: SweepConfig) -> int:
+    if config.study.sampler.name != "grid":
+        return config.study.trials or 0
+    return sum(1 for _ in islice(config.space.cells(), MOST_TRIALS))
 
 
 def _described(config: SweepConfig) -> DataInfo:

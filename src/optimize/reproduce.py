@@ -20,6 +20,7 @@ from optimize.export import Exported, NothingToExport, export_on_worker
 from optimize.provenance import processor
 from optimize.results import Results
 from optimize.staff import Staff
+from optimize.tables import DamagedFile
 from optimize.trial import TrialOutcome, TrialTask, fold_of
 from optimize.trial import run as run_trial
 
@@ -78,11 +79,15 @@ def reproduce(
     Raises:
         NotReproduced: training failed, as it does on data of another checksum.
         NothingToExport: the folder holds no model.
+        DamagedFile: its card does not say what was trained.
         OSError: a file is missing.
     """
     card = results.card()
     if card is None or not results.model_file.is_file():
         raise NothingToExport(f"{results.folder} holds no exported model to be trained again")
+    missing = [key for key in ("config", "data", "values") if key not in card]
+    if missing:
+        raise DamagedFile(results.card_file, f"without {', '.join(missing)}", "what was trained is not known")
     config, facts = stored_sweep(results), results.provenance()
     concrete = TrainingConfig.from_dict(card["config"])
     task = _task(config, concrete, card, str(facts["precision"]))
@@ -141,8 +146,10 @@ def _differences(facts: Mapping[str, Any], *, threads: int | None) -> list[str]:
     found = [f"{name} {here.get(name)} here, {there.get(name)} then" for name in DECISIVE if here[name] != there[name]]
     if processor() != facts["processor"]:
         found.append(f"{processor()} here, {facts['processor']} then")
-    if facts["threads"] != 1 or threads != 1:
-        found.append("more than one thread added up")
+    if facts["threads"] != 1:
+        found.append(f"{facts['threads']} threads added up")
+    elif threads != 1:
+        found.append("threads of this process added up, not one worker's")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -13,9 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from main.errors import UserError
-from main.files import write_atomically
+from main.files import UNFINISHED, write_atomically
 from optimize.finished import Finished, from_json, to_json
-from optimize.tables import append_rows, curve_columns, curve_rows, read_table, table_text, trial_columns, trial_row
+from optimize.tables import (
+    RUN_AGAIN,
+    DamagedFile,
+    append_rows,
+    curve_columns,
+    curve_rows,
+    read_table,
+    table_text,
+    trial_columns,
+    trial_row,
+)
 from optimize.trial import TrialOutcome, TrialTask
 
 if TYPE_CHECKING:
@@ -130,16 +141,43 @@ class Results:
         write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
     def provenance(self) -> dict[str, Any]:
-        """Versions, data, processor and precision of the sweep."""
-        return dict(json.loads(self.provenance_file.read_text(encoding="utf-8")))
+        """Versions, data, processor and precision of the sweep.
+
+        Raises:
+            DamagedFile: the file holds something else.
+            OSError: it is missing or cannot be read.
+        """
+        facts = _read_json(self.provenance_file, needed=("data",))
+        if facts is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.provenance_file))
+        return facts
 
     def verdict(self) -> dict[str, Any] | None:
-        """The stored verdict; None while there is none."""
-        return _read_json(self.verdict_file)
+        """The stored verdict; None while there is none.
+
+        Raises:
+            DamagedFile: the file holds something else.
+        """
+        return _read_json(self.verdict_file, needed=("sentence", "choices"))
 
     def card(self) -> dict[str, Any] | None:
-        """The exported model's card; None while there is none."""
-        return _read_json(self.card_file)
+        """The exported model's card; None while there is none.
+
+        Raises:
+            DamagedFile: the file holds something else.
+        """
+        remedy = f"make it anew: python -m optimize export {self.folder}"
+        return _read_json(self.card_file, needed=("test", "trial", "seed"), remedy=remedy)
+
+    def remove_unfinished(self) -> None:
+        """Remove the files that a killed run was writing; for whoever holds the folder's lock.
+
+        Those among a trial's checkpoints are left: they go with the trial's end, and its worker may still be writing.
+        """
+        for pattern in (".*", "charts/.*", "trials/*/.*"):
+            for path in self.folder.glob(pattern):
+                if UNFINISHED.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
 
     # Trials
 
@@ -183,7 +221,7 @@ class Results:
 
     def kept_hash(self) -> str | None:
         """The hash of what the folder's trials mean; None where no run came as far as to write it."""
-        kept = _read_json(self.provenance_file)
+        kept = _read_json(self.provenance_file, needed=("config_hash",))
         return str(kept["config_hash"]) if kept else None
 
     def weights(self, trial: int) -> bytes | None:
@@ -258,11 +296,17 @@ class Results:
         return read_table(self.curves_file)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path, needed: Sequence[str], remedy: str = RUN_AGAIN) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise DamagedFile(path, str(error), remedy) from error
+    missing = [key for key in needed if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise DamagedFile(path, f"without {', '.join(missing)}", remedy)
+    return dict(content)
 
 
 def _try_lock(handle: int) -> bool:

@@ -9,13 +9,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from optimize import wording
 from optimize.config import stored_sweep
+from optimize.plan import planned_trials
 from optimize.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TRIALS_SHOWN = 20
+WIDE = 80
+"""Columns of a terminal that has room for every figure."""
+STATES = ("complete", "pruned", "failed", "interrupted")
 
 
 def sweep_summary(results: Results) -> dict[str, Any]:
@@ -23,16 +28,19 @@ def sweep_summary(results: Results) -> dict[str, Any]:
     trials, provenance, card = results.trials(), results.provenance(), results.card()
     config = stored_sweep(results)
     failed = trials[trials["state"] == "failed"]
+    counts = Counter(trials["state"])
     return {
         "name": config.name,
         "question": config.question,
         "metric": config.study.metric,
         "data": provenance["data"],
-        "trials": dict(Counter(trials["state"])),
+        "trials": {state: counts[state] for state in STATES if counts[state]},
+        "planned": sum(planned_trials(config)),
+        "ended": provenance.get("ended"),
         "retried": int((trials["attempts"] > 1).sum()),
         "failures": {str(row["trial"]): row["reason"] for _, row in failed.iterrows()},
         "verdict": results.verdict(),
-        "model": str(results.model_file) if card else None,
+        "model": str(results.model_file) if card and results.model_file.is_file() else None,
         "test": card["test"] if card else None,
     }
 
@@ -43,36 +51,49 @@ def print_sweep(results: Results, console: Console) -> None:
     console.print(Text(summary["question"], style="bold"))
     if summary["data"]["notice"]:
         console.print(Text(summary["data"]["notice"], style="bold yellow"), soft_wrap=True)
-    counts = ", ".join(f"{count} {state}" for state, count in summary["trials"].items()) or "no trial has ended"
+    counts = ", ".join(f"{count:,} {state}" for state, count in summary["trials"].items()) or "no trial has ended"
     retried = f"; {summary['retried']} ran more than once" if summary["retried"] else ""
     console.print(f"{counts}{retried}", highlight=False)
+    if summary["ended"] is None:
+        console.print(
+            f"{len(trials):,} of {summary['planned']:,} trials have ended, but the sweep has not: "
+            "it runs now, or goes on when it is run again",
+            highlight=False,
+            soft_wrap=True,
+        )
     if len(trials):
-        console.print(_best_trials(trials, summary["metric"]))
+        console.print(_best_trials(trials, summary["metric"], wide=console.width >= WIDE))
     for trial, reason in summary["failures"].items():
         console.print(Text(f"trial {trial} failed: {reason}", style="red"), soft_wrap=True)
-    if summary["test"]:
+    if summary["model"]:
         test = summary["test"]
         console.print(
             f"model {summary['model']}: test accuracy {test['accuracy']:.2%} "
             f"(95 % {test['low']:.2%} to {test['high']:.2%})",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
-    if summary["verdict"]:
-        console.print(Text(summary["verdict"]["sentence"], style="bold"), soft_wrap=True)
+    verdict = summary["verdict"]
+    complete = summary["trials"].get("complete", 0)
+    sentence = verdict["sentence"] if verdict else wording.no_verdict(complete)
+    console.print(Text(sentence, style="bold"), soft_wrap=True)
 
 
-def _best_trials(trials: pd.DataFrame, metric: str) -> Table:
+def _best_trials(trials: pd.DataFrame, metric: str, *, wide: bool) -> Table:
+    """The best complete trials; on a narrow terminal without what they cost."""
     complete = trials[trials["state"] == "complete"]
     best = complete.sort_values([metric, "trial"], ascending=[metric != "val_accuracy", True]).head(TRIALS_SHOWN)
     table = Table(box=None)
-    for column in ("trial", "configuration", "seed", metric, "epoch", "seconds", "attempts"):
-        table.add_column(column, justify="left" if column == "configuration" else "right")
+    for column in ("trial", "configuration", "seed", metric, "epoch", "seconds", "attempts")[: None if wide else 4]:
+        left = column == "configuration"
+        table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not left)
     for _, row in best.iterrows():
-        table.add_row(
-            str(row["trial"]), row["configuration"], str(row["seed"]), f"{row[metric]:.4f}",
+        cells = (
+            str(row["trial"]), str(row["configuration"]), str(row["seed"]), f"{row[metric]:.4f}",
             f"{row['epoch']:.0f}/{row['epochs']}", f"{row['seconds']:.1f}", str(row["attempts"]),
         )  # fmt: skip
+        table.add_row(*map(Text, cells[: len(table.columns)]))
     if len(complete) > TRIALS_SHOWN:
         table.caption = f"the best {TRIALS_SHOWN} of {len(complete)} complete trials"
     return table

@@ -172,6 +172,8 @@ def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | 
         return wording.no_trial()
     if len(choices) == 1:
         return wording.one_choice(metric, choices[0], noun)
+    if contest is None and choices[0].n > 1:
+        return wording.too_few_seeds([choice.choice for choice in choices if choice.n == 1], noun)
     if contest is None:
         return wording.one_seed(metric, choices[0], len(choices), noun)
     if contest.closest is None:

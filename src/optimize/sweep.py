@@ -15,7 +15,7 @@ from main.backend import choose_precision, uncollected
 from main.data import TrainingData, fallback, fold_sizes, load_training
 from main.modelfile import write_model_file
 from main.provenance import now
-from optimize import charts, report
+from optimize import charts, report, wording
 from optimize.config import SweepConfig, stored_sweep
 from optimize.coordinator import Coordinator, Settings
 from optimize.engine import TrialRunner
@@ -33,7 +33,7 @@ from optimize.storage import Check, hold_study, network_warning
 from optimize.study import forget_study, open_study
 from optimize.trial import fold_of, refuse_other_data
 from optimize.trial import run as run_trial
-from optimize.verdict import Verdict
+from optimize.verdict import Verdict, read_verdict
 
 # What judges is imported where it is needed: its statistics take longer than all else, and workers wait for the start.
 
@@ -218,7 +218,7 @@ def _conclude(
 ) -> Verdict | None:
     """Judge, export and draw whatever there is; nothing is done again that an earlier run has done."""
     facts = results.provenance()
-    if not changed and facts["ended"] is not None and results.report.exists():
+    if not changed and facts["ended"] is not None and results.report.exists() and results.verdict_file.exists():
         return read_verdict(results)
     verdict = None
     if any(finished.outcome.state == "complete" for finished in coordinator.finished.values()):
@@ -261,23 +261,18 @@ def validation_images(config: SweepConfig, data: TrainingData) -> int:
     return fold_sizes(len(data.train) + len(data.validation), config.study.folds, data.source)[1]
 
 
-def read_verdict(results: Results) -> Verdict | None:
-    """The verdict that a sweep's folder keeps."""
-    stored = results.verdict()
-    return Verdict.from_dict(stored) if stored else None
-
-
 def export_again(results: Results) -> Path:
     """Make cnn.h5 and cnn.json anew from the weights that the sweep has kept; returns the model file.
 
     Raises:
         main.data.DataError: the data is missing or damaged.
         optimize.trial.DataMismatch: the data is not that of the sweep.
-        NothingToExport: no complete trial, or its weights are gone.
+        NothingToExport: no verdict yet, or the winner's weights are gone.
     """
     config, verdict = stored_sweep(results), read_verdict(results)
     if verdict is None:
-        raise NothingToExport(f"{results.folder} has no verdict yet: no trial is complete")
+        complete = int((results.trials()["state"] == "complete").sum())
+        raise NothingToExport(f"{results.folder}: {wording.no_verdict(complete)}")
     trials = results.trials()["trial"]
     finished = [stored for stored in map(results.finished, trials) if stored is not None]
     data = load_training(config.base.data)
@@ -300,8 +295,8 @@ def _export(
 ) -> bool:
     """Write the winner's model file and card; False where its weights are gone."""
     winner = winning_trial([f for f in finished if f.configuration == verdict.winner], config.study.metric)
-    weights = results.weights(winner.outcome.trial)
-    if weights is None:
+    weights = results.weights(winner.outcome.trial) if winner else None
+    if winner is None or weights is None:
         return False
     concrete = config.concrete(winner.values)
     fold = fold_of(winner.fold, config.study.folds, winner.seed)

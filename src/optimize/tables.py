@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from main.errors import UserError
 from optimize.finished import Finished
 from optimize.space import label
 
@@ -101,11 +102,32 @@ def append_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, 
         file.write(table_text(columns, rows, header=new))
 
 
+RUN_AGAIN = "move it away and run the sweep again: what is finished is kept"
+
+
+class DamagedFile(UserError):
+    """A file of a sweep's folder does not hold what it should."""
+
+    def __init__(self, path: Path, what: str, remedy: str = RUN_AGAIN) -> None:
+        super().__init__(f"{path} is damaged ({what}); {remedy}")
+
+
 def read_table(path: Path) -> pd.DataFrame:
-    """A table's file as pandas has it, but for a last line that was cut off."""
+    """A table's file as pandas has it, but for a last line that was cut off.
+
+    Raises:
+        DamagedFile: it is no table.
+        OSError: it is missing or cannot be read.
+    """
+    try:
+        return _parsed(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # every fault of pandas's parser is one, and so is what is not UTF-8
+        raise DamagedFile(path, str(error).splitlines()[0]) from error
+
+
+def _parsed(content: str) -> pd.DataFrame:
     import pandas as pd
 
-    content = path.read_text(encoding="utf-8")
     whole = content[: content.rfind("\n") + 1]  # a last line without an end was cut off as it was written
     text = {"configuration": str, "state": str, "purpose": str, "started": str, "ended": str, "reason": str}
     # Only an empty cell and a figure that is not a number are missing: `null` and `none` are choices.

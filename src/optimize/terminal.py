@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 BAD_INPUT = 2  # the exit status
 COMPARISON = "comparison"  # the folder of a comparison's charts, beside the sweeps
 
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 def say(text: str) -> None:
@@ -36,6 +36,8 @@ def bad_input() -> Iterator[None]:
     except ConfigError as error:
         err.print(render(error.complaints), soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
+    except BrokenPipeError:  # whoever reads us has read enough
+        raise
     except (UserError, OSError) as error:
         err.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
@@ -43,15 +45,21 @@ def bad_input() -> Iterator[None]:
 
 def existing_sweep(sweep: Path) -> Results:
     """A sweep that has been run, by its folder or its name; `bad_input` says it where there is none."""
+    from main.errors import UserError
     from optimize.results import Results
 
-    return Results.existing(sweep)
+    results = Results.existing(sweep)
+    if results.rates_file.exists():
+        raise UserError(f"{results.folder} holds a range test: see {results.rates_chart} and {results.rates_file}")
+    return results
 
 
 def comparable_sweeps(sweeps: list[Path]) -> list[Results]:
     """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them."""
+    from optimize.results import Results
+
     named = [sweep for sweep in sweeps if sweep.name != COMPARISON or (sweep / "sweep.yaml").exists()]
-    existing = [existing_sweep(sweep) for sweep in named]
+    existing = [Results.existing(sweep) for sweep in named]
     for results in existing:
         if results.rates_file.exists():
             said = f"{results.folder} is left out: a range test has rates, and no verdict"

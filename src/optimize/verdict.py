@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import TypeAdapter
+
+from optimize.tables import DamagedFile
+
+if TYPE_CHECKING:
+    from optimize.results import Results
 
 Direction = Literal["maximize", "minimize"]
 
@@ -160,13 +165,28 @@ class Verdict:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
-        """The verdict of which verdict.json holds this.
+        """The verdict that these fields describe.
 
         Raises:
             pydantic.ValidationError: it is no verdict; the message names what is missing or wrong.
         """
         verdict: Self = _adapter().validate_python(content)
         return verdict
+
+
+def read_verdict(results: Results) -> Verdict | None:
+    """The verdict that a sweep's folder keeps; None while there is none.
+
+    Raises:
+        DamagedFile: the file holds no verdict, or one of another version.
+    """
+    stored = results.verdict()
+    if stored is None:
+        return None
+    try:
+        return Verdict.from_dict(stored)
+    except ValueError as error:  # pydantic's
+        raise DamagedFile(results.verdict_file, "no verdict, or another version's") from error
 
 
 @cache

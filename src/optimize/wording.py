@@ -78,6 +78,14 @@ def no_trial() -> str:
     return "No verdict is possible: no trial is complete."
 
 
+def no_verdict(complete: int) -> str:
+    """The sentence of a sweep that has no verdict, of whose trials so many are complete."""
+    if not complete:
+        return no_trial()
+    ended = f"{counted(complete, 'trial')} {'is' if complete == 1 else 'are'} complete"
+    return f"No verdict yet: {ended}; run the sweep again, and it goes on to its end."
+
+
 def one_choice(metric: str, choice: ChoiceSummary, noun: str = "seed") -> str:
     """The sentence of a sweep with a single choice."""
     if choice.low is None or choice.high is None:
@@ -97,6 +105,15 @@ def one_seed(metric: str, winner: ChoiceSummary, n_choices: int, noun: str = "se
     return (
         f"No verdict is possible with one {noun}: {short(winner.choice)} is ahead of {counted(n_choices - 1, 'other')} "
         f"with {value_text(metric, winner.mean)}, but how much {noun}s alone change that is not known."
+    )
+
+
+def too_few_seeds(single: Sequence[str], noun: str = "seed") -> str:
+    """The sentence where all choices but one have a single seed, or fold."""
+    have = "has" if len(single) == 1 else "have"
+    return (
+        f"No verdict is possible: {listed([short(label) for label in single], most=3)} {have} one {noun} alone, "
+        f"and how much {noun}s change that is not known."
     )
 
 

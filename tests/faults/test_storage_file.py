@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -256,3 +257,19 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before(stub_sweep: Make) -
     untouched.finish()
     assert rows(sweep.results.curves_file) == rows(untouched.results.curves_file)
     assert sweep.results.weights(0) == untouched.results.weights(0)
+
+
+def test_files_that_a_killed_run_was_writing_are_removed_by_the_next(stub_sweep: Make) -> None:
+    sweep = stub_sweep(POOLING, seconds=0.01)
+    sweep.finish()
+    folder = sweep.results.folder
+    (folder / "charts").mkdir(exist_ok=True)
+    for name in ("trials.csv", "cnn.h5", "charts/edf.png", "trials/0/outcome.json"):  # as main.files begins them
+        path = folder / name
+        os.close(tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)[0])
+    kept = [folder / name for name in (".gitkeep", ".nfs0000000012345678", "trials/0/notes.txt")]
+    for path in kept:
+        path.write_text("")
+    sweep.finish()
+    assert [path for path in folder.rglob(".*") if path not in kept] == []
+    assert all(path.exists() for path in kept)

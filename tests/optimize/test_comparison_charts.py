@@ -123,7 +123,7 @@ def test_one_sweep_says_what_compare_needs(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("optimize.results.Results.trials", lambda _: pytest.fail("a table was read"))
     answer = CliRunner().invoke(app, ["compare", str(folder / "pooling")])
     assert answer.exit_code == 2
-    assert "two sweeps at least" in answer.output
+    assert "two different sweeps at least" in answer.output
 
 
 def test_every_folder_of_a_study_can_be_named(tmp_path: Path) -> None:

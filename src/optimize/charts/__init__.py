@@ -100,7 +100,7 @@ def check_request(only: Sequence[str] | None = None, format: str = "png", style:
     """
     unknown = [name for name in only or () if name not in NAMES]
     if unknown:
-        raise UserError(f"no chart is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
+        raise UserError(f"no chart is called {', '.join(map(repr, unknown))}; there are {', '.join(NAMES)}")
     if format not in FORMATS:
         raise UserError(f"charts are written as {', '.join(FORMATS)}, not as {format!r}")
     if style is not None:

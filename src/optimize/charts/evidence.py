@@ -16,7 +16,7 @@ from optimize.charts.parameters import Parameter, read_parameters
 from optimize.charts.units import Metric
 from optimize.config import stored_sweep
 from optimize.trialtable import has_folds, judged_trials, usable
-from optimize.verdict import Verdict
+from optimize.verdict import Verdict, read_verdict
 
 if TYPE_CHECKING:
     from optimize.results import Results
@@ -155,9 +155,8 @@ def read_evidence(results: Results) -> Evidence:
     Raises:
         OSError: a file is missing or cannot be read.
     """
-    config, stored = stored_sweep(results), results.verdict()
+    config, verdict = stored_sweep(results), read_verdict(results)
     parameters = read_parameters(config.space.parameters)
-    verdict = Verdict.from_dict(stored) if stored else None
     factor = _factor_path(verdict) or config.study.compare
     return Evidence(
         name=config.name,

@@ -64,7 +64,7 @@ def _numbers(name: str, evidence: Evidence) -> Any:
         try:
             evidence.computed[name] = CATALOG[name].compute(evidence)
         except NotForThisSweep as reason:
-            evidence.computed[name] = reason
+            evidence.computed[name] = NotForThisSweep("no trial is complete") if evidence.complete.empty else reason
     return evidence.computed[name]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import itertools
+import logging
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -21,7 +23,7 @@ from matplotlib.ticker import FixedLocator
 
 from main.errors import UserError
 from optimize.charts import fonts
-from optimize.charts.palette import GRID, INK, MUTED, PAPER, WARNING
+from optimize.charts.palette import GRID, INK, MUTED, PAPER, WARNING, tone
 
 MARGIN = 0.14
 """Inches around everything."""
@@ -59,6 +61,10 @@ RULES: Any = {
     "svg.hashsalt": "optimize-sweeps",  # the same chart is the same file
     "path.simplify": True,
 }
+
+
+LEFT_TO_A_STYLE: Any = {"axes.titlecolor": "auto", "xtick.labelcolor": "inherit", "ytick.labelcolor": "inherit"}
+"""Colours that styles name under other names."""
 
 
 class Words(NamedTuple):
@@ -172,7 +178,7 @@ class Page:
         height = (MARGIN if top else 1.4 * MARGIN) + sum(1.32 * size / 72 for _, size, _, _ in lines)
         y = -MARGIN if top else height - 0.4 * MARGIN
         for line, size, weight, colour in lines:
-            self.figure.text(MARGIN, y, line, size=size, weight=weight, color=colour, va="top", in_layout=False)
+            self.figure.text(MARGIN, y, line, size=size, weight=weight, color=tone(colour), va="top", in_layout=False)
             y -= 1.32 * size / 72
         return height
 
@@ -186,8 +192,9 @@ def drawing_rules(texts: list[str], style: str | None = None) -> Iterator[None]:
     """
     with mpl.rc_context(RULES), warnings.catch_warnings():
         if style is not None:
+            mpl.rcParams.update(LEFT_TO_A_STYLE)
             _use(style)
-            mpl.rcParams["text.parse_math"] = False
+            mpl.rcParams.update({"text.parse_math": False, "text.usetex": False})
         mpl.rcParams["font.family"] = fonts.families("".join(texts))
         # Said once in words by `fonts`, instead of once per character.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -201,8 +208,30 @@ def _with_stable_ids(svg: bytes) -> bytes:
 
 
 def _use(style: str) -> None:
+    if style not in mpl.style.available and not Path(style).is_file():  # a dotted name would import a package
+        some = ", ".join(name for name in mpl.style.available if not name.startswith("_"))
+        raise UserError(f"matplotlib has no style {style!r}; it has {some}, and takes a style file's path")
+    complaints = _Complaints()
+    log = logging.getLogger("matplotlib")
+    log.addHandler(complaints)
+    log.propagate, before = False, log.propagate
     try:
         mpl.style.use(style)
-    except OSError as error:
-        some = ", ".join(name for name in mpl.style.available if not name.startswith("_"))
-        raise UserError(f"matplotlib has no style {style!r}; it has {some}, and takes a style file's path") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{style} is no matplotlib style: {error}") from error
+    finally:
+        log.propagate = before
+        log.removeHandler(complaints)
+    if complaints.messages:
+        raise UserError(f"{style} is no matplotlib style: {' '.join(complaints.messages[0].split())}")
+
+
+class _Complaints(logging.Handler):
+    """What matplotlib only warns of when it reads a style."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())

@@ -83,7 +83,7 @@ def read_content(results: Results, evidence: Evidence | None = None) -> Content:
 def _sentence(evidence: Evidence) -> str:
     verdict = evidence.verdict
     if verdict is None:
-        return wording.no_trial()
+        return wording.no_verdict(len(evidence.complete))
     return evidence.shortened(verdict.sentence)
 
 

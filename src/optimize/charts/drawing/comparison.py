@@ -19,6 +19,8 @@ from optimize.charts.palette import INK, tone
 from optimize.charts.units import number
 from optimize.verdict import ChoiceSummary
 
+SHORT = 30.0
+"""Seconds below which times are written with their fractions."""
 FAR = 40
 """Regrets this many times as large as the smallest would hide it on a linear axis."""
 
@@ -57,7 +59,7 @@ def draw_courses(numbers: Courses, page: Page) -> None:
     above, below = page.axes(2, height=5.2, below=legend_height(page, sweeps), sharey=True)
     for ax, courses in ((above, numbers.over_trials), (below, numbers.over_seconds)):
         for place, course in enumerate(courses):
-            _draw_course(ax, course, numbers, (place - (len(courses) - 1) / 2) * 0.06)
+            _draw_course(ax, course, numbers, (place - (len(courses) - 1) / 2) * 0.06, len(courses) - 1 - place)
         if numbers.unit == "regret":
             ax.set_ylabel(f"behind the best{numbers.metric.unit}")
         else:
@@ -67,16 +69,23 @@ def draw_courses(numbers: Courses, page: Page) -> None:
     above.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     below.set_xlabel("training time")
     below.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 1.5, 2, 3, 6, 10]))
-    below.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
+    longest = max(float(course.at[-1]) for course in numbers.over_seconds)
+    as_text = duration if longest >= SHORT else lambda seconds: f"{seconds:g} s"
+    below.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: as_text(seconds)))
     legend_below(page, sweeps, lines=True)
 
 
-def _draw_course(ax: Axes, course: Course, numbers: Courses, aside: float) -> None:
-    """A line of steps with a bar where the sweep ended; ranks a little aside, so that equal ones hide none."""
-    values = numbers.metric.scale * course.values if numbers.unit == "regret" else course.values + aside
-    ax.step(course.at, values, where="post", **line_style(course.sweep) | {"linewidth": 1.8})
+def _draw_course(ax: Axes, course: Course, numbers: Courses, aside: float, above: int) -> None:
+    """A line of steps with a bar where the sweep ended.
+
+    Equal ones hide none: ranks lie a little aside, and a line under `above` others is that much wider.
+    """
+    regret = numbers.unit == "regret"
+    values = numbers.metric.scale * course.values if regret else course.values + aside
+    wider = above if regret else 0
+    ax.step(course.at, values, where="post", **line_style(course.sweep) | {"linewidth": 1.8 + 1.6 * wider})
     marked = [0, *(i for i, (a, b) in enumerate(itertools.pairwise(values), start=1) if a != b)]
-    ax.plot(course.at[marked], values[marked], **point_style(course.sweep, 5))
+    ax.plot(course.at[marked], values[marked], **point_style(course.sweep, 5 + 2 * wider))
     last = values[course.at <= course.ended][-1:]
     ax.plot([course.ended] * len(last), last, marker="|", ms=11, mew=2, color=colour_of(course.sweep), ls="none")
 

@@ -127,12 +127,12 @@ def _course(comparison: Comparison, sweep: Choice, axis: Axis, read: Callable[[A
 
 
 def _when_found(comparison: Comparison) -> str:
-    """With which of its trials each sweep had found its best."""
+    """After how many of its trials each sweep had found its best."""
     found = []
     for name, rows in comparison.progress.groupby("sweep", sort=False):
         if rows["best"].notna().any():
             best = int(rows["trials"].iloc[int(np.nanargmin(rows["regret"]))])
-            found.append(f"{name} with trial {best:,} of {len(rows):,}")
+            found.append(f"{name} after {best:,} of {len(rows):,} trials")
     return f"Best trial found: {listed(found)}"
 
 

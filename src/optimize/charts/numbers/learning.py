@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optimize.charts.evidence import Choice, Evidence
+from optimize.charts.evidence import MOST_CHOICES, Choice, Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep, t_quantile
 from optimize.charts.units import Metric
 from optimize.wording import counted, is_accuracy
@@ -80,8 +80,10 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
 
 def too_many_choices(evidence: Evidence) -> str:
     """Why choices are not shown one by one."""
-    n = evidence.complete["choice"].nunique()
-    return f"{counted(n, 'configuration')}: too many to tell apart" if n else "no trial is complete"
+    n = evidence.judged["choice"].nunique()
+    if n > MOST_CHOICES:
+        return f"{counted(n, 'configuration')}: too many to tell apart"
+    return "there is no verdict yet" if n else "no trial is complete"
 
 
 def _curve(choice: Choice, curves: pd.DataFrame, column: str, fewest: int) -> Curve:

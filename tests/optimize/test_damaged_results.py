@@ -1,0 +1,179 @@
+"""A sweep's folder of which something is missing, damaged, unfinished or of another kind: one clear line, exit 2."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_results import made
+from typer.testing import CliRunner
+
+from optimize.cli import app
+from optimize.results import Results
+
+READERS = ("show", "plot", "report", "export")
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Results:
+    return made(tmp_path, "pooling")
+
+
+def ask(*words: object, columns: int = 120) -> tuple[int, str]:
+    answer = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, [str(word) for word in words])
+    assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
+    return answer.exit_code, answer.output
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def binary(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00")
+
+
+def no_object(path: Path) -> None:
+    path.write_text("[1]")
+
+
+def nothing_in_it(path: Path) -> None:
+    path.write_text("{}")
+
+
+@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("trials.csv", emptied), ("trials.csv", binary), ("curves.csv", emptied), ("verdict.json", emptied),
+        ("verdict.json", no_object), ("verdict.json", nothing_in_it), ("provenance.json", binary),
+        ("provenance.json", nothing_in_it), ("cnn.json", no_object), ("cnn.json", nothing_in_it),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_named_with_what_to_do(
+    sweep: Results, command: str, name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(sweep.folder / name)
+    status, said = ask(command, sweep.folder)
+    reads = {"trials.csv": READERS, "curves.csv": ("plot", "report"), "cnn.json": ("show", "report")}
+    if command not in reads.get(name, READERS):
+        assert "is damaged (" not in said
+        return
+    assert status == 2
+    assert f"error: {sweep.folder / name} is damaged (" in said
+    assert ("python -m optimize export" if name == "cnn.json" else "run the sweep again") in said
+
+
+def test_a_verdict_of_another_version_is_none(sweep: Results) -> None:
+    stored = sweep.verdict()
+    assert stored is not None
+    sweep.verdict_file.write_text(json.dumps(stored | {"choices": [{"colour": "red"}]}))
+    status, said = ask("report", sweep.folder)
+    assert status == 2
+    assert "no verdict, or another version's" in said
+
+
+def test_a_sweep_that_has_not_ended_is_not_said_to_have_no_complete_trial(sweep: Results) -> None:
+    sweep.verdict_file.unlink()
+    facts = sweep.provenance()
+    sweep.write_json(sweep.provenance_file, facts | {"ended": None})
+    complete = int((sweep.trials()["state"] == "complete").sum())
+    sentence = f"No verdict yet: {complete} trials are complete; run the sweep again, and it goes on to its end."
+    status, said = ask("show", sweep.folder)
+    assert status == 0
+    assert sentence in said
+    assert f"{len(sweep.trials())} of 20 trials have ended, but the sweep has not" in said
+    assert ask("report", sweep.folder)[0] == 0
+    assert sentence in sweep.report.read_text()
+    status, said = ask("export", sweep.folder)
+    assert status == 2
+    assert sentence in said
+    assert "choices is not drawn: there is no verdict yet" in ask("plot", sweep.folder, "--only", "choices")[1]
+
+
+def exported(sweep: Results) -> Results:
+    """With what stands for a model and its card."""
+    test = {"accuracy": 0.98, "low": 0.97, "high": 0.99, "n": 10_000}
+    sweep.write_json(sweep.card_file, {"config": {}, "data": {}, "test": test, "trial": 0, "seed": 0})
+    sweep.model_file.write_bytes(b"")
+    return sweep
+
+
+def test_a_model_that_was_removed_is_not_shown(sweep: Results) -> None:
+    exported(sweep)
+    assert f"model {sweep.model_file}" in ask("show", sweep.folder, columns=400)[1]
+    sweep.model_file.unlink()
+    assert "test accuracy" not in ask("show", sweep.folder)[1]
+
+
+def test_a_card_that_does_not_say_what_was_trained_cannot_be_trained_again(sweep: Results) -> None:
+    exported(sweep)
+    card = sweep.card()
+    assert card is not None
+    sweep.write_json(sweep.card_file, {key: card[key] for key in ("test", "trial", "seed")})
+    status, said = ask("reproduce", sweep.folder, columns=400)
+    assert status == 2
+    assert "without config, data, values" in said
+
+
+def test_trials_that_are_gone_leave_nothing_to_export(sweep: Results) -> None:
+    status, said = ask("export", sweep.folder)
+    assert status == 2
+    assert "Traceback" not in said
+
+
+def test_brackets_and_colons_of_a_path_stay(tmp_path: Path) -> None:
+    sweep = exported(made(tmp_path / "[red]d:x:", "pooling"))
+    assert f"model {sweep.model_file}" in ask("show", sweep.folder, columns=400)[1]
+
+
+@pytest.mark.parametrize("command", ["show", "plot", "report", "export", "tensorboard", "dashboard", "reproduce"])
+def test_a_range_test_is_told_from_a_sweep(sweep: Results, command: str) -> None:
+    sweep.rates_file.write_text("configuration\n")
+    status, said = ask(command, sweep.folder, columns=400)
+    assert status == 2
+    assert f"{sweep.folder} holds a range test: see {sweep.rates_chart}" in said
+
+
+@pytest.mark.parametrize(
+    "content", ["name: x\n", "axes.facecolor: notacolour\n", "lines.linewidth 3\n", b"\x89\xff".decode("latin-1")]
+)
+def test_a_file_that_is_no_style_is_refused(sweep: Results, tmp_path: Path, content: str) -> None:
+    style = tmp_path / "some.mplstyle"
+    style.write_text(content, encoding="latin-1")
+    status, said = ask("plot", sweep.folder, "--only", "choices", "--style", style, columns=400)
+    assert status == 2
+    assert f"error: {style} is no matplotlib style: " in said
+    assert not (sweep.charts / "choices.png").exists()
+
+
+@pytest.mark.parametrize("style", [".", "this.x", "no_such_style"])
+def test_a_style_is_a_name_or_a_file_and_no_package(sweep: Results, style: str) -> None:
+    status, said = ask("plot", sweep.folder, "--style", style, columns=2000)
+    assert status == 2
+    assert f"matplotlib has no style '{style}'" in said
+
+
+def test_a_style_cannot_ask_for_latex(sweep: Results, tmp_path: Path) -> None:
+    (tmp_path / "tex.mplstyle").write_text("text.usetex: True\n")
+    assert ask("plot", sweep.folder, "--only", "choices", "--style", tmp_path / "tex.mplstyle")[0] == 0
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_narrow_terminals_lose_no_figure(tmp_path: Path, columns: int) -> None:
+    sweeps = [made(tmp_path, name) for name in ("pooling", "cube")]
+    said = ask("compare", *(sweep.folder for sweep in sweeps), columns=columns)[1]
+    assert "…" not in said
+    assert "pooling: " in said
+    assert "%" in said
+    shown = ask("show", sweeps[0].folder, columns=columns)[1]
+    assert "…" not in shown
+
+
+def test_a_reader_that_has_read_enough_is_no_fault(sweep: Results) -> None:
+    command = f"{sys.executable} -m optimize show {sweep.folder} | true"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=dict(os.environ))
+    assert answer.stderr == ""
