@@ -153,12 +153,12 @@ class Results:
         return facts
 
     def verdict(self) -> dict[str, Any] | None:
-        """The stored verdict; None while there is none.
+        """What verdict.json holds; None while there is none. `optimize.verdict` reads it as a verdict.
 
         Raises:
-            DamagedFile: the file holds something else.
+            DamagedFile: the file holds no mapping.
         """
-        return _read_json(self.verdict_file, needed=("sentence", "choices"))
+        return _read_json(self.verdict_file, needed=())
 
     def card(self) -> dict[str, Any] | None:
         """The exported model's card; None while there is none.
@@ -298,15 +298,17 @@ class Results:
 
 def _read_json(path: Path, needed: Sequence[str], remedy: str = RUN_AGAIN) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+    except TypeError as error:
+        raise DamagedFile(path, "no mapping", remedy) from error
     except ValueError as error:
         raise DamagedFile(path, str(error), remedy) from error
-    missing = [key for key in needed if not isinstance(content, dict) or key not in content]
+    missing = [key for key in needed if key not in content]
     if missing:
         raise DamagedFile(path, f"without {', '.join(missing)}", remedy)
-    return dict(content)
+    return content
 
 
 def _try_lock(handle: int) -> bool:

@@ -13,6 +13,7 @@ from optimize import wording
 from optimize.config import stored_sweep
 from optimize.plan import planned_trials
 from optimize.results import Results
+from optimize.verdict import read_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ STATES = ("complete", "pruned", "failed", "interrupted")
 def sweep_summary(results: Results) -> dict[str, Any]:
     """The sweep in one JSON-able mapping: trials by state, why trials failed, the verdict and the model."""
     trials, provenance, card = results.trials(), results.provenance(), results.card()
-    config = stored_sweep(results)
+    config, verdict = stored_sweep(results), read_verdict(results)
     failed = trials[trials["state"] == "failed"]
     counts = Counter(trials["state"])
     return {
@@ -39,7 +40,7 @@ def sweep_summary(results: Results) -> dict[str, Any]:
         "ended": provenance.get("ended"),
         "retried": int((trials["attempts"] > 1).sum()),
         "failures": {str(row["trial"]): row["reason"] for _, row in failed.iterrows()},
-        "verdict": results.verdict(),
+        "verdict": verdict.to_dict() if verdict else None,
         "model": str(results.model_file) if card and results.model_file.is_file() else None,
         "test": card["test"] if card else None,
     }
