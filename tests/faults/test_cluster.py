@@ -141,8 +141,7 @@ def test_a_scheduler_lost_while_its_workers_are_looked_at_is_waited_for(cluster:
         return Client(cluster.address, set_as_default=False, timeout="20 s")
 
     engine = DaskEngine(connect(), stubs.learn, reconnect=connect, inspect=inspect)
-    wait_for(engine.slots, "a worker of the scheduler that came back")
-    assert len(inspected) > 1
+    wait_for(lambda: engine.slots() and len(inspected) > 1, "a worker of the scheduler that came back")
     engine.close()
 
 
