@@ -95,9 +95,7 @@ def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_f
     from optimize.forking import start_fork_server
 
     if workers != 0 and config.run.workers != 0 and config.run.engine is None:
-        start_fork_server(
-            config.run.threads, training=True
-        )  # TensorFlow is imported while this process reads and plans
+        start_fork_server(config.run.threads, training=True)  # it imports TensorFlow while this process goes on
     from optimize.progress import Progress
     from optimize.signals import StopNow
     from optimize.sweep import run_sweep
