@@ -1,5 +1,6 @@
 """The page of the thirteen questions, from made-up results."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,11 @@ def test_a_conclusion_stands_falls_or_stays_open(ahead: float, outcome: str, tmp
     found = study.answer(question, pooling(tmp_path, ahead), tmp_path / "study")
     assert found.outcome == outcome
     assert "5 seeds" in found.sentences[0]
+    assert found.interval.endswith("ahead of average" if ahead >= 0 else "behind average")
+    assert "points (95 % " in found.interval
     assert found.chart is not None
     assert found.chart.read_bytes().startswith(b"\x89PNG")
-    assert ("The study's max is" in " ".join(found.sentences)) == (outcome == FALLS)
+    assert found.sentences[1] == f"The study's max is {found.interval}."
 
 
 def test_no_difference_is_contradicted_by_one_and_never_proved(tmp_path: Path) -> None:
@@ -59,10 +62,11 @@ def test_the_page_has_all_thirteen_and_says_which_are_missing(tmp_path: Path) ->
     pooling(tmp_path / "results", 0.02)
     target = tmp_path / "docs" / "study.md"
     target.parent.mkdir()
-    study.main(str(tmp_path / "results"), str(target))
+    study.main([str(tmp_path / "results"), str(target)])
     text = target.read_text()
-    assert "| 6 | Which pooling? | max is better | stands |" in text
-    assert text.count(f"| {MISSING} |") == 12
+    assert re.search(r"\| 6 \| Which pooling\? \| max is better \| \*\*stands\*\* \| \d\.\d\d points \(95 % ", text)
+    assert text.count(f"| **{MISSING}** |") == 12
+    assert "Lessened: 12 epochs of 10,000 images" in text
     assert "![Which pooling?](study/pooling.png)" in text
     assert (target.parent / "study" / "pooling.png").exists()
 
@@ -72,11 +76,32 @@ def test_every_question_has_its_file_and_its_conclusion_is_among_the_choices() -
 
     files = Path(__file__).parents[2] / "configs" / "study"
     assert sorted(path.stem for path in files.glob("*.yaml")) == sorted(question.sweep for question in QUESTIONS)
+    read = set()
     for question in QUESTIONS:
         config = load_config(files / f"{question.sweep}.yaml")
         (path,) = config.space.paths
         assert config.name == question.sweep
         assert len(config.study.seeds) >= 5
         assert config.question
+        read.add(config.base.data)
+        epochs, images = config.base.train.epochs, config.base.data.train
+        assert f"Lessened: {epochs} epochs of {images:,} images" in study.changed(question)
         for best in question.best:
             assert best in config.space[path].values, (question.sweep, best)
+    assert len(read) == 1, "sweeps that read other data cannot be compared"
+
+
+@pytest.mark.parametrize(("third", "outcome"), [(0.95, STANDS), (0.97, OPEN), (0.98, FALLS)])
+def test_a_conclusion_that_names_the_worst_stands_where_that_is_beaten_by_all(
+    third: float, outcome: str, tmp_path: Path
+) -> None:
+    reached = {"max": 0.99, "average": 0.97, "stride": third}
+    results = make(
+        tmp_path,
+        Fake(
+            "pooling", "Which?", {"model.pooling": {"choices": list(reached)}},
+            lambda values, _: reached[values["model.pooling"]], study={"seeds": 5},
+        ),
+    )  # fmt: skip
+    question = Question("pooling", "Which pooling?", "max is best, stride worst", ("max",), ("stride",))
+    assert study.answer(question, results, tmp_path / "study").outcome == outcome
