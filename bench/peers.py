@@ -35,6 +35,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "optimi
 OURS = "optimize-sweeps"
 SCRIPTS = {"Optuna loop": "optuna_loop.py", "KerasTuner": "kerastuner_grid.py", "Ray Tune": "ray_tune.py"}
 PLACES = ("model.", "train.")
+QUIET = 0.9
+"""Share of the cores that idles where a contender may start."""
 
 
 class Sweep(NamedTuple):
@@ -170,6 +172,40 @@ def _plain(value: Any) -> str:
         return str(value)
 
 
+def warm_up(python: Path) -> None:
+    """Have an environment's files in memory: those of one that has not run for minutes may be on the disk alone.
+
+    The peers share an environment, and would warm it for each other.
+    """
+    for file in (python.parent.parent / "lib").rglob("*"):
+        if file.is_file():
+            with file.open("rb", buffering=0) as content:
+                while content.read(2**22):
+                    pass
+
+
+def wait_for_quiet(most: float = 60.0) -> None:
+    """Wait until the cores have nothing to do: some contenders leave processes behind that end by and by."""
+    ends = time.monotonic() + most
+    while time.monotonic() < ends:
+        idle, began = _idle_seconds(), time.monotonic()
+        if idle is None:
+            return
+        time.sleep(1.0)
+        free = (_idle_seconds() or 0.0) - idle
+        if free > QUIET * (os.cpu_count() or 1) * (time.monotonic() - began):
+            return
+
+
+def _idle_seconds() -> float | None:
+    """Seconds that all cores together have idled since the machine started, where the system tells it."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    except OSError:
+        return None
+    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")  # idle, and waiting for a disk
+
+
 # Figures
 
 
@@ -264,11 +300,11 @@ def measure(name: str, *, rounds: int, data: Path, cache: Path, contenders: Sequ
     sweep = SWEEPS[name]
     ours = environment("own", REPOSITORY / "requirements.txt", cache)
     peers = environment("peers", PEERS / "requirements.txt", cache)
-    for python in (ours, peers):  # files that are read for the first time are read from disk
-        subprocess.run([python, "-c", "import tensorflow, keras, optuna"], check=True, capture_output=True)
     runs: dict[str, list[Run]] = defaultdict(list)
     for seed in range(rounds):
         for contender in contenders:
+            warm_up(ours if contender == OURS else peers)
+            wait_for_quiet()
             if contender == OURS:
                 run = run_ours(ours, sweep, seed, data)
             else:

@@ -148,6 +148,7 @@ def many_workers(processes: int, threads: int, rounds: int) -> dict[str, object]
     return {
         "workers": workers,
         "trials": trials,
+        "trials of each worker, one after the other": rounds,
         "seconds": round(seconds, 1),
         "busy fraction": round(trials * SECONDS / (workers * seconds), 3),
         "distinct workers": len(np.unique([finished.outcome.worker for finished in bench.witness.ends])),
@@ -189,7 +190,7 @@ def main() -> None:
     parser.add_argument("--sampler", choices=["random", "grid"], default="random")
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--threads", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=12, help="trials of each simulated worker")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     ran_on, name = machine(), f"scale {arguments.what}"

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import psutil
 
+import stubs
 from optimize.results import Results
 
 COORDINATE = Path(__file__).with_name("coordinate.py")
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 300.0) -> None:
     """Wait until `condition` holds; generous, for what is waited for is that it happens and not when."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -77,7 +78,7 @@ class Process:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def wait(self, seconds: float = 120.0) -> int:
+    def wait(self, seconds: float = 600.0) -> int:
         """Its exit status."""
         try:
             return self._process.wait(seconds)
@@ -91,13 +92,22 @@ class Process:
 class StubSweep:
     """A sweep file, its results and the marks of its stub trials."""
 
-    def __init__(self, folder: Path, text: str, stub: str = "keeps_checkpoints", seconds: float = 0.05) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        stub: str = "keeps_checkpoints",
+        seconds: float = 0.05,
+        gate: tuple[int, int] | None = None,
+    ) -> None:
         self.folder, self.stub = folder, stub
         self.file, self.marks = folder / "sweep.yaml", folder / "marks.txt"
         self.file.write_text(text)
         self.marks.touch()
         self.results = Results(folder / "results")
         self.environment = {**os.environ, "STUB_MARKS": str(self.marks), "STUB_SECONDS": str(seconds)}
+        if gate is not None:  # a trial and an epoch: it waits there, in its first attempt, until `open_gate`
+            self.environment["STUB_GATE"] = "{} {}".format(*gate)
         self.processes: list[Process] = []
 
     def start(self, workers: int = 1, *, prefix: tuple[str, ...] = (), **environment: str) -> Process:
@@ -123,6 +133,10 @@ class StubSweep:
     def began(self, epochs: int) -> bool:
         """Whether that many epochs have been begun."""
         return len(self.marks.read_text().splitlines()) >= epochs
+
+    def open_gate(self) -> None:
+        """Let the trial that waits go on, and all that come after it."""
+        stubs.gate_file(self.marks).touch()
 
     def epochs_again(self) -> int:
         """How many epochs were begun more than once."""
@@ -150,10 +164,20 @@ def _says(process: psutil.Process, words: str) -> bool:
     return words in " ".join(process.cmdline())
 
 
-def gone(workers: list[psutil.Process], seconds: float) -> bool:
-    """Whether all of them have ended within so many seconds."""
+def gone(workers: list[psutil.Process], seconds: float = 5.0) -> bool:
+    """Whether all of them end within so many seconds; a zombie, which nobody has waited for, has ended.
+
+    Five seconds are what workers have whose coordinator is killed.
+    """
     _, alive = psutil.wait_procs(workers, timeout=seconds)
-    return not [worker for worker in alive if is_worker(worker)]
+    return not [worker for worker in alive if _runs(worker)]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 UNTIMED = ("seconds", "started", "ended", "attempts", "worker")

@@ -6,7 +6,6 @@ A stub is chosen by name and runs wherever a trial runs, so a worker process imp
 import ctypes
 import io
 import os
-import select
 import time
 import zlib
 from collections.abc import Callable
@@ -119,6 +118,17 @@ def mark(line: str) -> None:
         file.write(line + "\n")
 
 
+def gate_file(marks: Path) -> Path:
+    """What a trial that waits at its gate waits for."""
+    return marks.with_suffix(".go")
+
+
+def wait_at_gate() -> None:
+    """Wait for a test to have done what it does to a trial that runs, however slow the machine."""
+    while not gate_file(Path(os.environ["STUB_MARKS"])).exists():
+        time.sleep(0.01)
+
+
 def keeps_checkpoints(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
     """Goes on from its newest checkpoint; marks `trial epoch attempt` as it begins each epoch.
 
@@ -135,8 +145,10 @@ def _with_checkpoints(task: TrialTask, report: Report, stop_requested: StopReque
     weights = state.weights[0] if state else np.full(4, task.seed, np.float64)
     for number in range(len(history) + 1, epochs + 1):
         mark(f"{task.trial} {number} {task.attempt}")
+        if task.attempt == 1 and os.environ.get("STUB_GATE") == f"{task.trial} {number}":
+            wait_at_gate()
         seconds = float(os.environ.get("STUB_SECONDS", "0.05"))
-        select.select([], [], [], seconds)  # not `time.sleep`, which fails under libfaketime
+        time.sleep(seconds)
         weights = np.sin(weights + merit(task) * number)
         accuracy = merit(task) * number / epochs
         history.append(Epoch(number, 1 - accuracy, accuracy, 1 - accuracy, accuracy, 1 - accuracy, 1e-3, 0.05))

@@ -60,7 +60,8 @@ def test_it_runs_from_the_first_cell_to_the_last(path: Path, tmp_path: Path, mon
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = read(path)
     where = {"metadata": {"path": str(tmp_path / "notebooks")}}
-    NotebookClient(notebook, timeout=280, kernel_name="python3", resources=where).execute()
+    patience = {"timeout": 800, "iopub_timeout": 120, "startup_timeout": 300}
+    NotebookClient(notebook, kernel_name="python3", resources=where, **patience).execute()
     words = said(notebook)
     for expected in WHAT_THEY_SAY[path.stem]:
         assert expected in words

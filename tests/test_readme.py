@@ -1,5 +1,7 @@
 """The README tells the truth: its commands run, its links lead somewhere, its sweep file loads."""
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -47,12 +49,43 @@ def test_the_first_command_ends_with_charts_tables_and_a_model(tmp_path: Path) -
     assert answer.stderr == ""
 
 
+@pytest.mark.training
+@pytest.mark.parametrize("forked", [True, False])
+def test_the_lines_of_python_run_as_a_script_as_they_stand(tmp_path: Path, *, forked: bool) -> None:
+    """Without `if __name__ == "__main__"`, whichever way workers start."""
+    lines = re.search(r"The same from Python:\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert lines
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "pooling.yaml").write_text(
+        "data: {source: digits, train: 300}\nmodel: {network: cnn, filters: [4], pooling: {choices: [max, average]}}\n"
+        "train: {epochs: 1}\nstudy: {seeds: 2}\n"
+    )
+    (tmp_path / "script.py").write_text(lines[1])
+    elsewhere = tmp_path / ("deep" * 25)  # a fork server's socket would have too long a path there
+    elsewhere.mkdir()
+    variables = {**os.environ, **({} if forked else {"TMPDIR": str(elsewhere)})}
+    answer = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    assert answer.stdout.strip().endswith(json.loads(next(tmp_path.rglob("verdict.json")).read_text())["sentence"])
+    assert (tmp_path / "results" / "pooling" / "cnn.h5").exists()
+
+
 def test_the_sweep_file_on_its_screen_loads(tmp_path: Path) -> None:
     screen = re.search(r"## The sweep file.*?```yaml\n(.*?)```", README, re.DOTALL)
     assert screen
     path = tmp_path / "screen.yaml"
     path.write_text(screen[1])
-    assert load_config(path).name == "pooling"
+    assert load_config(path).name == "my_pooling"  # else it would go on with the sweep that has just been run
+
+
+def test_it_counts_the_conclusions_as_the_study_has_them() -> None:
+    page = (REPOSITORY / "docs" / "study.md").read_text(encoding="utf-8")
+    outcomes = ("stands", "does not stand", "cannot be told apart")
+    stand, fall, open_ = (page.count(f" | **{outcome}** | ") for outcome in outcomes)
+    assert stand + fall + open_ == 13
+    assert f"{stand} stand, {fall} do not, and {open_} cannot be told apart" in README
 
 
 def test_every_link_and_picture_leads_to_a_file() -> None:

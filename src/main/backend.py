@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from main.config import AugmentConfig
-from main.data import Split
+from main.data import Split, images_at_once
 from main.gpus import gpus, gpus_support_bfloat16
 
 Precision = Literal["float32", "bfloat16"]
 NOT_FOR_TRAINING = ("sklearn", "matplotlib", "pandas", "IPython")
 """What Keras imports where it can: wrappers of scikit-learn's interface, galleries, data frames, a file viewer."""
-VALIDATION_BATCH = 1000  # large, so that validation is bound by arithmetic and not by steps
 
 
 def quiet_import(*, whole: bool = True) -> None:
@@ -102,11 +101,17 @@ def set_threads(threads: int) -> None:
 
 def supports_bfloat16() -> bool:
     """Whether this machine's processor multiplies bfloat16 in hardware (AVX512_BF16 or AMX); asked of Linux only."""
+    return not instruction_flags().isdisjoint({"avx512_bf16", "amx_bf16"})
+
+
+def instruction_flags() -> frozenset[str]:
+    """What this machine's processor can do, in Linux's words; nothing elsewhere."""
     try:
-        flags = Path("/proc/cpuinfo").read_text()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+        return frozenset()
+    listed = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))  # x86, Arm
+    return frozenset(next(listed, "").split())
 
 
 def choose_precision(requested: str) -> Precision:
@@ -158,12 +163,30 @@ def traced(model: Any) -> Callable[[NDArray[np.float32]], Any]:
     return call
 
 
+def run_in_training(model: Any) -> Callable[[Any], Any]:
+    """A function that runs `model` as in training on each batch of a tf.data.Dataset, and gives their number.
+
+    Nothing is learnt from them, but normalisations keep what they keep in training.
+    """
+    import tensorflow as tf
+
+    def run(batches: Any) -> Any:
+        count = tf.constant(0)
+        for images, _ in batches:
+            model(images, training=True)
+            count += 1
+        return count
+
+    graph: Callable[[Any], Any] = tf.function(run)
+    return graph
+
+
 def drop_units(inputs: Any, rate: Any, seed: Any) -> Any:
     """`inputs` with a unit 0 where its own 16 random bits are below 2¹⁶ · rate, the others times 1 / (1 - rate).
 
     Args:
         inputs: a tensor of any shape and floating type.
-        rate: a variable or number in [0, 1), exact to 2⁻¹⁶.
+        rate: a variable or number in [0, 1), exact to 2⁻¹⁶ and at most 1 - 2⁻¹⁶.
         seed: two integers, which decide the mask on every device.
     """
     import tensorflow as tf
@@ -173,9 +196,28 @@ def drop_units(inputs: Any, rate: Any, seed: Any) -> Any:
         [(count + 1) // 2], tf.cast(seed, tf.int32), minval=None, maxval=None, dtype=tf.int32, alg="philox"
     )
     bits = tf.reshape(tf.reshape(tf.bitcast(words, tf.int16), [-1])[:count], tf.shape(inputs))
-    least = tf.cast(tf.round(rate * 2.0**16) - 2.0**15, tf.int16)  # of 16 bits with a sign
+    least = tf.cast(tf.minimum(tf.round(rate * 2.0**16) - 2.0**15, 2.0**15 - 1), tf.int16)  # of 16 bits with a sign
     scale = tf.cast(1.0 / (1.0 - rate), inputs.dtype)
     return tf.where(bits >= least, inputs * scale, tf.zeros([], inputs.dtype))
+
+
+def normalise(inputs: Any, scale: Any, offset: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    """`inputs` with mean `offset` and standard deviation `scale` in every channel, by TensorFlow's one fused operation.
+
+    Args:
+        inputs: (b, h, w, c) of any floating type; the statistics are float32 of every type.
+        scale: (c), float32.
+        offset: (c), float32.
+        epsilon: added to the variance, at least 1.001e-5.
+
+    Returns:
+        A tensor like `inputs`, and the batch's means and variances (c), float32.
+    """
+    import tensorflow as tf
+
+    normal, mean, variance = tf.compat.v1.nn.fused_batch_norm(inputs, scale, offset, epsilon=epsilon)
+    count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), variance.dtype)
+    return normal, mean, variance * ((count - 1) / count)  # the operation's is that of a sample
 
 
 class TrainingBatches:
@@ -225,11 +267,17 @@ def training_batches(split: Split, *, batch_size: int, augment: AugmentConfig | 
 
 
 @lru_cache(maxsize=4)
+def statistics_batches(split: Split, *, batch_size: int, augment: AugmentConfig | None) -> TrainingBatches:
+    """Those of `training_batches`, for another to read while they are trained on."""
+    return TrainingBatches(split, batch_size=batch_size, augment=augment)
+
+
+@lru_cache(maxsize=4)
 def validation_batches(split: Split) -> Any:
-    """The whole split in order, in batches of 1,000, as a tf.data.Dataset like that of `TrainingBatches`."""
+    """The whole split in order, in batches of `images_at_once`, as a tf.data.Dataset like that of `TrainingBatches`."""
     import tensorflow as tf
 
-    dataset = tf.data.Dataset.from_tensor_slices(_resident(split)).batch(VALIDATION_BATCH)
+    dataset = tf.data.Dataset.from_tensor_slices(_resident(split)).batch(images_at_once(split.images.shape[1:]))
     return _plain(dataset.map(lambda images, labels: (tf.cast(images, tf.float32) / 255.0, labels)))
 
 

@@ -55,9 +55,16 @@ def _origin(card: Mapping[str, Any]) -> Iterator[str]:
     yield from _line("parameters", f"{parameters:,}" if isinstance(parameters, int) else None)
     told = [f"{key} {card[key]}" for key in ("trial", "seed", "epoch", "precision") if card.get(key) is not None]
     yield from _line("training run", ", ".join(told) or None)
+    yield from _line("members", _members(card.get("members")))
     yield from _line("versions", ", ".join(f"{name} {v}" for name, v in _section(card, "versions").items()) or None)
     yield from _line("created", card.get("created"))
     yield from _line("sha256", card.get("sha256"))
+
+
+def _members(members: Any) -> str:
+    """The trials that an ensemble was made of."""
+    known = [member for member in members if isinstance(member, Mapping)] if isinstance(members, list) else []
+    return "; ".join(f"trial {member.get('trial')} ({member.get('configuration')})" for member in known)
 
 
 def _section(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -74,7 +81,7 @@ def _accuracy(test: Mapping[str, Any]) -> str:
     try:
         interval = f"(95 %: {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
         return f"{test['accuracy']:.2%} {interval}"
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return str(test["accuracy"])
 
 
@@ -92,7 +99,10 @@ def _metric(metric: Mapping[str, Any]) -> str:
 def _number(value: Any, after: str = "") -> str:
     if not isinstance(value, int | float):
         return ""
-    return f"{value:.6g} {after}".strip()
+    try:
+        return f"{value:.6g} {after}".strip()
+    except OverflowError:  # a whole number that no float holds
+        return ""
 
 
 def _flow(value: Any) -> str:

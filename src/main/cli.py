@@ -80,7 +80,9 @@ def train(
     out_: Annotated[
         Path | None, typer.Option("--out", help="Folder to write to; results/<name of the file> unless given.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, data order, dropout and augmentation.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed of weights, data order, dropout and augmentation.")
+    ] = 0,
     precision: Annotated[Precision, typer.Option(help="What training computes in.")] = Precision.float32,
     threads: Annotated[int, typer.Option(min=0, help="Cores to compute with; 0 takes them all.")] = 0,
     as_json: Json = False,

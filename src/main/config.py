@@ -153,8 +153,8 @@ class AugmentConfig(Section):
     shear: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Largest horizontal shear, as the tangent of its angle."""
     elastic: Annotated[float, Field(ge=0, le=20)] = 0.0
-    """Largest displacement of a smooth random distortion, in pixels: 2 is mild for 28 × 28, 4 theirs
-    (Simard et al. 2003)."""
+    """Largest displacement of a smooth random distortion, in pixels: 2 is mild for 28 × 28; Simard
+    et al. (2003) used about 4."""
 
 
 class TrainConfig(Section):
@@ -179,7 +179,7 @@ class TrainConfig(Section):
     unless written: 0.004 of adamw, none of the others."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 128
     """Images per step."""
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 6
+    epochs: Annotated[int, Field(ge=1, le=10_000, validate_default=True)] = 6
     """Passes over the training images."""
     early_stopping: Annotated[
         EarlyStoppingConfig | None,

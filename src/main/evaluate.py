@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from main.config import DataConfig
-from main.data import DataError, Split, describe, load_test
+from main.data import DataError, Split, describe, images_at_once, load_test
 from main.evaluation import Evaluation
 from main.files import write_atomically
 from main.modelfile import ModelFileError, find_card, load_model
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-BATCH = 1000
 FOLDER = "evaluation"
 
 
@@ -100,11 +99,21 @@ def predict_probabilities(model: keras.Model, images: NDArray[np.uint8], path: P
     Raises:
         ModelFileError: What the model gives are no probabilities.
     """
+    size = images_at_once(images.shape[1:])
     batches = [
-        np.asarray(model.predict_on_batch(images[start : start + BATCH].astype(np.float32) / 255.0))
-        for start in range(0, len(images), BATCH)
+        np.asarray(model.predict_on_batch(images[start : start + size].astype(np.float32) / 255.0))
+        for start in range(0, len(images), size)
     ]
-    probabilities = np.concatenate(batches).astype(np.float64)
+    return as_probabilities(np.concatenate(batches), path)
+
+
+def as_probabilities(outputs: NDArray[np.float32], path: Path) -> NDArray[np.float64]:
+    """A model's outputs (n, classes), made to sum to 1 exactly.
+
+    Raises:
+        ModelFileError: They are no probabilities.
+    """
+    probabilities = outputs.astype(np.float64)
     sums = probabilities.sum(axis=1, keepdims=True)
     if not (np.isfinite(probabilities).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
         raise ModelFileError(f"{path}: its output is not probabilities that sum to 1")

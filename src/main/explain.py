@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from main.backend import input_gradient
+from main.data import images_at_once
 from main.data.records import Images
-from main.evaluate import BATCH, assess, source_of
+from main.evaluate import assess, source_of
 from main.evaluation import Evaluation
 from main.modelfile import ModelFileError
 from main.predict import Predictor
@@ -176,7 +177,7 @@ def stage(layer: str, output: NDArray[np.float32]) -> Stage:
 def shown_layers(model: keras.Model) -> list[Any]:
     """The layers whose outputs `feature_maps` shows."""
     stages: list[list[Any]] = []
-    for layer in model.layers:
+    for layer in _chain(model):
         if type(layer).__name__ in CONVOLUTIONS:
             stages.append([])
         if stages and len(getattr(layer.output, "shape", ())) == 4 and type(layer).__name__ not in HIDDEN:
@@ -242,7 +243,7 @@ def deep_features(model: keras.Model, evaluation: Evaluation, method: Projection
     values = np.concatenate(
         [
             np.asarray(deep.predict_on_batch(_as_input(evaluation.images[chunk])), dtype=np.float64)
-            for chunk in np.array_split(places, -(-len(places) // BATCH))
+            for chunk in np.array_split(places, -(-len(places) // images_at_once(model.input_shape[1:])))
         ]
     ).reshape(len(places), -1)
     if len(places) < 3:
@@ -253,7 +254,7 @@ def deep_features(model: keras.Model, evaluation: Evaluation, method: Projection
 
 def _last_hidden(model: keras.Model) -> Any:
     """The layer whose output the last dense layer reads; without one, the layer before the output."""
-    layers = [layer for layer in model.layers if type(layer).__name__ not in HIDDEN]
+    layers = [layer for layer in _chain(model) if type(layer).__name__ not in HIDDEN]
     dense = [place for place, layer in enumerate(layers) if type(layer).__name__ == "Dense"]
     return layers[max(dense[-1] - 1, 0) if dense else max(len(layers) - 2, 0)]
 
@@ -271,6 +272,22 @@ def _projected(values: NDArray[np.float64], method: Projection) -> tuple[NDArray
     perplexity = min(30.0, (len(fewer) - 1) / 3)
     with threadpool_limits(1):  # its threads wait for each other by spinning: four times slower on a busy machine
         return np.asarray(TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(fewer)), None
+
+
+def _chain(model: keras.Model) -> list[Any]:
+    """The layers from the input to the output, one after the other.
+
+    Where several are joined, the first: of an ensemble this is its first member.
+    """
+    chain: list[Any] = []
+    tensor = model.outputs[0]
+    while True:
+        layer, call, _ = tensor._keras_history
+        chain.append(layer)
+        sources = layer._inbound_nodes[call].input_tensors
+        if not sources:
+            return chain[::-1]
+        tensor = sources[0]
 
 
 def _leaves(model: keras.Model) -> Sequence[Any]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from main.backend import quiet_import, traced
 from main.data import DataError
 from main.data.records import Images
+from main.evaluate import as_probabilities
 from main.explain import Stage, shown_layers, stage
 from main.predict import Predictor
 
@@ -72,6 +73,7 @@ class LiveModel:
         self._layers = [layer.name for layer in shown_layers(model)]
         outputs = {name: model.get_layer(name).output for name in self._layers}
         self._plain = traced(model)
+        as_probabilities(np.asarray(self._plain(np.zeros((1, *self.input_shape), np.float32))), path)
         self._watched = traced(keras.Model(model.inputs[0], {"probabilities": model.outputs[0], "maps": outputs}))
 
     def answer(self, picture: bytes, *, maps: bool = False) -> Answer:
@@ -83,7 +85,7 @@ class LiveModel:
         seen = self._read(picture)
         image = seen[np.newaxis].astype(np.float32) / 255.0
         outputs = self._watched(image) if maps else {"probabilities": self._plain(image), "maps": {}}
-        probabilities = [float(p) for p in outputs["probabilities"][0]]
+        [probabilities] = as_probabilities(np.asarray(outputs["probabilities"]), self.path).tolist()
         best = int(np.argmax(probabilities))
         return Answer.model_validate(
             {

@@ -12,6 +12,7 @@ given.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import tempfile
@@ -186,14 +187,30 @@ def _write(path: Path, data: bytes, card: Mapping[str, Any]) -> None:
     text = json.dumps(complete, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = card_path(path)
+    _settle(path)
     write_atomically(_pending(beside), text)
     try:
         write_atomically(path, data)
     except BaseException:
-        _pending(beside).unlink(missing_ok=True)
+        if _describes(beside, path) or not _describes(_pending(beside), path):
+            _pending(beside).unlink(missing_ok=True)  # it failed before the model came into place, not after
         raise
     _pending(beside).replace(beside)
     flush_folder(path.parent)
+
+
+def _settle(path: Path) -> None:
+    """Bring a card to its place that a kill left waiting beside the model that it describes."""
+    pending = _pending(card_path(path))
+    if _describes(pending, path):
+        pending.replace(card_path(path))
+
+
+def _describes(card: Path, path: Path) -> bool:
+    """Whether a card is whole, and that of the model in place; what is damaged is about to be replaced."""
+    with contextlib.suppress(ModelFileError):
+        return bool(_read_card(card)["sha256"] == hashlib.sha256(_read(path, MAX_FILE_BYTES)).hexdigest())
+    return False
 
 
 def _pending(card: Path) -> Path:

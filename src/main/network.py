@@ -14,7 +14,7 @@ import numpy as np
 from keras.src.random import seed_generator
 
 import models
-from main.backend import Precision, dtype_policy
+from main.backend import Precision, dtype_policy, run_in_training
 from main.config import TrainConfig, TrainingConfig
 from main.losses import training_loss
 from main.optimizers import make_optimizer, set_learning_rate
@@ -65,6 +65,8 @@ class TracedNetwork:
             steps_per_execution=steps,  # the whole epoch is one call: no Python between batches
             jit_compile=False,  # XLA on a CPU trains six times slower
         )
+        self._normalisations = [layer for layer in self.model._flatten_layers() if _keeps_statistics(layer)]
+        self._run_in_training = run_in_training(self.trainer)
         self.traces = 0
         self._count_traces()
         self.optimizer.build(self.trainer.trainable_variables)
@@ -112,16 +114,38 @@ class TracedNetwork:
     def seed_dropout(self, seed: int, epoch: int) -> None:
         """Set every generator in the network from (seed, epoch, layer), so that an epoch can be trained on its own."""
         for position, layer in enumerate(self.trainer.layers):
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
-                state = np.random.SeedSequence([seed, epoch, position]).generate_state(2, np.uint32)
-                generator.state.assign(state)
+            generators = (generator for part in layer._flatten_layers() for generator in part._seed_generators)
+            for number, generator in enumerate(generators):  # more than one in somebody's layer of layers
+                entropy = [seed, epoch, position, number] if number else [seed, epoch, position]
+                generator.state.assign(np.random.SeedSequence(entropy).generate_state(2, np.uint32))
 
-    def averaged_weights(self) -> list[np.ndarray]:
-        """The weights as validated and kept: with averaging, the averages where there are any; (n_weights arrays)."""
-        averages = getattr(self.optimizer, "_model_variables_moving_average", None) or []
-        of = {id(v): a for v, a in zip(self.trainer.trainable_variables, averages, strict=False)}
-        return arrays([of.get(id(weight), weight) for weight in self.model.weights])
+    def average_weights(self, batches: Any) -> None:
+        """Put the optimizer's averages in place of the weights, with the normalisation statistics that are theirs.
+
+        Those kept in training are of the weights of each moment. The averages are another network, whose statistics
+        are measured once it is there (Izmailov et al. 2018, arXiv 1803.05407).
+
+        Args:
+            batches: some training images, a finite tf.data.Dataset like those of `TrainingBatches`.
+        """
+        averages = self.optimizer._model_variables_moving_average
+        for variable, average in zip(self.trainer.trainable_variables, averages, strict=True):
+            variable.assign(average)
+        if not self._normalisations:
+            return
+        for layer in self._normalisations:
+            layer.moving_mean.assign(keras.ops.zeros_like(layer.moving_mean))
+            layer.moving_variance.assign(keras.ops.zeros_like(layer.moving_variance))
+        count = int(self._run_in_training(batches))
+        for layer in self._normalisations:
+            seen = 1 - layer.momentum**count  # how much of a moving average that began at 0 has been filled
+            layer.moving_mean.assign(layer.moving_mean / seen)
+            layer.moving_variance.assign(layer.moving_variance / seen)
+
+
+def _keeps_statistics(layer: keras.layers.Layer) -> bool:
+    """Whether it is a batch normalisation whose moving averages move."""
+    return isinstance(layer, keras.layers.BatchNormalization) and layer.trainable and layer.momentum < 1
 
 
 def _keras_draws_from(generator: random.Random) -> AbstractContextManager[Any]:

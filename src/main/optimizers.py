@@ -114,7 +114,10 @@ def make_optimizer(train: TrainConfig, steps_per_epoch: int) -> keras.optimizers
 
 
 def current_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The learning rate that the optimizer's next step takes."""
+    """The learning rate of the step that the optimizer took last; of its first, before it."""
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, PeakedSchedule):
+        return float(schedule(max(int(optimizer.iterations) - 1, 0)))
     return float(optimizer.learning_rate)
 
 

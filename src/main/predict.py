@@ -180,7 +180,7 @@ def _class_names(data: Mapping[str, Any], n_classes: int) -> tuple[str, ...]:
             names = describe(DataConfig(source=data["source"])).classes
         except DataError:  # the model outlives its data
             names = None
-    if not isinstance(names, list | tuple) or len(set(map(str, names))) != n_classes:
+    if not isinstance(names, list | tuple) or not len(names) == len(set(map(str, names))) == n_classes:
         names = range(n_classes)
     return tuple(map(str, names))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from main.config import TrainingConfig
-from main.data import Split, TrainingData, load_test, load_training
+from main.data import Split, TrainingData, fallback, load_test, load_training
 from main.errors import UserError
 from main.evaluate import assess_split
 from main.evaluation import Evaluation
@@ -83,6 +83,8 @@ def train_once(
         raise UserError(f"{folder} is a sweep's folder; name another one with --out")
     folder.mkdir(parents=True, exist_ok=True)  # before hours of training, not after
     data = load_training(config.data)
+    if data.notice:  # the test set is to be of what was trained on, whatever can be had by then
+        config = replace(config, data=fallback(config.data))
     config.model.layers(data.input_shape, data.n_classes)  # raises what TensorFlow would say less clearly
     on_data(data)
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from main.config import ScheduleConfig, TrainingConfig
 from models.spec import CnnSpec, MlpSpec
 
 PATHS_OUTSIDE = frozenset({"train.learning_rate", "train.label_smoothing", "train.early_stopping", "train.augment"})
 """What never needs another traced step, by path."""
-RATES = frozenset({"model.dropout"})
+RATES = frozenset({"model.dropout", "model.conv_dropout"})
 """What needs another traced step only between 0 and everything else, by path."""
 
 
 def graph_key(config: TrainingConfig) -> str:
     """Equal for configurations whose trainings run the same traced step, given the same data and precision.
 
-    Out of it are the learning rate (a variable under every schedule), label smoothing and the rate of dropout, if
+    Out of it are the learning rate (a variable under every schedule), label smoothing and the rates of dropout, where
     there is any (variables too), and what happens outside the step: augmentation, and what is decided between epochs.
     """
     model = config.model
-    if isinstance(model, CnnSpec | MlpSpec) and model.dropout:
-        model = model.model_copy(update={"dropout": 0.5})
+    if isinstance(model, CnnSpec | MlpSpec):
+        model = model.model_copy(update={"dropout": drops(model.dropout)})
+    if isinstance(model, CnnSpec):
+        model = model.model_copy(update={"conv_dropout": drops(model.conv_dropouts)})
     train = config.train
     unrated = train.optimizer.model_copy(update={"learning_rate": None})
     outside: dict[str, object] = {
@@ -34,3 +38,8 @@ def graph_key(config: TrainingConfig) -> str:
     if train.schedule.name == "plateau":  # sets a constant rate between epochs
         outside["schedule"] = ScheduleConfig()
     return model.model_dump_json() + train.model_copy(update=outside).model_dump_json()
+
+
+def drops(rate: Any) -> bool | tuple[bool, ...]:
+    """Whether a rate of dropout, or each of several, drops anything at all."""
+    return tuple(map(bool, rate)) if isinstance(rate, list | tuple) else bool(rate)

@@ -13,12 +13,15 @@ import keras
 import numpy as np
 
 from main import checkpoint as checkpoints
-from main.backend import Precision, training_batches, validation_batches
-from main.config import TrainingConfig
-from main.data import TrainingData
+from main.backend import Precision, statistics_batches, training_batches, validation_batches
+from main.config import TrainConfig, TrainingConfig
+from main.data import Split, TrainingData
 from main.history import Epoch, best_epoch, exhausted, plateau_factor
 from main.network import TracedNetwork, arrays, base_learning_rate, network_for
 from main.optimizers import current_learning_rate
+
+STATISTICS_IMAGES = 4096
+"""Training images on which the normalisation statistics of averaged weights are measured, about as many."""
 
 Stopped = Literal["early", "diverged", "requested"]
 
@@ -73,7 +76,7 @@ def train(
     sections = [section.model_dump(mode="json") for section in (config.model, config.train)]
     identity = checkpoints.identity_of(*sections, data.checksum, seed, precision, metric)
     recorder = _Recorder(
-        network, config, seed=seed, metric=metric, on_epoch=on_epoch, folder=checkpoint_folder, identity=identity
+        network, config, data, seed=seed, metric=metric, on_epoch=on_epoch, folder=checkpoint_folder, identity=identity
     )
     recorder.resume()
     if not recorder.stopped and len(recorder.history) < config.train.epochs:
@@ -85,6 +88,13 @@ def train(
         parameters=network.model.count_params(),
         stopped=recorder.stopped,
     )
+
+
+def statistics_sample(train: TrainConfig, images: Split, *, seed: int, epoch: int) -> Any:
+    """The first batches of an epoch (from 0), as it sees them: `STATISTICS_IMAGES` images, or all there are."""
+    batches = statistics_batches(images, batch_size=train.batch_size, augment=train.augment)
+    count = math.ceil(min(STATISTICS_IMAGES, len(images)) / train.batch_size)
+    return batches.starting(seed=seed, epoch=epoch).take(count)
 
 
 def _fit(
@@ -111,6 +121,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         network: TracedNetwork,
         config: TrainingConfig,
+        data: TrainingData,
         *,
         seed: int,
         metric: str,
@@ -122,11 +133,12 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.history: list[Epoch] = []
         self.best_weights: list[np.ndarray] = []
         self.stopped: Stopped | None = None
-        self._network, self._train = network, config.train
+        self._network, self._train, self._images = network, config.train, data.train
         self._seed, self._metric = seed, metric
         self._on_epoch, self._folder, self._identity = on_epoch, folder, identity
         self._started = 0.0
         self._raw_weights: list[np.ndarray] = []
+        self._validated_weights: list[np.ndarray] = []
 
     def resume(self) -> None:
         """Take up the state of the newest checkpoint, if there is one."""
@@ -149,9 +161,12 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         """Validate the averaged weights, where averaging is on."""
+        weights = self._network.model.weights
         if self._train.ema is not None:
-            self._raw_weights = self._network.model.get_weights()
-            self._network.model.set_weights(self._network.averaged_weights())
+            self._raw_weights = arrays(weights)
+            batches = statistics_sample(self._train, self._images, seed=self._seed, epoch=len(self.history))
+            self._network.average_weights(batches)
+        self._validated_weights = arrays(weights)
 
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:
         """Go on training from the weights themselves, not from their average."""
@@ -171,7 +186,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
             )
         )
         if best_epoch(self.history, self._metric) == epoch + 1:
-            self.best_weights = self._network.averaged_weights()
+            self.best_weights = self._validated_weights
         self._save()
         asked_to_stop = self._on_epoch is not None and self._on_epoch(self.history[-1])
         self._judge()

@@ -15,9 +15,10 @@ def build(spec: CnnSpec, input_shape: ImageShape, n_classes: int) -> keras.Model
     """
     spec.layers(input_shape, n_classes)  # refuses in words what Keras would refuse in TensorFlow's
     image = x = image_input(input_shape)
-    convolutions = zip(spec.filters, spec.kernel_sizes, spec.pool_sizes, strict=True)
-    for number, (filters, kernel_size, pool_size) in enumerate(convolutions, start=1):
+    convolutions = zip(spec.filters, spec.kernel_sizes, spec.pool_sizes, spec.conv_dropouts, strict=True)
+    for number, (filters, kernel_size, pool_size, rate) in enumerate(convolutions, start=1):
         x = _convolution(x, spec, filters, kernel_size, pool_size, f"conv_{number}")
+        x = dropped(x, rate, f"conv_{number}")
     x = dropped(keras.layers.Flatten(name="flatten")(x), spec.dropout, "flatten")
     for number, units in enumerate(spec.dense_units, start=1):
         x = dense(x, spec, units, f"dense_{number}", start=spec.dense_initializer)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -24,6 +24,8 @@ Initializer = Literal[
 Extent = Annotated[int, Field(ge=1, le=64)]
 Factor = Annotated[int, Field(ge=1, le=16)]
 Units = Annotated[int, Field(ge=1, le=65_536)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+T = TypeVar("T")
 
 
 class LayerSize(NamedTuple):
@@ -109,14 +111,17 @@ class CnnSpec(NetworkSpec):
     """Batch normalisation between each convolution and its activation."""
     l2: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Weight of the L2 penalty on kernels, added to the training loss."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout: Rate = 0.5
     """Fraction of units dropped after flatten and after each dense layer, while training."""
+    conv_dropout: Rate | tuple[Rate, ...] = 0.0
+    """Fraction of units dropped after the convolutions and their pooling, while training: one number, or one per
+    convolution."""
     dense_units: tuple[Units, ...] = ()
     """Units of each dense layer between flatten and the output."""
 
-    @field_validator("kernel_size", "pool_size")
+    @field_validator("kernel_size", "pool_size", "conv_dropout")
     @classmethod
-    def _one_or_one_per_convolution(cls, value: int | tuple[int, ...], info: ValidationInfo) -> int | tuple[int, ...]:
+    def _one_or_one_per_convolution(cls, value: T | tuple[T, ...], info: ValidationInfo) -> T | tuple[T, ...]:
         filters = info.data.get("filters")  # absent where it was refused itself
         if isinstance(value, tuple) and filters is not None and len(value) != len(filters):
             raise ValueError(
@@ -140,18 +145,25 @@ class CnnSpec(NetworkSpec):
         """Factor by which the pooling after each convolution shrinks height and width."""
         return self._each(self.pool_size)
 
-    def _each(self, value: int | tuple[int, ...]) -> tuple[int, ...]:
+    @property
+    def conv_dropouts(self) -> tuple[float, ...]:
+        """Fraction of units dropped after each convolution and its pooling."""
+        return self._each(self.conv_dropout)
+
+    def _each(self, value: T | tuple[T, ...]) -> tuple[T, ...]:
         return value if isinstance(value, tuple) else (value,) * len(self.filters)
 
     def layers(self, input_shape: ImageShape, n_classes: int) -> tuple[LayerSize, ...]:
         """Size of every layer; see `NetworkSpec.layers`."""
         sizes = [LayerSize("image", input_shape)]
         shape = input_shape
-        convolutions = zip(self.filters, self.kernel_sizes, self.pool_sizes, strict=True)
-        for number, (filters, extent, factor) in enumerate(convolutions, start=1):
+        convolutions = zip(self.filters, self.kernel_sizes, self.pool_sizes, self.conv_dropouts, strict=True)
+        for number, (filters, extent, factor, rate) in enumerate(convolutions, start=1):
             sizes += self._convolution(number, shape, filters, extent, factor)
             height, width, channels = sizes[-1].output_shape
             shape = (height, width, channels)
+            if rate:
+                sizes.append(LayerSize(f"conv_{number}_dropout", shape))
         features = prod(shape)
         sizes.append(LayerSize("flatten", (features,)))
         if self.dropout:
@@ -223,7 +235,7 @@ class MlpSpec(NetworkSpec):
     """Batch normalisation between each hidden layer and its activation."""
     l2: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Weight of the L2 penalty on kernels, added to the training loss."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    dropout: Rate = 0.2
     """Fraction of units dropped after each hidden layer, while training."""
 
     @field_validator("leaky_relu_slope")

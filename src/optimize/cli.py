@@ -1,7 +1,6 @@
 """The command line of sweeps: `python -m optimize`, also installed as `optimize`.
 
-Everything slow is imported inside the command that needs it, so that `--help` answers at once; nothing here imports
-TensorFlow but `devices`.
+Everything slow is imported inside the command that needs it, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optimize.terminal import COMPARISON, bad_input, comparable_sweeps, err, existing_sweep, out, say
+from optimize.terminal import COMPARISON, bad_input, comparable_sweeps, err, existing_sweep, out, results_for, say
 
 if TYPE_CHECKING:
     from main.history import Epoch
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from optimize.config import SweepConfig
     from optimize.forecast import Forecast
     from optimize.plan import Plan
-    from optimize.sweep import SweepResult
 
 app = typer.Typer(
     name="optimize",
@@ -42,7 +40,15 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),
 ]
-ResultsDir = Annotated[Path, typer.Option("--results", help="The folder that holds the sweeps' own folders.")]
+ResultsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        help="The folder that holds the sweeps' own folders: results unless given, or results/study for a file in "
+        "configs/study.",
+        show_default=False,
+    ),
+]
 ChartFormat = Annotated[str, typer.Option(help="png, svg or pdf.")]
 ChartStyle = Annotated[str | None, typer.Option(help="A matplotlib style or style file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -70,19 +76,20 @@ def run(
     configs: Annotated[list[Path], typer.Argument(help="Sweep files, run one after the other.")],
     set_: Set = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Trials at once; 0 trains in this process.")] = None,
-    results: ResultsDir = Path("results"),
+    results: ResultsDir = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed trials again.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Set earlier results aside and start anew.")] = False,
 ) -> None:
     """Run a sweep, or go on where it stopped: train what is missing, judge, draw, export the winner."""
     with bad_input():
         for path in configs:  # all mistakes before the first sweep starts
-            _load(path, set_, results)
+            _load(path, set_, results_for(path, results))
     worst = DONE
     for path in configs:
+        folder = results_for(path, results)
         with bad_input():
-            config = _load(path, set_, results)  # anew: it may take the winner of a sweep that has just run
-        status = _run_one(config, results=results, workers=workers, retry_failed=retry_failed, fresh=fresh)
+            config = _load(path, set_, folder)  # anew: it may take the winner of a sweep that has just run
+        status = _run_one(config, results=folder, workers=workers, retry_failed=retry_failed, fresh=fresh)
         if status >= 128:  # interrupted: the sweeps after this one are not started
             raise typer.Exit(status)
         worst = max(worst, status)
@@ -98,6 +105,7 @@ def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_f
         start_fork_server(config.run.threads, training=True)  # it imports TensorFlow while this process goes on
     from optimize.progress import Progress
     from optimize.signals import StopNow
+    from optimize.summary import say_resumable, summarise
     from optimize.sweep import run_sweep
 
     try:
@@ -111,12 +119,12 @@ def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_f
                 fresh=fresh,
             )
     except StopNow as stop:
-        _say_resumable(config)
+        say_resumable(config)
         return EXIT_OF_ENDING[stop.ending]
     except KeyboardInterrupt:
-        _say_resumable(config)
+        say_resumable(config)
         return EXIT_OF_ENDING["interrupted"]
-    _summarise(result)
+    summarise(result)
     status = EXIT_OF_ENDING[result.ending]
     return UNUSABLE if status == DONE and result.verdict is None else status
 
@@ -126,14 +134,20 @@ def lr_range(
     config: ConfigFile,
     set_: Set = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Trainings at once; 0 trains in this process.")] = None,
-    results: ResultsDir = Path("results"),
+    results: ResultsDir = None,
 ) -> None:
-    """Let the learning rate rise from batch to batch, and show where training is fastest."""
+    """Let the learning rate rise from batch to batch, and show where training is fastest.
+
+    A sweep file without `study.range_test` leaves its results beside the sweep's, in <name>-lr-range.
+    """
+    folder = results_for(config, results)
     with bad_input():
-        loaded = _load(config, [*(set_ or ())], results)
+        loaded = _load(config, set_, folder)
         if loaded.study.range_test is None:
-            loaded = _load(config, [*(set_ or ()), "study.range_test={}"], results)
-    raise typer.Exit(_range_test(loaded, results=results, workers=workers))
+            from optimize.rangetest import as_range_test
+
+            loaded = _load(config, [*(set_ or ()), *as_range_test(loaded)], folder)
+    raise typer.Exit(_range_test(loaded, results=folder, workers=workers))
 
 
 def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> int:
@@ -153,47 +167,18 @@ def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> i
     return DONE
 
 
-def _say_resumable(config: SweepConfig) -> None:
-    out.print(f"{config.name} can go on: run the same command again")
-
-
-def _summarise(result: SweepResult) -> None:
-    """The winner, the files and the next command; the verdict's sentence comes last."""
-    folder = result.results.folder
-    if result.ending in ("interrupted", "terminated"):
-        out.print(f"stopped with {result.trained} trials trained; run the same command again to go on")
-        return
-    if result.trained == 0 and result.ending == "done":
-        out.print("every trial is finished already; nothing was trained", highlight=False)
-    if result.verdict is None:
-        said = f"no trial of {folder} gave a usable result; the reasons are in {result.results.trials_file}"
-        err.print(said, highlight=False, markup=False, soft_wrap=True)
-        return
-    say(f"report   {result.results.report}")
-    say(f"tables   {result.results.trials_file}  {result.results.curves_file}")
-    card = result.results.card()
-    if card is not None:
-        test = card["test"]
-        say(
-            f"model    {result.results.model_file}  ({card['configuration']}; test accuracy {test['accuracy']:.2%}, "
-            f"95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
-        )
-        say(f"next     python -m main evaluate {result.results.model_file}")
-    out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
-
-
 @app.command()
 def plan(
     config: ConfigFile,
     set_: Set = None,
-    results: ResultsDir = Path("results"),
+    results: ResultsDir = None,
     time: Annotated[bool, typer.Option("--time", help="Time a few steps of each network and forecast.")] = False,
 ) -> None:
     """Show what a sweep would do: its space, trials, networks, and combinations that cannot be built."""
     from optimize.plan import make_plan, print_plan
 
     with bad_input():
-        loaded = _load(config, set_, results)
+        loaded = _load(config, set_, results_for(config, results))
         print_plan(loaded, out)
         if time:
             _print_forecast(make_plan(loaded))
@@ -308,12 +293,24 @@ def compare(
 
 
 @app.command()
-def export(sweep: SweepFolder) -> None:
-    """Make a sweep's cnn.h5 and cnn.json anew, from its winner's weights."""
+def export(
+    sweep: SweepFolder,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Join the best trials in one model, SWEEP/ensemble/cnn.h5.")
+    ] = False,
+) -> None:
+    """Make a sweep's cnn.h5 and cnn.json anew, from its winner's weights; or join its best trials in one model."""
+    from optimize.ensemble import export_ensemble
     from optimize.sweep import export_again
 
     with bad_input():
-        typer.echo(export_again(existing_sweep(sweep)))
+        results = existing_sweep(sweep)
+        if not ensemble:
+            typer.echo(export_again(results))
+            return
+        joined = export_ensemble(results)
+    typer.echo(joined.model_file)
+    say(joined.sentence)
 
 
 @app.command()
@@ -361,19 +358,19 @@ def tensorboard(
 
 
 @app.command()
-def devices() -> None:
-    """Show the processors TensorFlow sees, and the precision that trials would compute in."""
-    from main.backend import choose_precision, quiet_import
-    from optimize.cores import machine_cores
-    from optimize.provenance import processor
+def devices(as_json: Json = False) -> None:
+    """Show what trains here: processors and GPUs, the precision chosen, and a one-second test of their speed."""
+    from dataclasses import asdict
 
-    quiet_import()
-    import tensorflow as tf
+    from optimize.devices import find_devices
 
-    out.print(f"processor  {processor()}, {len(machine_cores())} cores", highlight=False)
-    for device in tf.config.list_physical_devices("GPU"):
-        out.print(f"GPU        {device.name}", highlight=False)
-    out.print(f"precision  {choose_precision('auto')} where the sweep file says auto", highlight=False)
+    found = find_devices()
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+    else:
+        for line in found.lines():
+            say(line)
+    raise typer.Exit(UNUSABLE if found.fault else DONE)
 
 
 @app.command()

@@ -67,8 +67,8 @@ class SweepConfig:
     space: SearchSpace
     study: StudyConfig
     run: RunConfig
-    winners: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """By path, the sweep whose verdict a value was taken from."""
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """By path, where a value comes from that another sweep decides: `the winner of pooling`."""
     document: Document = field(compare=False, repr=False, kw_only=True)
     """The file, for complaints that point at a line of it."""
     _sections: dict[str, Plain] = field(compare=False, repr=False, kw_only=True)
@@ -96,8 +96,7 @@ class SweepConfig:
 
     def resolved(self) -> str:
         """The sweep file with everything that was left out written in; it loads to an equal sweep."""
-        notes = {path: f"the winner of {name}" for path, name in self.winners.items()}
-        return block(self.to_dict(), notes)
+        return block(self.to_dict(), self.origins)
 
     def to_dict(self) -> dict[str, Any]:
         """Every value by section and key, what is swept as it stands in a file."""
@@ -169,7 +168,7 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
         swept.space,
         _in_space(file.study, swept.space),
         file.run,
-        swept.winners,
+        swept.origins,
         document=document,
         _sections=swept.sections,
     )
@@ -182,7 +181,7 @@ class _Swept(NamedTuple):
     """Plain data, with the first value of all that is swept."""
     space: SearchSpace
     base: TrainingConfig | None
-    winners: dict[str, str]
+    origins: dict[str, str]
     problems: list[Problem]
     is_whole: bool
     """Whether all that is swept could be told."""
@@ -197,7 +196,7 @@ def _read_swept(data: Mapping[str, Plain], results: Path) -> _Swept:
     if not circular:
         problems += [p for p in check_combinations(sections, space) if not found.is_about_broken(p)]
     base, _ = check_training(substituted(sections, space, space.complete({})))
-    return _Swept(sections, space, base, found.winners, problems, is_whole=not found.broken and not circular)
+    return _Swept(sections, space, base, found.origins, problems, is_whole=not found.broken and not circular)
 
 
 def _stated(section: dict[str, Any]) -> dict[str, Any]:
@@ -255,7 +254,9 @@ def _at_home(problem: Problem) -> Problem:
 
 
 def _question(space: SearchSpace) -> str:
-    """`Which pooling is best?`."""
+    """`Which pooling is best?`, or of a sweep of one `How good is what is written?`."""
+    if not space.parameters:
+        return "How good is what is written?"
     names = [name.replace("_", " ").replace(".", " ") for name in short_names(space.paths).values()]
     listed = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
     return f"Which {listed} {'is' if len(names) == 1 else 'are'} best?"

@@ -20,6 +20,7 @@ from optimize.finished import Finished
 from optimize.observer import Observer
 from optimize.proposals import Proposal, Proposals, network_of
 from optimize.results import Results
+from optimize.running import Running
 from optimize.signals import Interruption, first_asks_second_ends
 from optimize.space import Value
 from optimize.stopping import Ending, Stop, StopRules
@@ -40,28 +41,12 @@ from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 
 LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
+WATCH_SECONDS = 0.2  # how often running trials are held against their limits
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
-READY_SECONDS = 600.0  # how much longer than `run.timeout` a trial may take whose worker has not begun with it
 
 
 class CheckpointLost(UserError):
     """A worker could not write down its epochs, because the disk is full or read-only."""
-
-
-@dataclass
-class Running:
-    """A trial on a worker."""
-
-    task: TrialTask
-    slot: Slot
-    blame: int = 0
-    """How many workers it has brought down."""
-    seconds: float = 0.0
-    """Since it was submitted; since it began, once it has."""
-    began: bool = False
-    pruned_at: int | None = None
-    killed: str = ""
-    """Why this process ended the trial's worker, if it did."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +90,7 @@ class Coordinator:
         self._upkeep = Upkeep(config.run.memory)
         self._stop: Stop | None = None
         self._told_to_stop = False
-        self._elapsed = self._checked = 0.0
+        self._elapsed = self._checked = self._unwatched = 0.0
 
     # Taking up what an earlier run left
 
@@ -116,6 +101,7 @@ class Coordinator:
             optimize.storage.StudyUnreadable: the study's storage fails.
             OSError: the tables cannot be written.
         """
+        searched = []
         with clear_faults(self._results):
             trials = self._study.get_trials(deepcopy=False)
             self._trials = len(trials)
@@ -131,8 +117,10 @@ class Coordinator:
                 if stored is not None:
                     self.finished[trial.number] = stored
                     self._forget_weights(stored)
-                    if stored.outcome.state != "failed":  # what made trials fail may have been mended since
-                        self._end(self._rules.after_trial(stored))
+                    if stored.purpose == "search" and stored.outcome.state != "failed":  # that may have been mended
+                        searched.append(stored)
+        for stored in sorted(searched, key=lambda stored: stored.outcome.ended):  # as the rules heard of them
+            self._end(self._rules.after_trial(stored))
         self._results.remove_unfinished()
         self._results.write_tables(self.finished.values(), self._swept)
         self._results.mend_incidents()
@@ -142,15 +130,19 @@ class Coordinator:
         stored = self._results.finished(trial.number)
         if stored is None or (stored.seed, stored.fold) != (seed_of(trial, self._config), fold_of(trial)):
             return None
-        params = self._config.space.to_optuna(stored.values)
-        return stored if params == trial.params else None
+        # Values, not what Optuna stores: it draws 0.30000000000000004 where the step's value is 0.3.
+        return stored if self._config.space.from_optuna(trial.params) == stored.values else None
 
     def search_is_over(self) -> bool:
         """Whether a stop rule has ended the search."""
         return self._stop is not None and self._stop.ending == "stopped"
 
     def begin_confirmation(self) -> None:
-        """Go on after the search, which a stop rule may have ended: finalists are trained whatever it says."""
+        """Go on after the search, which a stop rule may have ended: finalists are trained whatever it says.
+
+        What a rule stopped in mid-search stays so: going on with it might make other finalists.
+        """
+        self._again = [task for task in self._again if task.purpose == "confirm"]
         if self.search_is_over():
             self._stop, self._told_to_stop = None, False
         self._rules = StopRules(None, self._config.study.metric)
@@ -370,21 +362,19 @@ class Coordinator:
             if self._stop.ending in ("interrupted", "terminated"):
                 self._observer.note(self._stop.why)
             self._engine.request_stop(list(self._running))
+        self._unwatched += seconds
+        if self._unwatched >= WATCH_SECONDS:
+            self._watch(self._unwatched)
+            self._unwatched = 0.0
+
+    def _watch(self, seconds: float) -> None:
+        """Kill what has outgrown its limits, which is looked at now and then: hundreds of trials may be running."""
         for running in list(self._running.values()):
             running.seconds += seconds
-            excess = self._excess(running)
+            excess = running.excess(self._config.run, self._engine.memory(running.slot))
             if excess and not running.killed:
                 running.killed = excess
                 self._engine.kill(running.slot)
-
-    def _excess(self, running: Running) -> str:
-        """Which limit of the sweep file a running trial has outgrown, in words."""
-        timeout, memory = self._config.run.timeout, self._config.run.memory
-        if timeout is not None and running.seconds > timeout + (0.0 if running.began else READY_SECONDS):
-            return f"ran longer than {timeout:g} s" if running.began else "its worker did not begin with it"
-        if memory is not None and (self._engine.memory(running.slot) or 0) > memory:
-            return f"grew beyond {memory / 2**20:.0f} MiB"
-        return ""
 
     def _end(self, stop: Stop | None) -> None:
         if stop is not None and self._stop is None:

@@ -18,6 +18,17 @@ def machine_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+def places(threads: int) -> int:
+    """How many trials this machine trains at once: one per GPU where there are any, else one per `threads` cores."""
+    return len(gpus()) or max(1, len(machine_cores()) // threads)
+
+
+def trials_at_once(run: RunConfig, trials: int) -> int:
+    """How many of so many trials train at the same time on this machine, at least 1."""
+    wanted = places(run.threads) if run.workers == "auto" else int(run.workers)
+    return max(1, min(wanted, trials))
+
+
 def threads_to_spare(run: RunConfig, trials: int) -> int | None:
     """How many cores each of so few trials could have; None where every core has its work without that.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from functools import cache
+from multiprocessing import spawn
 from typing import Any
 
 import dask.config
@@ -12,6 +14,7 @@ from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
 _GONE = (Status.closed, Status.failed)
+_NANNYS = "Dask Worker process (from Nanny)"  # what Dask calls the processes that it starts workers in
 
 
 class Crew(SpecCluster):  # type: ignore[misc]
@@ -57,3 +60,22 @@ class ForkingNanny(Nanny):  # type: ignore[misc]
         utils._forkserver_preload_set = True
         with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
             return await super().instantiate()
+
+
+@cache
+def leave_out_main_module() -> None:
+    """Have Dask's worker processes start without the program's main module, from now on.
+
+    multiprocessing imports it into every process, so that a script that starts any must keep its statements behind
+    `if __name__ == "__main__"`. Workers have no use for it, and a script of three lines that runs a sweep should run.
+    """
+    whole = spawn.get_preparation_data
+
+    def without_main(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = whole(name)
+        if name == _NANNYS:
+            data.pop("init_main_from_name", None)
+            data.pop("init_main_from_path", None)
+        return data
+
+    spawn.get_preparation_data = without_main

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker, get_worker
+from distributed.client import ClosedClientError
 from distributed.comm import CommClosedError
 
 from main.history import Epoch
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 POLL_SECONDS = 0.5
 GONE_SECONDS = 2.0  # how long a worker is missing before what it ran is given up; its end is told sooner as a rule
+FLAG_SECONDS = 5.0  # how long workers are waited for that are told to stop
 SCHEDULER_AWAY_SECONDS = 300.0
 SCHEDULER_LOST = "scheduler-connection-lost"  # why Dask's client cancels every future then
 
@@ -86,6 +88,8 @@ class DaskEngine:
         self._given_up: set[str] = set()
         self._condemned: set[str] = set()
         self._indices: dict[tuple[str, int], int] = {}
+        self._placed: list[str] = []
+        self._slots: tuple[Slot, ...] = ()
         self._workers: dict[str, Any] = {}
         self._preparation: Callable[[str], Future] | None = None
         self._prepared: dict[str, Future] = {}
@@ -97,12 +101,15 @@ class DaskEngine:
     def slots(self) -> tuple[Slot, ...]:
         """One slot per worker, or as many as `threads_per_worker` says, of those that the scheduler knows now."""
         self._poll()
-        return tuple(
-            Slot(self._index(str(info["name"]), thread), address)
-            for address, info in self._workers.items()
-            if address not in self._condemned
-            for thread in range(self._threads)
-        )
+        known = [address for address in self._workers if address not in self._condemned]
+        if known != self._placed:
+            self._placed = known
+            self._slots = tuple(
+                Slot(self._index(str(self._workers[address]["name"]), thread), address)
+                for address in known
+                for thread in range(self._threads)
+            )
+        return self._slots
 
     def submit(self, slot: Slot, task: TrialTask) -> None:
         """Send the task to the slot's worker and to no other."""
@@ -124,7 +131,6 @@ class DaskEngine:
         event = next_of(self._events, min(timeout, POLL_SECONDS))
         if event is None:
             self._poll()
-            self._give_up_the_lost()
         elif isinstance(event, TrialEnded | WorkerLost):
             self._forget(event.trial, event.attempt)
             if isinstance(event, WorkerLost):
@@ -138,13 +144,21 @@ class DaskEngine:
             del self._running[trial]
 
     def request_stop(self, trials: Collection[int]) -> None:
-        """Raise the flag on the workers concerned, without waiting for those that do not answer."""
+        """Raise the flag on the workers concerned, without waiting long for those that do not answer."""
         concerned = [self._running[trial] for trial in trials if trial in self._running]
         flags = [(self._topic, submitted.task.trial, submitted.task.attempt) for submitted in concerned]
         addresses = {submitted.address for submitted in concerned}
         if addresses:
             with contextlib.suppress(*_AWAY):
-                self._client.run(stop_on_worker, flags, workers=list(addresses), wait=False, on_error="ignore")
+                self._client.sync(
+                    self._client._run,
+                    stop_on_worker,
+                    flags,
+                    workers=list(addresses),
+                    wait=False,
+                    on_error="ignore",
+                    callback_timeout=FLAG_SECONDS,
+                )
 
     def kill(self, slot: Slot) -> None:
         """Have the worker's nanny replace its process, without waiting for it; nothing more is sent there."""
@@ -165,8 +179,25 @@ class DaskEngine:
         return int(info["metrics"]["memory"]) if info and "memory" in info["metrics"] else None
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """Run it on any worker."""
-        result: T = self._client.submit(function, *args, pure=False).result()
+        """Run it on any worker; once more where that one is lost.
+
+        Raises:
+            EngineLost: the second is lost too, or the scheduler is.
+        """
+        with contextlib.suppress(KilledWorker, CancelledError):
+            return self._called(function, *args)
+        try:
+            return self._called(function, *args)
+        except (KilledWorker, CancelledError) as error:
+            raise EngineLost("two workers were lost, one after the other") from error
+
+    def _called(self, function: Callable[..., T], *args: Any) -> T:
+        try:
+            result: T = self._client.submit(function, *args, pure=False).result()
+        except (CancelledError, CommClosedError, ClosedClientError) as error:
+            if isinstance(error, CancelledError) and getattr(error, "reason", None) != SCHEDULER_LOST:
+                raise
+            raise EngineLost("the Dask scheduler went away") from error
         return result
 
     def warm_up(self, function: Callable[..., object], *args: Any) -> None:
@@ -184,8 +215,11 @@ class DaskEngine:
     def close(self) -> None:
         """Leave the scheduler, and end it with its workers where this engine started them.
 
-        One that does not answer in time is left to itself: everything has been said, and workers end with us.
+        One that does not answer in time is left to itself: everything has been said, and workers end with us. Those of
+        a cluster do not: what still runs there is told to stop at its epoch's end.
         """
+        if self._reconnect is not None:
+            self.request_stop(self._running)
         for leave in (self._client.close, self._close_cluster):
             with contextlib.suppress(*_AWAY):
                 leave()
@@ -241,8 +275,10 @@ class DaskEngine:
         strangers = [address for address in workers if address not in self._workers]
         unknown = set(strangers) - set(self._inspect(self._client, strangers)) if strangers else set()
         self._workers = {address: info for address, info in workers.items() if address not in unknown}
+        self._condemned &= workers.keys()  # a new process may come back at the address
         self._prepare()
         self._mend()
+        self._give_up_the_lost()
 
     def _scheduler_away(self, error: Exception) -> None:
         self._workers = {}

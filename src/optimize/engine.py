@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -150,6 +151,20 @@ class ThreadEngine:
 
     def close(self) -> None:
         """Nothing was started."""
+
+
+def first_slots(engine: Engine, seconds: float = 60.0) -> tuple[Slot, ...]:
+    """The slots that there are, as soon as there is one.
+
+    Raises:
+        EngineLost: no worker has come in `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while not (slots := engine.slots()):
+        if time.monotonic() > deadline:
+            raise EngineLost(f"no worker has come in {seconds:.0f} s")
+        time.sleep(0.2)
+    return slots
 
 
 def next_of(events: queue.SimpleQueue[Event], timeout: float) -> Event | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zipfile import BadZipFile
 
 from main.config import TrainingConfig
 from main.errors import UserError
@@ -15,6 +17,10 @@ from optimize.proposals import cell_key
 from optimize.trial import load_data, refuse_other_data, unpack
 
 if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+
     from main.data import Fold, Split, TrainingData
     from optimize.config import SweepConfig
     from optimize.statistics import Verdict
@@ -38,42 +44,51 @@ class NothingToExport(UserError):
 
 
 class Candidates:
-    """The trials whose weights may still be exported: of each configuration the best one.
+    """The trials whose weights may still be needed: to export the winner, or to join the best in an ensemble.
 
-    A sampler draws a new configuration almost every time, so only the best `LIMIT` configurations are kept.
+    The winner by its mean is exported by its best trial, so that every configuration's best trial is kept; but a
+    sampler draws a new configuration almost every time, so only those of the best `CONFIGURATIONS`.
     """
 
-    LIMIT = 64
+    CONFIGURATIONS = 64
+    TRIALS = 24
+    """The best trials of all, which an ensemble is made of."""
 
     def __init__(self, metric: str) -> None:
         self._metric = metric
-        self._best: dict[str, Finished] = {}
+        self._kept: list[_Candidate] = []
+        """The worst first."""
 
     def wants(self, finished: Finished) -> bool:
         """Whether `add` would keep the trial's weights."""
-        rival = self._best.get(cell_key(finished.values))
-        if not _usable(finished) or (rival is not None and not self._beats(finished, rival)):
+        if not _usable(finished):
             return False
-        full = rival is None and len(self._best) >= self.LIMIT
-        return not full or any(self._beats(finished, kept) for kept in self._best.values())
+        candidate = self._candidate(finished)
+        return candidate in self._needed(sorted([*self._kept, candidate]))
 
     def add(self, finished: Finished) -> list[int]:
         """Consider a finished trial; returns the trials whose weights are needed no more."""
         if not _usable(finished):
             return [finished.outcome.trial]
-        key = cell_key(finished.values)
-        rival = self._best.get(key)
-        if rival is not None and not self._beats(finished, rival):
-            return [finished.outcome.trial]
-        self._best[key] = finished
-        dropped = [rival.outcome.trial] if rival is not None else []
-        if len(self._best) > self.LIMIT:
-            worst = min(self._best, key=lambda k: _order(self._best[k], self._metric))
-            dropped.append(self._best.pop(worst).outcome.trial)
+        insort(self._kept, self._candidate(finished))
+        needed = self._needed(self._kept)
+        dropped = [candidate.trial for candidate in self._kept if candidate not in needed]
+        self._kept = [candidate for candidate in self._kept if candidate in needed]
         return dropped
 
-    def _beats(self, finished: Finished, rival: Finished) -> bool:
-        return _order(finished, self._metric) > _order(rival, self._metric)
+    def _candidate(self, finished: Finished) -> _Candidate:
+        return _Candidate(_order(finished, self._metric), finished.outcome.trial, cell_key(finished.values))
+
+    def _needed(self, rivals: Sequence[_Candidate]) -> set[_Candidate]:
+        """Those of the rivals, the worst first, that are the best of a configuration or among the best of all."""
+        best = {rival.configuration: rival for rival in rivals}
+        return {*sorted(best.values())[-self.CONFIGURATIONS :], *rivals[-self.TRIALS :]}
+
+
+class _Candidate(NamedTuple):
+    order: tuple[float, int]
+    trial: int
+    configuration: str
 
 
 def winning_trial(finished: Iterable[Finished], metric: str) -> Finished | None:
@@ -93,14 +108,9 @@ def model_card(
     verdict: Verdict,
 ) -> dict[str, Any]:
     """What cnn.json says of the model beside it; its checksum is added as the files are written."""
-    from statsmodels.stats.proportion import proportion_confint
-
     best = winner.outcome.best()
     assert best is not None
     chosen = next(choice for choice in verdict.choices if choice.choice == verdict.winner)
-    low, high = proportion_confint(
-        round(exported.test_accuracy * exported.n_test), exported.n_test, alpha=0.05, method="wilson"
-    )
     return {
         "name": config.name,
         "question": config.question,
@@ -123,18 +133,27 @@ def model_card(
             },
             "val_accuracy of this file": {"value": exported.val_accuracy},
         },
-        "test": {
-            "accuracy": exported.test_accuracy,
-            "low": float(low),
-            "high": float(high),
-            "n": exported.n_test,
-            "crossentropy": exported.test_crossentropy,
-            "note": "scored once, at export; no choice was made on it",
-        },
+        "test": tested(exported),
         "verdict": verdict.sentence,
         "decided": verdict.decided,
         "versions": versions(),
         "created": now(),
+    }
+
+
+def tested(exported: Exported) -> dict[str, Any]:
+    """What a card says of the test images, with the accuracy's 95 % interval (Wilson 1927)."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    right = round(exported.test_accuracy * exported.n_test)
+    low, high = proportion_confint(right, exported.n_test, alpha=0.05, method="wilson")
+    return {
+        "accuracy": exported.test_accuracy,
+        "low": float(low),
+        "high": float(high),
+        "n": exported.n_test,
+        "crossentropy": exported.test_crossentropy,
+        "note": "scored once, at export; no choice was made on it",
     }
 
 
@@ -157,21 +176,40 @@ def export_on_worker(config: TrainingConfig, weights: bytes, data_checksum: str,
         DataMismatch: the data is not that on which the weights were trained.
         main.modelfile.ModelFileError: the file does not read back as the model it was made from.
     """
-    from main.backend import dtype_policy, quiet_import
+    from main.backend import quiet_import
 
     quiet_import()
     import keras
 
-    import models
-    from main.data import load_test
-    from main.modelfile import to_bytes
-
     data = load_data(config.data, fold)
     refuse_other_data(data, data_checksum)
     keras.utils.clear_session(free_memory=False)  # layer names that do not count this process's earlier networks
+    return scored(built_anew(config, data, weights), config, data)
+
+
+def built_anew(config: TrainingConfig, data: TrainingData, weights: bytes) -> keras.Model:
+    """The plain network in float32, with a trial's packed weights; where Keras is.
+
+    Raises:
+        NothingToExport: the weights are damaged.
+    """
+    import models
+    from main.backend import dtype_policy
+
     with dtype_policy("float32"):
         model = models.build(config.model, data.input_shape, data.n_classes)
-    model.set_weights(unpack(weights))
+    try:
+        model.set_weights(unpack(weights))
+    except (ValueError, EOFError, BadZipFile) as error:
+        raise NothingToExport(f"a trial's weights.npz is damaged: {error}") from error
+    return model
+
+
+def scored(model: keras.Model, config: TrainingConfig, data: TrainingData) -> Exported:
+    """A finished model's file, and what it scores on validation and, once, on the test set."""
+    from main.data import load_test
+    from main.modelfile import to_bytes
+
     test = load_test(config.data)
     test_accuracy, test_crossentropy = _score(model, test)
     return Exported(
@@ -183,12 +221,21 @@ def export_on_worker(config: TrainingConfig, weights: bytes, data_checksum: str,
     )
 
 
-def _score(model: Any, split: Split) -> tuple[float, float]:
+def predicted(model: keras.Model, split: Split) -> NDArray[np.float32]:
+    """What a model gives for a split's images, (n, classes): probabilities, or logits where it ends with them."""
+    from main.data import images_at_once
+
+    images = split.images.astype("float32") / 255.0
+    outputs: NDArray[np.float32] = model.predict(images, batch_size=images_at_once(images.shape[1:]), verbose=0)
+    return outputs
+
+
+def _score(model: keras.Model, split: Split) -> tuple[float, float]:
     """Accuracy, and crossentropy in nats per image, of a model on a split."""
     import keras
     import numpy as np
 
-    probabilities = model.predict(split.images.astype("float32") / 255.0, batch_size=1000, verbose=0)
+    probabilities = predicted(model, split)
     accuracy = float(np.mean(probabilities.argmax(axis=1) == split.labels))
     crossentropy = keras.losses.sparse_categorical_crossentropy(split.labels, probabilities)
     return accuracy, float(np.mean(crossentropy))

@@ -16,7 +16,7 @@ from main.yaml12 import Plain, flow, plain
 from models import CnnSpec, networks
 from optimize.forms import FORM_KEYS, USAGE, ChoicesForm, RangeForm, WinnerForm, form_of, forms_within
 from optimize.paths import keys_of, removed
-from optimize.space import Choices, Parameter, Range
+from optimize.space import Choices, Parameter, Range, label
 
 
 @dataclass
@@ -29,8 +29,8 @@ class Extraction:
     """In the order of the file; their conditions are not looked at yet."""
     conditions: dict[str, dict[str, Plain]] = field(default_factory=dict)
     """By path, `when` as it is written."""
-    winners: dict[str, str] = field(default_factory=dict)
-    """By path, the sweep that a value was taken from."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """By path, where a value comes from that another sweep decides."""
     problems: list[Problem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """Paths of values that cannot be told, as what stands in their place is wrong; they are left out."""
@@ -154,21 +154,34 @@ class _Extractor:
             verdict = Results(folder).verdict()
         except (OSError, ValueError) as error:
             return self._broken(path, Problem(place, f"its verdict cannot be read: {error}"))
-        self.found.winners[dotted(path)] = form.winner
         if verdict is not None:
-            return self._decided(verdict.get("values"), form.winner, path)
-        if "otherwise" in form.model_fields_set:
-            return plain(form.otherwise)
+            return self._decided(verdict, form, path)
+        for key in ("otherwise", "over"):
+            if key in form.model_fields_set:
+                self.found.origins[dotted(path)] = f"as long as {form.winner} has no verdict"
+                return plain(getattr(form, key))
         message = f"the sweep '{form.winner}' has no verdict in {folder}"
         hint = f"run it first, or say what to take until then: {{winner: {form.winner}, otherwise: ...}}"
         return self._broken(path, Problem(place, message, hint))
 
-    def _decided(self, values: object, sweep: str, path: KeyPath) -> Plain | _Broken:
-        name = dotted(path)
-        if isinstance(values, dict) and name in values:
+    def _decided(self, verdict: dict[str, Any], form: WinnerForm, path: KeyPath) -> Plain | _Broken:
+        name, sweep, values = dotted(path), form.winner, verdict.get("values")
+        if not isinstance(values, dict) or name not in values:
+            decided = ", ".join(values) if isinstance(values, dict) and values else "nothing"
+            return self._broken(path, Problem((*path, "winner"), f"the sweep '{sweep}' decided {decided}, not {name}"))
+        if "over" not in form.model_fields_set or plain(form.over) == plain(values[name]):
+            self.found.origins[name] = f"the winner of {sweep}"
             return plain(values[name])
-        decided = ", ".join(values) if isinstance(values, dict) and values else "nothing"
-        return self._broken(path, Problem((*path, "winner"), f"the sweep '{sweep}' decided {decided}, not {name}"))
+        stays, separable = label(plain(form.over)), _separable_from_the_winner(verdict)
+        if len(values) > 1 or stays not in separable:
+            message = f"the winner of '{sweep}' was not compared with {stays}"
+            hint = f"it was compared with {', '.join(separable) or 'nothing'}"
+            return self._broken(path, Problem((*path, "over"), message, hint))
+        if separable[stays]:
+            self.found.origins[name] = f"the winner of {sweep}, separable from {stays}"
+            return plain(values[name])
+        self.found.origins[name] = f"from which {verdict['winner']}, the winner of {sweep}, is not separable"
+        return plain(form.over)
 
     def _misspelt(self, value: dict[str, Plain], path: KeyPath) -> _Broken:
         """A mapping where none can stand, as the key of a form in it is misspelt."""
@@ -204,3 +217,14 @@ def _possible_networks(written: Plain) -> tuple[type[BaseModel], ...]:
     known = networks()
     words = [name for name in names if isinstance(name, str)] if isinstance(names, tuple) else []
     return tuple(known[name] for name in words if name in known) or (CnnSpec,)
+
+
+def _separable_from_the_winner(verdict: dict[str, Any]) -> dict[str, bool]:
+    """By choice that a stored verdict compares its winner with, whether the winner is separably the better one."""
+    pairs, winner = verdict.get("pairs"), verdict.get("winner")
+    found = {}
+    for pair in pairs if isinstance(pairs, list) else []:
+        if isinstance(pair, dict) and winner in (pair.get("better"), pair.get("worse")):
+            ahead = pair.get("better") == winner
+            found[str(pair.get("worse" if ahead else "better"))] = ahead and pair.get("decided") is True
+    return found

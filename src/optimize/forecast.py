@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from main.backend import choose_precision
 from main.config import TrainingConfig
 from main.tracing import graph_key
+from optimize.engine import first_slots
 from optimize.plan import Plan
 from optimize.trial import load_data
 from optimize.workers import prepare
@@ -66,13 +67,14 @@ def forecast(plan: Plan, start_engine: Callable[[], Engine]) -> Forecast:
 
     Raises:
         main.data.DataError: the data is missing or damaged.
+        optimize.engine.EngineLost: no worker comes, or those that do are lost.
     """
     trainings = _trainings(plan)
     distinct = list({graph_key(training): training for training in trainings}.values())
     chosen = _spread(distinct, plan)
     began = time.monotonic()
     engine = start_engine()
-    workers = len(engine.slots())
+    workers = len(first_slots(engine))
     with ThreadPoolExecutor(workers) as pool:
         data = [plan.config.base.data] * workers
         list(pool.map(lambda config: engine.call(prepare, config, plan.config.run.threads), data))

@@ -88,8 +88,10 @@ class WinnerForm(Section):
 
     winner: Name
     """The other sweep, whose verdict lies in results/<name>/."""
+    over: Any = None
+    """A choice of that sweep, of one parameter, which stays unless the winner is separable from it."""
     otherwise: Any = None
-    """The value as long as that sweep has no verdict."""
+    """The value as long as that sweep has no verdict; `over`'s where only that is written."""
 
 
 FORMS: Mapping[str, type[Section]] = {

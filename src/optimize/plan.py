@@ -15,21 +15,22 @@ from rich.text import Text
 
 from main.annotations import value_at
 from main.checking import Problem, complaints
+from main.checkpoint import KEPT
 from main.complaints import ConfigError
-from main.data import DataError, DataInfo, describe, fold_sizes
+from main.data import DataError, DataInfo, describe, fold_sizes, images_at_once
 from optimize.config import SweepConfig
-from optimize.cores import threads_to_spare
+from optimize.cores import threads_to_spare, trials_at_once
 from optimize.networks import PlannedNetwork, planned_networks
 from optimize.paths import keys_of
 from optimize.rules import MOST_TRIALS, Draft
 from optimize.space import Choices, label
+from optimize.wording import counted
 
 _WORKER_BYTES = 700_000_000
 """Main memory of a worker that has imported TensorFlow and trained nothing yet."""
 _FLOAT = 4
-_COPIES_OF_WEIGHTS = 6  # weights, gradients, two moments, the best epoch's weights, those that are sent home
-_CHECKPOINT_COPIES = 4  # weights, two moments, the best epoch's weights
-_VALIDATION_BATCH = 1000
+_COPIES_OF_WEIGHTS = 7  # weights, gradients, two moments, their average, the best epoch's, those that are sent home
+_CHECKPOINT_COPIES = 5  # weights, two moments, their average, the best epoch's weights
 _MOST_FOLDS_KEPT = 8  # pipelines that a worker keeps
 _TRIAL_BYTES = 30_000  # its rows, its outcome, its place in the study
 _SWEEP_BYTES = 5_000_000  # charts, report, tables
@@ -80,7 +81,7 @@ def make_plan(config: SweepConfig) -> Plan:
         confirm_trials=confirm,
         most_epochs=Draft(study, config.space, config.base).most_epochs or config.base.train.epochs,
         memory=_memory(config, data, networks),
-        disk=_disk(networks, search + confirm),
+        disk=_disk(config, networks, search + confirm),
     )
 
 
@@ -88,9 +89,7 @@ def planned_trials(config: SweepConfig) -> tuple[int, int]:
     """How many trials the search has, and how many its confirmation, unless something stops the sweep."""
     study = config.study
     search = _configurations(config) * len(study.seeds) * (study.folds or 1)
-    if study.confirm is None:
-        return search, 0
-    return search, (study.confirm.top + (study.baseline is not None)) * len(study.confirm.seeds)
+    return search, study.confirmation_trials
 
 
 def _configurations(config: SweepConfig) -> int:
@@ -123,7 +122,7 @@ def _memory(config: SweepConfig, data: DataInfo, networks: Iterable[PlannedNetwo
     for network in networks:
         training = 2 * batch * network.activations  # outputs, and their gradients
         largest_two = sorted((prod(layer.output_shape) for layer in network.layers), reverse=True)[:2]
-        validating = _VALIDATION_BATCH * sum(largest_two)
+        validating = images_at_once(data.input_shape) * sum(largest_two)
         weights = _COPIES_OF_WEIGHTS * network.parameters
         largest = max(largest, _FLOAT * (max(training, validating) + weights))
     return _WORKER_BYTES + images + largest
@@ -137,10 +136,12 @@ def _largest_batch(config: SweepConfig) -> int:
     return max(int(value) for value in values if isinstance(value, int | float))
 
 
-def _disk(networks: Iterable[PlannedNetwork], trials: int) -> int:
-    """The weights of every trial, the checkpoints of one, the tables, charts and report."""
-    parameters = max(network.parameters for network in networks)
-    return _SWEEP_BYTES + trials * _TRIAL_BYTES + _FLOAT * parameters * (trials + _CHECKPOINT_COPIES)
+def _disk(config: SweepConfig, networks: Iterable[PlannedNetwork], trials: int) -> int:
+    """The weights of every trial, the checkpoints of those that train, the model, tables, charts and report."""
+    weights = _FLOAT * max(network.parameters for network in networks)
+    training = trials_at_once(config.run, trials) if config.run.engine is None else 0  # a cluster writes none here
+    checkpoints = training * (KEPT + 1) * _CHECKPOINT_COPIES  # one more while it is written
+    return _SWEEP_BYTES + trials * _TRIAL_BYTES + weights * (trials + 1 + checkpoints)
 
 
 def print_plan(config: SweepConfig, console: Console) -> None:
@@ -154,7 +155,8 @@ def print_plan(config: SweepConfig, console: Console) -> None:
     console.print(_data_line(plan.data), highlight=False)
     if plan.data.notice:
         console.print(Text(plan.data.notice, "bold yellow"))
-    console.print(_space_table(config))
+    if config.space.parameters or config.origins:
+        console.print(_space_table(config))
     for number, network in enumerate(plan.networks, start=1):
         console.print(Text(_network_title(plan, number, network), "bold"), soft_wrap=True)
         console.print(_network_table(network))
@@ -179,9 +181,9 @@ def _space_table(config: SweepConfig) -> Table:
         cells = (parameter.path, str(parameter), " and ".join(met))[: len(table.columns)]
         table.add_row(*map(Text, cells))
     concrete: Any = config.base.to_dict()
-    for path, sweep in config.winners.items():
+    for path, origin in config.origins.items():
         value = value_at(concrete, keys_of(path))
-        table.add_row(Text(path), Text(f"{label(value)}, the winner of {sweep}"))
+        table.add_row(Text(path), Text(f"{label(value)}, {origin}"))
     return table
 
 
@@ -229,13 +231,14 @@ def _total_lines(plan: Plan) -> Iterator[str]:
     if study.range_test is not None:
         test = study.range_test
         yield (
-            f"{plan.configurations:,} configurations × {len(study.seeds)} seeds = {plan.search_trials:,} range tests, "
+            f"{counted(plan.configurations, 'configuration')} × {counted(len(study.seeds), 'seed')} = "
+            f"{counted(plan.search_trials, 'range test')}, "
             f"the rate rising from {test.start:g} to {test.end:g} over {epochs}"
         )
         return
-    times = [f"{plan.configurations:,} configurations"]
+    times = [counted(plan.configurations, "configuration")]
     if study.sampler.name == "grid":
-        times.append("1 seed" if len(study.seeds) == 1 else f"{len(study.seeds)} seeds")
+        times.append(counted(len(study.seeds), "seed"))
         times += [f"{study.folds} folds"] if study.folds else []
         yield f"{' × '.join(times)} = {plan.search_trials:,} trials of {epochs}"
     else:

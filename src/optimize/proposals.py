@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from main.history import better
-from main.tracing import PATHS_OUTSIDE, RATES
+from main.tracing import PATHS_OUTSIDE, RATES, drops
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.sections import StudyConfig
@@ -202,7 +202,7 @@ def blocks(study: StudyConfig) -> list[Block]:
 def network_of(values: Mapping[str, Value]) -> str:
     """Equal for values that, by their paths alone, make trainings of one traced network."""
     inside = {path: value for path, value in values.items() if path not in PATHS_OUTSIDE}
-    return cell_key({path: bool(value) if path in RATES else value for path, value in inside.items()})
+    return cell_key({path: drops(value) if path in RATES else value for path, value in inside.items()})
 
 
 def cell_key(values: Mapping[str, Any]) -> str:

@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from main.backend import instruction_flags
 from main.data import TrainingData
+from main.gpus import gpus
 from main.provenance import describe_data, now, versions
+
+INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
+"""Those that decide how fast a network trains, and in which order its sums are added up, as Linux names them."""
 
 
 def provenance(
@@ -25,6 +30,8 @@ def provenance(
         "versions": versions(),
         "git_commit": git_commit(),
         "processor": processor(),
+        "instruction_sets": list(instruction_sets()),
+        "gpus": len(gpus()),
         "cores": os.cpu_count(),
         "workers": workers,
         "threads": threads,
@@ -49,6 +56,11 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() or None
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Of `INSTRUCTION_SETS`, those that this machine's processor has; a name such as AMD EPYC covers many."""
+    return tuple(name for name in INSTRUCTION_SETS if name in instruction_flags())
 
 
 def processor() -> str:

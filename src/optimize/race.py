@@ -40,19 +40,30 @@ class RaceProposals(GridProposals):
 
     def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next cell; None while a round that the next one depends on still runs, or where the race is over."""
-        current = next((number for number, cells in enumerate(self._rounds) if cells), None)
-        if current is None:
+        if self._current() is None or not self._settle():
             return None
-        if current > self._looked:
-            if self._handed_out:
-                return None
-            self._looked = current
-            self._look(current)
-            return self.next(network, elsewhere)
         proposal = super().next(network, elsewhere)
         if proposal is not None:
             self._handed_out.add((cell_key(proposal.values or {}), (proposal.seed, proposal.fold)))
         return proposal
+
+    def remaining(self) -> int:
+        """Cells times blocks, less those handed out and those that are out of the race."""
+        self._settle()
+        return super().remaining()
+
+    def _current(self) -> int | None:
+        """The earliest round that has cells left."""
+        return next((number for number, cells in enumerate(self._rounds) if cells), None)
+
+    def _settle(self) -> bool:
+        """Take every look that is due; False while one waits for trials that still run."""
+        while (current := self._current()) is not None and current > self._looked:
+            if self._handed_out:
+                return False
+            self._looked = current
+            self._look(current)
+        return True
 
     def drop(self, finished: Finished) -> None:
         """Strike out a cell that an earlier run finished, and count its value."""

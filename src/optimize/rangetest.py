@@ -11,8 +11,11 @@ from pathlib import Path
 from main.backend import Precision, choose_precision
 from main.config import TrainingConfig
 from main.data import fallback, load_training
+from main.errors import UserError
 from main.provenance import now
 from optimize.config import SweepConfig
+from optimize.engine import first_slots
+from optimize.names import LONGEST
 from optimize.networks import planned_networks
 from optimize.provenance import provenance
 from optimize.ratechart import draw_rates
@@ -28,6 +31,10 @@ READING_COLUMNS = (
     "configuration", "seeds", "steepest", "lowest", "suggested", "suggested_low", "suggested_high", "diverged",
 )  # fmt: skip
 CURVE_COLUMNS = ("configuration", "seed", "step", "learning_rate", "loss")
+BESIDE = "-lr-range"
+"""What the folder of a sweep file's range test is called after the sweep."""
+OF_TRIALS = {"folds": "null", "race": "false", "pruner": "null", "baseline": "null", "compare": "null"}
+"""Keys of a study that no range test has, and what leaves them out."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,17 @@ class RangeTested:
     readings: tuple[RateReading, ...]
 
 
+def as_range_test(config: SweepConfig) -> list[str]:
+    """What to set in a sweep's file to make it a range test, in a folder beside the sweep's.
+
+    What is about trials is left out, and so is a schedule, which the rising rate replaces.
+    """
+    study = [f"study.{key}={value}" for key, value in OF_TRIALS.items() if getattr(config.study, key)]
+    if config.base.train.schedule.name != "constant" and "train.schedule" not in config.space:
+        study.append("train.schedule=constant")
+    return [*study, "study.range_test={}", f"name={config.name[: LONGEST - len(BESIDE)]}{BESIDE}"]
+
+
 def run_range_test(
     config: SweepConfig,
     results_dir: Path | str = "results",
@@ -69,9 +87,12 @@ def run_range_test(
         main.complaints.ConfigError: a combination makes no network for images of this size.
         main.data.DataError: the data is missing or damaged.
         optimize.results.SweepLocked: another process runs this sweep.
+        main.errors.UserError: the folder holds a sweep, or no worker comes.
         OSError: the results cannot be written.
     """
     results = Results(Path(results_dir) / config.name)
+    if results.trials_file.exists():
+        raise UserError(f"{results.folder} holds a sweep: give the range test another name")
     data = load_training(config.base.data)
     planned_networks(config, data.input_shape, data.n_classes)
     sweep_text = config.resolved()
@@ -130,7 +151,7 @@ def _curves(
     tasks: Sequence[RateTask], config: SweepConfig, staff: Staff, announce: Callable[[str], None]
 ) -> list[RateCurve]:
     engine = staff.engine()
-    at_once = len(engine.slots())
+    at_once = len(first_slots(engine))
 
     def train(task: RateTask) -> RateCurve:
         curve = engine.call(train_on_worker, task)
@@ -142,7 +163,7 @@ def _curves(
 
     if staff.workers:
         engine.call(prepare, config.base.data, config.run.threads)
-    with ThreadPoolExecutor(max(1, at_once)) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(train, tasks))
 
 

@@ -124,7 +124,7 @@ def _value(schema: dict[str, Any]) -> str:
         return " ".join(f"`{flow(word)}`" for word in schema.get("enum", [schema.get("const")]))
     if "items" in schema:
         return f"list of {_plural(_value(schema['items']))}" if schema["items"] else "list"
-    if not schema.keys() - {"description", "default"}:
+    if not schema.keys() - {"description", "default", "title"}:
         return "any value"
     return _TYPES[schema.get("type", "object")] + _bounds(schema)
 

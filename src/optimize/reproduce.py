@@ -12,19 +12,20 @@ import numpy as np
 
 from main.config import TrainingConfig
 from main.errors import UserError
+from main.gpus import gpus
 from main.history import Epoch
 from main.provenance import versions
 from optimize.config import SweepConfig, stored_sweep
 from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost
 from optimize.export import Exported, NothingToExport, export_on_worker
-from optimize.provenance import processor
+from optimize.provenance import instruction_sets, processor
 from optimize.results import Results
 from optimize.staff import Staff
 from optimize.tables import DamagedFile
 from optimize.trial import TrialOutcome, TrialTask, fold_of
 from optimize.trial import run as run_trial
 
-DECISIVE = ("tensorflow", "keras", "numpy")
+DECISIVE = ("tensorflow", "keras", "numpy", "optimize-sweeps")
 """Packages whose versions may change a weight's last bits."""
 
 
@@ -100,7 +101,7 @@ def reproduce(
     test = card["test"]
     return Reproduction(
         identical=_same_weights(results.model_file, exported.h5),
-        elsewhere=tuple(_differences(facts, threads=config.run.threads if workers != 0 else None)),
+        elsewhere=tuple(_differences(config, facts, own_worker=workers != 0)),
         accuracy=exported.test_accuracy,
         claimed=test["accuracy"],
         low=test["low"],
@@ -140,15 +141,21 @@ def _trained(engine: Engine, task: TrialTask, on_epoch: Callable[[Epoch], None])
             raise NotReproduced(f"training again failed: {event.reason}")
 
 
-def _differences(facts: Mapping[str, Any], *, threads: int | None) -> list[str]:
-    """What keeps sums from being added up in the same order as they were; `threads` is None where it is not known."""
+def _differences(config: SweepConfig, facts: Mapping[str, Any], *, own_worker: bool) -> list[str]:
+    """What keeps sums from being added up in the same order as they were."""
     here, there = versions(), facts["versions"]
     found = [f"{name} {here.get(name)} here, {there.get(name)} then" for name in DECISIVE if here[name] != there[name]]
-    if processor() != facts["processor"]:
+    if config.run.engine is not None:
+        found.append("a cluster trained it, whose processors are not known")
+    elif processor() != facts["processor"]:
         found.append(f"{processor()} here, {facts['processor']} then")
+    elif facts.get("instruction_sets") not in (None, list(instruction_sets())):
+        found.append("a processor of other instruction sets")
+    if gpus() or facts.get("gpus"):
+        found.append("a GPU adds up in no fixed order")
     if facts["threads"] != 1:
         found.append(f"{facts['threads']} threads added up")
-    elif threads != 1:
+    elif config.run.threads != 1 or not own_worker:
         found.append("threads of this process added up, not one worker's")
     return found
 

@@ -63,6 +63,7 @@ class Results:
         self.log_file = self.folder / "log.txt"
         self.model_file = self.folder / "cnn.h5"
         self.card_file = self.folder / "cnn.json"
+        self.ensemble_folder = self.folder / "ensemble"
 
     @classmethod
     def existing(cls, folder: Path | str) -> Results:
@@ -119,6 +120,11 @@ class Results:
             yield
             file.truncate(0)
 
+    @property
+    def is_range_test(self) -> bool:
+        """Whether the folder holds a range test, and no sweep."""
+        return self.rates_file.exists() and not self.trials_file.exists()
+
     def set_aside(self) -> Path | None:
         """Rename an existing folder, so that the sweep starts afresh; returns its new name."""
         if not self.folder.exists():
@@ -174,7 +180,7 @@ class Results:
 
         Those among a trial's checkpoints are left: they go with the trial's end, and its worker may still be writing.
         """
-        for pattern in (".*", "charts/.*", "trials/*/.*"):
+        for pattern in (".*", "charts/.*", "ensemble/.*", "trials/*/.*"):
             for path in self.folder.glob(pattern):
                 if UNFINISHED.fullmatch(path.name):
                     path.unlink(missing_ok=True)
@@ -223,6 +229,10 @@ class Results:
         """The hash of what the folder's trials mean; None where no run came as far as to write it."""
         kept = _read_json(self.provenance_file, needed=("config_hash",))
         return str(kept["config_hash"]) if kept else None
+
+    def has_weights(self, trial: int) -> bool:
+        """Whether the weights of a trial are kept."""
+        return self._weights_file(trial).is_file()
 
     def weights(self, trial: int) -> bytes | None:
         """The packed weights of a trial, where they are kept."""

@@ -128,10 +128,19 @@ def _finalists(study: StudyConfig) -> Iterator[Problem]:
 # Between the study and what is swept
 
 
+def _is_of_one(draft: Draft) -> bool:
+    """Whether one configuration is to be trained several times, as the file must say: seeds by default are no wish."""
+    written = draft.study.model_fields_set & {"seeds", "folds"}
+    return draft.is_grid and bool(written) and len(draft.study.seeds) * (draft.study.folds or 1) > 1
+
+
 def _something(draft: Draft) -> Iterator[Problem]:
-    if not draft.space.parameters:
+    if not draft.space.parameters and not _is_of_one(draft):
         message = "nothing is swept: no choices and no range stand under `model` or `train`"
-        hint = "write, say, `pooling: {choices: [max, average]}`; to train once: python -m main train"
+        hint = (
+            "write, say, `pooling: {choices: [max, average]}`, or `seeds: 5` in `study` to train what is written five "
+            "times; to train it once: python -m main train"
+        )
         yield Problem(("model",), message, hint, at_key=True)
 
 

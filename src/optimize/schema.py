@@ -155,7 +155,7 @@ def _range(number: Schema) -> Schema:
 
 def _winner(value: Schema) -> Schema:
     form = WinnerForm.model_json_schema()
-    form["properties"]["otherwise"] = value
+    form["properties"] |= {"over": value, "otherwise": value}
     return form
 
 

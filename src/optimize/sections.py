@@ -143,12 +143,20 @@ class StudyConfig(Section):
     range_test: RangeTestConfig | None = None
     """A learning-rate range test instead of trials; of a grid, on its seeds."""
     confirm: ConfirmConfig | None = Field(default_factory=_default_confirm)
-    """How the best are trained again on fresh seeds (3 on 5 unless written); null, and a grid, do not."""
+    """How the best are trained again on fresh seeds: the best 3 on 5 seeds unless written, none where null; a grid
+    confirms only where it is written, beside a pruner."""
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
         """Which way the metric is better."""
         return "maximize" if self.metric == "val_accuracy" else "minimize"
+
+    @property
+    def confirmation_trials(self) -> int:
+        """Trials with which the search is confirmed, at most."""
+        if self.confirm is None:
+            return 0
+        return (self.confirm.top + (self.baseline is not None)) * len(self.confirm.seeds)
 
     @field_validator("confirm", mode="before")
     @classmethod

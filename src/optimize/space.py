@@ -20,6 +20,9 @@ Values = Mapping[str, Value]
 Condition = Mapping[str, tuple[Value, ...]]
 """By path, the values of other parameters with which a parameter is on."""
 
+AS_WRITTEN = "as written"
+"""The configuration of a sweep of one, in which nothing is swept and several seeds or folds are trained."""
+
 
 def label(value: Value) -> str:
     """The text of a value wherever it is shown, as it could stand in the file: `max`, `0.001`, `[32, 64]`."""
@@ -233,6 +236,8 @@ class SearchSpace:
 
     def configuration_label(self, values: Values) -> str:
         """A configuration in one line: `max` where one parameter is swept, else `pooling=max dropout=0.5`."""
+        if not self.parameters:
+            return AS_WRITTEN
         shown = {path: _shown(self[path], value) for path, value in values.items()}
         if len(self.parameters) == 1:
             return label(next(iter(shown.values())))

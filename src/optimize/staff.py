@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Self
 
 from optimize.config import SweepConfig
+from optimize.cores import trials_at_once
 from optimize.engine import Engine, ThreadEngine, TrialRunner
 from optimize.forking import start_fork_server
 from optimize.trial import run as run_trial
-from optimize.workers import cluster_engine, local_engine, places, prepare
+from optimize.workers import cluster_engine, local_engine, prepare
 
 
 class Staff:
@@ -20,8 +21,7 @@ class Staff:
     ) -> None:
         self.trials = trials
         wanted = config.run.workers if workers is None else workers
-        threads = config.run.threads
-        self.workers = max(1, min(places(threads), trials)) if wanted == "auto" else int(wanted)
+        self.workers = trials_at_once(config.run, trials) if wanted == "auto" else int(wanted)
         self._config, self._run, self._log = config, run, log
         self._engine: Engine | None = None
 

@@ -95,17 +95,18 @@ _REMEDY = "Give the sweep another name, or start it again with --fresh."
 def _make_anew(study: optuna.Study, results: Results, config: SweepConfig, identity: Mapping[str, Any]) -> None:
     """Enter the trials that the sweep's folder has kept into a study that was lost, under their own numbers.
 
-    What was running when the study was lost has no outcome; it fails under its number and is proposed again.
+    What was running when the study was lost has no outcome; it fails under its number and is proposed again. A rebuild
+    that was killed itself is gone on with.
     """
     numbers = results.finished_trials()
-    if not numbers or study.get_trials(deepcopy=False):
+    if not numbers:
         return
     if results.kept_hash() not in (None, content_hash(identity)):
         raise StudyChanged(
             f"{results.folder} has lost its study, and this sweep file means other trials than those that it keeps. "
             + _REMEDY
         )
-    for number in range(max(numbers) + 1):
+    for number in range(len(study.get_trials(deepcopy=False)), max(numbers) + 1):
         study.add_trial(_kept_trial(results.finished(number), config))
 
 

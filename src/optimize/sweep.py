@@ -13,6 +13,7 @@ import numpy as np
 
 from main.backend import choose_precision, uncollected
 from main.data import TrainingData, fallback, fold_sizes, load_training
+from main.errors import UserError
 from main.modelfile import write_model_file
 from main.provenance import now
 from optimize import charts, report, wording
@@ -41,6 +42,8 @@ from optimize.verdict import Verdict, read_verdict
 def _import_what_judges() -> None:
     # A collection here while Dask begins to watch them, in another thread, would be seen to end and not to begin.
     with uncollected():
+        import optuna.importance  # noqa: F401
+
         import optimize.charts.making
         import optimize.report.content
         import optimize.statistics  # noqa: F401
@@ -93,6 +96,7 @@ def run_sweep(
         optimize.study.StudyChanged: the results hold a study of other trials.
         optimize.storage.StudyUnreadable: the study's storage is damaged or out of reach.
         optimize.results.SweepLocked: another process runs this sweep.
+        main.errors.UserError: the folder holds a range test.
         OSError: the results cannot be written.
     """
     if observer is None:
@@ -114,10 +118,14 @@ def run_sweep(
         observer.note(data.notice)
     planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
     validation_images(config, data)  # refuses more folds than there are images
-    if fresh and results.folder.exists():
+    if fresh:
+        had_results = results.folder.exists()
         with results.lock(), hold_study(results, config.name):
-            forget_study(results, config.name)
-            results.set_aside()
+            forget_study(results, config.name)  # which may be in a database, and the folder on another machine
+            if had_results:
+                results.set_aside()
+    if results.is_range_test:
+        raise UserError(f"{results.folder} holds a range test: give the sweep another name, or start it with --fresh")
     if warning := network_warning(results):
         observer.note(warning)
     with results.lock(), hold_study(results, config.name) as check:
@@ -147,9 +155,11 @@ def _run(
     search = search_proposals(config, observer.note)
     coordinator.expect(search, retry_failed=retry_failed)
     before = set(coordinator.finished)
-    observer.begin(coordinator.finished.values(), coordinator.remaining(search))
-    searching = coordinator.remaining(search)
-    staff = Staff(config, run, workers=workers, trials=searching + confirmations(config), log=results.log_file)
+    searching = 0 if coordinator.search_is_over() else coordinator.remaining(search)
+    observer.begin(coordinator.finished.values(), searching)
+    staff = Staff(
+        config, run, workers=workers, trials=searching + config.study.confirmation_trials, log=results.log_file
+    )
     if searching or results.stored_text() != sweep_text or not results.provenance_file.exists():
         results.write_sweep(sweep_text)
         facts = provenance(data, identity, workers=staff.workers, threads=config.run.threads, precision=precision)
@@ -162,7 +172,13 @@ def _run(
         verdict = None
         if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
             verdict = _conclude(config, results, coordinator, staff, data, observer, changed=trained > 0)
-    return SweepResult(ending, trained, results, verdict, results.model_file.exists())
+    return SweepResult(ending, trained, results, verdict, exported=_holds(results, verdict))
+
+
+def _holds(results: Results, verdict: Verdict | None) -> bool:
+    """Whether cnn.h5 is the winner's, and not that of an earlier verdict whose weights are gone."""
+    card = results.card() if results.model_file.exists() else None
+    return card is not None and verdict is not None and card.get("configuration") == verdict.winner
 
 
 def _identity(config: SweepConfig, precision: str, data: TrainingData) -> dict[str, Any]:
@@ -181,12 +197,6 @@ def search_proposals(config: SweepConfig, announce: Callable[[str], None] = lamb
     from optimize.race import RaceProposals
 
     return RaceProposals(config, announce)
-
-
-def confirmations(config: SweepConfig) -> int:
-    """Trials with which a search is confirmed, at most."""
-    confirm = config.study.confirm
-    return 0 if confirm is None else (confirm.top + (config.study.baseline is not None)) * len(confirm.seeds)
 
 
 def _train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from optimize.results import Results
 
 BAD_INPUT = 2  # the exit status
+CONFIGS = "configs"
 COMPARISON = "comparison"  # the folder of a comparison's charts, beside the sweeps
 
 out = Console(emoji=False)
@@ -43,25 +45,49 @@ def bad_input() -> Iterator[None]:
         raise typer.Exit(BAD_INPUT) from None
 
 
+def results_for(config: Path, given: Path | None) -> Path:
+    """The folder that is to hold a sweep's own: `given`, else `results`, or the folder in it that mirrors the place of
+    the sweep file in `configs`: results/study for configs/study/loss.yaml.
+    """
+    if given is not None:
+        return given
+    inner: list[str] = []
+    for part in reversed(Path(os.path.normpath(config)).parent.parts):
+        if part == CONFIGS:
+            return Path("results", *reversed(inner))
+        inner.append(part)
+    return Path("results")
+
+
 def existing_sweep(sweep: Path) -> Results:
     """A sweep that has been run, by its folder or its name; `bad_input` says it where there is none."""
     from main.errors import UserError
     from optimize.results import Results
 
     results = Results.existing(sweep)
-    if results.rates_file.exists():
+    if results.is_range_test:
         raise UserError(f"{results.folder} holds a range test: see {results.rates_chart} and {results.rates_file}")
     return results
 
 
 def comparable_sweeps(sweeps: list[Path]) -> list[Results]:
-    """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them."""
+    """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them.
+
+    A folder of sweeps stands for those directly in it.
+    """
     from optimize.results import Results
 
     named = [sweep for sweep in sweeps if sweep.name != COMPARISON or (sweep / "sweep.yaml").exists()]
-    existing = [Results.existing(sweep) for sweep in named]
+    existing = [Results.existing(one) for sweep in named for one in _sweeps_within(sweep) or [sweep]]
     for results in existing:
-        if results.rates_file.exists():
+        if results.is_range_test:
             said = f"{results.folder} is left out: a range test has rates, and no verdict"
             err.print(said, highlight=False, markup=False, soft_wrap=True)
-    return [results for results in existing if not results.rates_file.exists()]
+    return [results for results in existing if not results.is_range_test]
+
+
+def _sweeps_within(folder: Path) -> list[Path]:
+    """The sweeps directly in a folder that is none itself."""
+    if (folder / "sweep.yaml").exists():
+        return []
+    return sorted(file.parent for file in folder.glob("*/sweep.yaml"))

@@ -22,7 +22,7 @@ from main.config import DataConfig
 from main.errors import UserError
 from main.gpus import VISIBLE, gpus
 from optimize.cores import machine_cores
-from optimize.crew import Crew, ForkingNanny
+from optimize.crew import Crew, ForkingNanny, leave_out_main_module
 from optimize.daskengine import DaskEngine
 from optimize.engine import STORAGE_VARIABLE, TrialRunner, VersionMismatch
 from optimize.forking import (
@@ -51,11 +51,6 @@ _SETTINGS = {
 }
 
 
-def places(threads: int) -> int:
-    """How many trials this machine trains at once: one per GPU where there are any, else one per `threads` cores."""
-    return len(gpus()) or max(1, len(machine_cores()) // threads)
-
-
 def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path | None = None) -> DaskEngine:
     """Start `workers` processes, each pinned to `threads` cores; they leave with this process, however it ends.
 
@@ -70,6 +65,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
     """
     _silence_dask()
     _keep_time_steadily()
+    leave_out_main_module()
     cores, devices = machine_cores(), gpus()
     pinned = max(threads, len(cores) // workers) if devices else threads
     forked = start_fork_server(threads)

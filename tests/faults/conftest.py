@@ -14,9 +14,13 @@ def stub_sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
     made: list[StubSweep] = []
 
     def make(
-        text: str, stub: str = "keeps_checkpoints", seconds: float = 0.05, folder: Path | None = None
+        text: str,
+        stub: str = "keeps_checkpoints",
+        seconds: float = 0.05,
+        folder: Path | None = None,
+        gate: tuple[int, int] | None = None,
     ) -> StubSweep:
-        made.append(StubSweep(folder or tmp_path_factory.mktemp("sweep"), text, stub, seconds))
+        made.append(StubSweep(folder or tmp_path_factory.mktemp("sweep"), text, stub, seconds, gate))
         return made[-1]
 
     yield make

@@ -71,21 +71,23 @@ def test_a_full_disk_ends_a_sweep_clearly_and_room_lets_it_go_on(
 
 def test_a_checkpoint_that_cannot_be_written_fails_no_trial(stub_sweep: Make, small_disk: Path) -> None:
     """Only the checkpoints are on the full disk: results that are on another still go on to be written."""
-    sweep = stub_sweep(POOLING, seconds=0.3)
+    sweep = stub_sweep(POOLING, seconds=2, gate=(0, 1))
     interrupted = sweep.start()
     wait_for(lambda: sweep.began(1), "the first epoch")
     interrupted.signal(signal.SIGINT)
+    wait_for(lambda: "stopping" in interrupted.said(), "the signal heard")
+    sweep.open_gate()
     assert interrupted.wait() == 130
     checkpoints = sweep.results.checkpoint_folder(0)
     shutil.move(checkpoints, small_disk / "checkpoints")
     checkpoints.symlink_to(small_disk / "checkpoints")
     ballast = fill(small_disk)
-    run = sweep.start()
+    run = sweep.start(STUB_SECONDS="0.01")
     assert run.wait() == 2
     assert "trial 0: OSError: [Errno 28] No space left on device" in run.said()
     assert "run again to go on" in run.said()
     ballast.unlink()
-    sweep.finish()
+    sweep.finish(STUB_SECONDS="0.01")
     assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
 
 

@@ -13,7 +13,7 @@ import pytest
 import stubs
 from optimize import forking
 from optimize.workers import local_engine
-from processes import StubSweep, rows, wait_for
+from processes import StubSweep, gone, rows, wait_for
 from sweeps import POOLING
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux alone")
@@ -68,17 +68,18 @@ def test_workers_have_the_environment_of_their_start_and_not_of_their_servers(mo
 
 
 def test_a_fork_server_that_is_killed_takes_its_workers_along_and_loses_no_trial(stub_sweep: Make) -> None:
-    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), seconds=0.1)
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), gate=(0, 2))
     run = sweep.start(workers=2)
-    wait_for(lambda: sweep.began(2), "the second epoch")
+    wait_for(lambda: (0, 2, 1) in sweep.marked(), "the second epoch")
+    wait_for(lambda: len(run.workers()) == 2, "both workers")
     workers = run.workers()
     assert len(workers) == 2
     server = workers[0].parent()
     assert server is not None
     assert server.pid != run.pid
     server.kill()
-    _, alive = psutil.wait_procs(workers, timeout=10)
-    assert not alive
+    assert gone(workers)
+    sweep.open_gate()
     assert run.wait() == 0, run.said()
     assert [row["state"] for row in rows(sweep.results.trials_file)] == ["complete"] * 6
 

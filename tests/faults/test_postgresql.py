@@ -90,13 +90,14 @@ def test_a_restart_or_an_outage_loses_no_trial(stub_sweep: Make, server: Postgre
 
 
 def test_a_second_run_elsewhere_is_refused_and_told_who_runs_it(stub_sweep: Make, database: str) -> None:
-    here, there = stub_sweep(POOLING, seconds=0.5), stub_sweep(POOLING)
+    here, there = stub_sweep(POOLING, gate=(0, 1)), stub_sweep(POOLING)
     first = here.start(OPTIMIZE_STORAGE=database)
     wait_for(lambda: here.began(1), "the first epoch")
     second = there.start(OPTIMIZE_STORAGE=database)
     assert second.wait() == 2
     assert f"is being run by process {first.pid} on {os.uname().nodename[:20]}" in second.said()
     first.kill_all()
+    here.open_gate()
     here.finish(OPTIMIZE_STORAGE=database, STUB_SECONDS="0.01")  # what the dead one held is free
 
 
@@ -130,12 +131,13 @@ def test_an_address_that_leads_nowhere_is_refused(stub_sweep: Make, address: str
 
 
 def test_a_password_is_found_nowhere(stub_sweep: Make, server: Postgres, database: str) -> None:
-    sweep = stub_sweep(POOLING, seconds=0.1)
+    sweep = stub_sweep(POOLING, seconds=0.1, gate=(0, 3))
     run = sweep.start(OPTIMIZE_STORAGE=database)
     wait_for(lambda: sweep.began(3), "the third epoch")
     lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     inherited = [str(worker.environ()) for worker in run.workers()]
     assert inherited
+    sweep.open_gate()
     outage = threading.Thread(target=lambda: (server.stop(), server.start()))
     outage.start()
     outage.join()

@@ -1,17 +1,18 @@
 """Workers and coordinators that are killed, stopped, interrupted, doubled, and lied to about the time."""
 
+import csv
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
 import pytest
 
+from main.files import write_atomically
 from optimize.results import Results
 from processes import Process, StubSweep, gone, rows, wait_for
 from sweeps import POOLING
@@ -28,13 +29,14 @@ def states(sweep: StubSweep) -> set[str]:
 def test_when_the_coordinator_is_killed_its_workers_leave_and_running_again_trains_only_what_was_in_flight(
     stub_sweep: Make,
 ) -> None:
-    sweep = stub_sweep(SIX_TRIALS, seconds=0.2)
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.2, gate=(3, 2))
     killed = sweep.start(workers=2)
-    wait_for(lambda: sweep.began(14), "two trials finished")
+    wait_for(lambda: (3, 2, 1) in sweep.marked(), "two trials finished")
     workers = killed.workers()
     assert len(workers) == 2
     killed.kill()
-    assert gone(workers, seconds=5)  # the fault's own bound
+    assert gone(workers)
+    sweep.open_gate()
     sweep.finish(workers=2)
     assert states(sweep) == {"complete"}
     assert len(rows(sweep.results.trials_file)) == 6
@@ -53,7 +55,7 @@ def test_what_was_finished_is_not_trained_again(stub_sweep: Make) -> None:
 
 
 def test_a_killed_worker_s_trial_goes_on_from_its_last_epoch(stub_sweep: Make) -> None:
-    sweep = stub_sweep(SIX_TRIALS, seconds=0.2)
+    sweep = stub_sweep(SIX_TRIALS, seconds=0.05, gate=(0, 3))
     run = sweep.start()
     wait_for(lambda: sweep.began(3), "the third epoch")
     run.workers()[0].kill()
@@ -80,7 +82,7 @@ def test_one_signal_ends_a_sweep_at_the_epochs_end(stub_sweep: Make, number: int
     workers = run.workers()
     os.killpg(run.pid, number)  # as a terminal does: to the whole group, workers too
     assert run.wait() == status
-    assert gone(workers, seconds=5)
+    assert gone(workers)
     assert "stopping: what runs ends with its epoch" in run.said()
     sweep.finish()
     assert sweep.epochs_again() == 0
@@ -88,7 +90,7 @@ def test_one_signal_ends_a_sweep_at_the_epochs_end(stub_sweep: Make, number: int
 
 
 def test_a_second_signal_ends_a_sweep_at_once(stub_sweep: Make) -> None:
-    sweep = stub_sweep(SIX_TRIALS, seconds=30)
+    sweep = stub_sweep(SIX_TRIALS, seconds=800)
     run = sweep.start()
     wait_for(lambda: sweep.began(1), "the first epoch")
     workers = run.workers()
@@ -96,11 +98,11 @@ def test_a_second_signal_ends_a_sweep_at_once(stub_sweep: Make) -> None:
     wait_for(lambda: "stopping" in run.said(), "the first signal heard")
     run.signal(signal.SIGINT)
     assert run.wait(20) == 130  # far less than the epoch
-    assert gone(workers, seconds=5)
+    assert gone(workers)
 
 
 def test_two_runs_of_one_sweep_are_one_too_many(stub_sweep: Make) -> None:
-    sweep = stub_sweep(SIX_TRIALS, seconds=0.3)
+    sweep = stub_sweep(SIX_TRIALS, gate=(0, 1))
     first = sweep.start()
     wait_for(lambda: sweep.began(1), "the first epoch")
     second = sweep.start()
@@ -108,6 +110,7 @@ def test_two_runs_of_one_sweep_are_one_too_many(stub_sweep: Make) -> None:
     assert f"is being run by process {first.pid} on {os.uname().nodename}" in second.said()
     assert "Traceback" not in second.said()
     first.kill_all()
+    sweep.open_gate()
     sweep.finish()
 
 
@@ -138,54 +141,42 @@ def _untell(results: Results, trial: int) -> None:
 
 
 def test_processes_that_were_stopped_for_seconds_lose_nothing(stub_sweep: Make) -> None:
-    sweep = stub_sweep(POOLING + "run: {timeout: 15s}\n", seconds=0.2)  # many times what a trial takes
+    sweep = stub_sweep(POOLING + "run: {timeout: 15s}\n", gate=(0, 2))  # many times what a trial takes
     run = sweep.start(workers=2)
-    wait_for(lambda: sweep.began(3), "the third epoch")
+    wait_for(lambda: (0, 2, 1) in sweep.marked(), "the second epoch of trial 0")
     os.killpg(run.pid, signal.SIGSTOP)
     time.sleep(17)  # longer than a trial may take
     os.killpg(run.pid, signal.SIGCONT)
+    sweep.open_gate()
     assert run.wait() == 0
     assert states(sweep) == {"complete"}
     assert {row["attempts"] for row in _with_attempts(sweep)} == {"1"}
 
 
 def _with_attempts(sweep: StubSweep) -> list[dict[str, str]]:
-    import csv
-
     with sweep.results.trials_file.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("shift", [pytest.param("+1h", marks=pytest.mark.slow), "-1h"])
-def test_a_clock_that_moves_fails_no_trial(stub_sweep: Make, tmp_path: Path, shift: str) -> None:
-    """Only the wall clock moves: that is what somebody who sets a clock can move."""
-    library = _libfaketime()
+HOUR = timedelta(hours=1)
+MOVED_CLOCK = Path(__file__).parents[1] / "moved_clock"
+
+
+@pytest.mark.parametrize("shift", [HOUR, -HOUR], ids=["an hour on", "an hour back"])
+def test_a_clock_that_moves_fails_no_trial(stub_sweep: Make, tmp_path: Path, shift: timedelta) -> None:
+    """Of the wall clock alone: that is what somebody who sets a clock moves."""
     clock = tmp_path / "clock"
-    clock.write_text("+0")
+    write_atomically(clock, "0")
     sweep = stub_sweep(SIX_TRIALS + "run: {timeout: 1m}\n", seconds=0.2)
-    deep = tmp_path / (
-        "deep" * 25
-    )  # too long a path for the fork server's socket: libfaketime at times hangs in a fork
-    deep.mkdir()
-    run = sweep.start(
-        TMPDIR=str(deep),
-        LD_PRELOAD=library,
-        FAKETIME_TIMESTAMP_FILE=str(clock),
-        FAKETIME_CACHE_DURATION="1",
-        FAKETIME_DONT_FAKE_MONOTONIC="1",
-    )
-    wait_for(lambda: sweep.began(4), "the fourth epoch")
-    clock.write_text(shift)
-    assert run.wait(300) == 0, run.said()  # libfaketime makes every wait dear
+    path = os.pathsep.join([str(MOVED_CLOCK), *filter(None, [os.environ.get("PYTHONPATH")])])
+    run = sweep.start(PYTHONPATH=path, CLOCK_MOVED_BY=str(clock))
+    wait_for(lambda: sweep.began(9), "the third epoch of the second trial")
+    write_atomically(clock, str(shift.total_seconds()))
+    assert run.wait() == 0, run.said()
     assert states(sweep) == {"complete"}
     assert {row["attempts"] for row in _with_attempts(sweep)} == {"1"}
-
-
-def _libfaketime() -> str:
-    if shutil.which("faketime") is None:
-        pytest.skip("libfaketime is not installed (Debian's package faketime)")
-    said = subprocess.run(["faketime", "-f", "+0", "env"], capture_output=True, text=True, check=True).stdout
-    return next(line.partition("=")[2] for line in said.splitlines() if line.startswith("LD_PRELOAD="))
+    ended = [datetime.fromisoformat(row["ended"]) for row in _with_attempts(sweep)]
+    assert abs(ended[-1] - ended[0] - shift) < HOUR / 2  # the trials did see it move
 
 
 @pytest.mark.slow
@@ -202,7 +193,7 @@ def test_the_command_itself_ends_with_130_and_goes_on(tmp_path: Path) -> None:
         workers = run.workers()
         run.signal(signal.SIGINT)
         assert run.wait() == 130, run.said()
-        assert gone(workers, seconds=5)
+        assert gone(workers)
         assert "run the same command again" in run.said()
         assert "Traceback" not in run.said()
         assert list(checkpoints.glob("epoch-*.npz"))

@@ -113,6 +113,34 @@ def test_a_trial_that_ran_when_the_study_was_lost_leaves_its_number_to_nobody(re
     assert resumed.study.get_trials()[2].state == TrialState.FAIL
 
 
+def test_a_rebuild_that_was_killed_itself_is_gone_on_with(
+    reopen: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    settle(done)
+    done.results.study_file.unlink()
+    add_trial, added = optuna.Study.add_trial, []
+
+    class Killed(BaseException):
+        pass
+
+    def dies(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        if len(added) == 2:
+            raise Killed
+        added.append(trial)
+        add_trial(study, trial)
+
+    monkeypatch.setattr(optuna.Study, "add_trial", dies)
+    with pytest.raises(Killed):
+        reopen()
+    monkeypatch.undo()
+    resumed = reopen()
+    resumed.run(stubs.learn)
+    assert resumed.witness.submitted == []
+    assert len(rows(resumed.results.trials_file)) == 6
+
+
 def test_a_lost_study_is_not_made_anew_for_other_trials(reopen: Callable[..., Bench]) -> None:
     done = reopen()
     done.run(stubs.learn)
@@ -184,10 +212,11 @@ def test_a_study_damaged_during_the_run_loses_no_trial(stub_sweep: Make, damage:
 
 
 def test_the_log_of_a_study_that_was_moved_away_is_not_played_into_the_next(stub_sweep: Make) -> None:
-    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), seconds=0.05)
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 8"), gate=(2, 1))
     run = sweep.start()
-    wait_for(lambda: len(sweep.results.finished_trials()) >= 2, "two outcomes")
+    wait_for(lambda: (2, 1, 1) in sweep.marked(), "two outcomes")
     run.kill_all()
+    sweep.open_gate()
     assert sweep.results.study_file.with_name("study.db-wal").exists()
     sweep.results.study_file.unlink()
     kept, before = sweep.results.finished_trials(), len(sweep.marked())
@@ -221,9 +250,9 @@ def test_a_lock_that_another_program_holds_is_waited_for(reopen: Callable[..., B
             database.execute("ROLLBACK")
 
     other = threading.Thread(target=hold)
+    began = time.monotonic()
     other.start()
     locked.wait()
-    began = time.monotonic()
     assert waiting.run(stubs.learn) == "done"
     assert time.monotonic() - began > seconds / 2
     other.join()
@@ -241,11 +270,12 @@ def test_a_torn_last_line_of_a_table_is_dropped_and_mended(reopen: Callable[...,
 
 
 def test_a_torn_checkpoint_is_passed_over_for_the_one_before(stub_sweep: Make) -> None:
-    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 9"), seconds=0.1)
+    sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 9"), gate=(0, 5))
     run = sweep.start()
     folder = sweep.results.checkpoint_folder(0)
     wait_for(lambda: sweep.began(5), "the fourth checkpoint")
     run.kill_all()
+    sweep.open_gate()
     newest = max(folder.glob("epoch-*.npz"))
     os.truncate(newest, newest.stat().st_size // 2)
     state = checkpoint.newest(folder)

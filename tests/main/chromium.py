@@ -93,7 +93,11 @@ async def _connected(port_file: Path):
     while not port_file.exists() or "\n" not in port_file.read_text():
         assert time.monotonic() < deadline, "Chromium did not start"
         await asyncio.sleep(0.05)
-    port = port_file.read_text().splitlines()[0]
-    listed = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/json/list")
-    [target] = [target for target in json.loads(listed.body) if target["type"] == "page"]
-    return await websocket_connect(target["webSocketDebuggerUrl"], max_message_size=2**26)
+    address = f"http://127.0.0.1:{port_file.read_text().splitlines()[0]}/json/list"
+    pages: list[str] = []
+    while not pages:  # it listens before it has a page
+        assert time.monotonic() < deadline, "Chromium opened no page"
+        listed = await AsyncHTTPClient().fetch(address, request_timeout=PATIENCE, connect_timeout=PATIENCE)
+        pages = [found["webSocketDebuggerUrl"] for found in json.loads(listed.body) if found["type"] == "page"]
+        await asyncio.sleep(0.05)
+    return await websocket_connect(pages[0], max_message_size=2**26)

@@ -117,3 +117,5 @@ def test_warming_up_ends_before_training_does() -> None:
     assert train(schedule={"name": "cosine", "warmup": 3}, epochs=3).epochs == 3
     with pytest.raises(ValueError, match="2 are fewer than the 3 over which schedule warms up"):
         train(schedule={"name": "cosine", "warmup": 3}, epochs=2)
+    with pytest.raises(ValueError, match="6 are fewer than the 10 over which schedule warms up"):
+        train(schedule={"name": "cosine", "warmup": 10})  # of as many epochs as there are unless written

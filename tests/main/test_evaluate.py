@@ -210,5 +210,5 @@ def test_batches_do_not_change_probabilities(model_file, monkeypatch):
     model = load_model(model_file)
     images = np.random.default_rng(0).integers(0, 255, (7, 28, 28, 1), dtype=np.uint8)
     whole = predict_probabilities(model, images, model_file)
-    monkeypatch.setattr("main.evaluate.BATCH", 3)
+    monkeypatch.setattr("main.data.records.MOST_AT_ONCE", 3)
     np.testing.assert_allclose(predict_probabilities(model, images, model_file), whole, atol=1e-6)

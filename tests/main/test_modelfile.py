@@ -280,6 +280,47 @@ def test_model_and_card_belong_together_after_a_kill_at_any_step(tmp_path, monke
     assert read_card(tmp_path / "cnn.h5")["name"] == "again"
 
 
+def test_a_card_that_waits_for_its_place_survives_a_write_that_is_killed(tmp_path, monkeypatch):
+    new = model_bytes(weights=tiny_weights() | {"logits": [np.ones((16, 3), "f4"), np.ones(3, "f4")]})
+    replace = Path.replace
+
+    def killed_before(name):
+        def dying_replace(path, target):
+            if Path(target).name == name:
+                raise Killed
+            return replace(path, target)
+
+        monkeypatch.setattr(Path, "replace", dying_replace)
+        monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+
+    write_model_file(tmp_path, model_bytes(), CARD | {"name": "first"})
+    killed_before("cnn.json")  # the second model is in place, its card waits
+    with pytest.raises(Killed):
+        write_model_file(tmp_path, new, CARD | {"name": "second"})
+    monkeypatch.undo()
+    killed_before("cnn.h5")  # the third never comes into place
+    with pytest.raises(Killed):
+        write_model_file(tmp_path, model_bytes(), CARD | {"name": "third"})
+    monkeypatch.undo()
+    assert read_card(tmp_path / "cnn.h5")["name"] == "second"
+
+
+def test_an_error_after_the_model_is_in_place_leaves_it_its_card(tmp_path, monkeypatch):
+    write_model_file(tmp_path, model_bytes(), CARD | {"name": "old"})
+    new = model_bytes(weights=tiny_weights() | {"logits": [np.ones((16, 3), "f4"), np.ones(3, "f4")]})
+    calls = []
+
+    def broken(folder):
+        calls.append(folder)
+        if len(calls) == 2:  # of the model's own folder entry
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("main.files.flush_folder", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        write_model_file(tmp_path, new, CARD | {"name": "new"})
+    assert read_card(tmp_path / "cnn.h5")["name"] == "new"
+
+
 WRITER = """
 import itertools, sys
 from pathlib import Path

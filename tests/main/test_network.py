@@ -63,3 +63,28 @@ def test_other_threads_that_draw_numbers_change_no_weights() -> None:
     finally:
         done.set()
         other.join()
+
+
+def test_every_generator_is_seeded_however_deep_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+    import numpy as np
+
+    from main.network import TracedNetwork
+
+    config = TrainingConfig(DataConfig(source="digits"), CnnSpec(filters=(2,), dropout=0.5), TrainConfig())
+    network = TracedNetwork(config, (28, 28, 1), 10, precision="float32", steps=2)
+    inner = keras.Sequential([keras.layers.Dropout(0.5), keras.layers.Dropout(0.5)])
+    image = keras.Input((4,))
+    network.trainer = keras.Model(image, keras.layers.Dropout(0.5)(inner(image)))
+
+    def states() -> list[list[int]]:
+        layers = [*inner.layers, network.trainer.layers[-1]]
+        return [np.asarray(layer.seed_generator.state).tolist() for layer in layers]
+
+    network.seed_dropout(1, 2)
+    first = states()
+    assert len({tuple(state) for state in first}) == 3
+    network.seed_dropout(1, 3)
+    assert not any(now == before for now, before in zip(states(), first, strict=True))
+    network.seed_dropout(1, 2)
+    assert states() == first

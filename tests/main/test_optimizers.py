@@ -42,7 +42,7 @@ def rates(schedule: ScheduleConfig, epochs: int, rate: float = 0.1) -> list[floa
     found = []
     for step in range(epochs * STEPS + 1):
         optimizer.iterations.assign(step)
-        found.append(current_learning_rate(optimizer))
+        found.append(float(optimizer.learning_rate))
     return found
 
 
@@ -105,6 +105,14 @@ def test_lion_without_momentum_is_refused() -> None:
 def test_the_optimizer_s_own_learning_rate_wins() -> None:
     train = TrainConfig(optimizer=OptimizerConfig(name="sgd", learning_rate=0.25), learning_rate=0.5)
     assert current_learning_rate(make_optimizer(train, STEPS)) == 0.25
+
+
+def test_the_rate_told_is_that_of_the_last_step() -> None:
+    schedule = {"name": "cosine", "warmup": 0, "final": 0.0}
+    optimizer = make_optimizer(TrainConfig.model_validate({"epochs": 1, "schedule": schedule}), STEPS)
+    assert current_learning_rate(optimizer) == pytest.approx(1e-3)
+    optimizer.iterations.assign(STEPS)  # the rate of a step that never comes would be 0
+    assert 0 < current_learning_rate(optimizer) < 1e-3
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

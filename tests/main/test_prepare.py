@@ -196,3 +196,11 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path):
         with pytest.raises(DataError, match=reason) as caught:
             read_prepared(tmp_path / name, MNIST, "mnist")
         assert name in str(caught.value)
+
+
+def test_of_many_equal_marks_some_are_kept():
+    page = Image.new("L", (400, 400), 255)
+    for place in range(64):
+        left, top = 20 + place % 8 * 45, 20 + place // 8 * 45
+        ImageDraw.Draw(page).rectangle((left, top, left + 12, top + 12), fill=0)
+    assert prepare(pixels(page), MNIST, "mnist").max() > 230

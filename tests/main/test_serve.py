@@ -26,6 +26,7 @@ from main.cli import BAD_INPUT, DONE, app
 from main.config import DataConfig
 from main.data import load_test
 from main.live import LiveModel
+from main.modelfile import ModelFileError, UnverifiedModelWarning, load_model
 from main.predict import Predictor
 from main.serve import LARGEST_BODY, application, listen, server
 
@@ -59,12 +60,12 @@ def port(live) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         running.should_exit = True
-        thread.join(30)
+        thread.join(300)
         assert not thread.is_alive()
 
 
 def ask(port: int, path: str, body: bytes | None = None, headers=None, method: str | None = None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     try:
         connection.request(method or ("GET" if body is None else "POST"), path, body, headers or {})
         response = connection.getresponse()
@@ -82,6 +83,16 @@ def test_one_picture_at_a_time_gets_the_answer_that_predict_gives(live, trained)
         assert answer.label == live.classes[row.argmax()]
         assert np.array_equal(answer.seen, image)
         assert answer.stages == []
+
+
+def test_a_model_whose_outputs_are_no_probabilities_is_refused(trained, tmp_path: Path) -> None:
+    import keras
+
+    model = load_model(trained.model)
+    logits = keras.Model(model.inputs, model.get_layer("logits").output)
+    logits.save(tmp_path / "cnn.h5", include_optimizer=False)
+    with pytest.warns(UnverifiedModelWarning), pytest.raises(ModelFileError, match="not probabilities"):
+        LiveModel(tmp_path / "cnn.h5")
 
 
 def test_feature_maps_are_those_that_explain_draws(live, trained) -> None:
@@ -155,7 +166,7 @@ def test_bad_requests_are_refused_in_words(port, body, headers, status, says) ->
 
 def test_a_body_whose_size_is_not_said_is_not_read_without_end(port) -> None:
     chunks = (b"x" * 2**20 for _ in range(LARGEST_BODY // 2**20 + 2))
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     try:
         connection.request("POST", "/api/predict", chunks, PNG, encode_chunked=True)
         status = connection.getresponse().status

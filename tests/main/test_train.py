@@ -1,10 +1,13 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
+import models
 from main import network
 from main.config import AugmentConfig, DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig, TrainingConfig
 from main.data import TrainingData, load_training
@@ -30,8 +33,11 @@ def config(**changes: object) -> TrainingConfig:
     )
 
 
-def with_dropout(rate: float) -> TrainingConfig:
-    return dataclasses.replace(config(), model=CnnSpec(filters=(4, 8), dropout=rate))
+def with_model(**changes: object) -> TrainingConfig:
+    return dataclasses.replace(config(), model=CnnSpec.model_validate({"filters": (4, 8), **changes}))
+
+
+NORMALISED = CnnSpec(filters=(4, 8), batch_norm=True, dropout=0.3)
 
 
 COSINE = ScheduleConfig(name="cosine", warmup=0.5)
@@ -47,6 +53,12 @@ def same(first: TrainResult, second: TrainResult) -> bool:
     return figures(first) == figures(second) and all(
         np.array_equal(a, b) for a, b in zip(first.weights, second.weights, strict=True)
     )
+
+
+def trained_model(config: TrainingConfig, result: TrainResult, data: TrainingData) -> keras.Model:
+    model = models.build(config.model, data.input_shape, data.n_classes)
+    model.set_weights(result.weights)
+    return model
 
 
 def stop_after(epoch: int) -> Callable[[Epoch], bool]:
@@ -89,7 +101,8 @@ def test_a_reused_network_gives_the_same_bits_as_a_fresh_one(data: TrainingData)
         pytest.param(config(label_smoothing=0.2), config(), id="smoothed"),
         pytest.param(config(), config(label_smoothing=0.2), id="sharp"),
         pytest.param(config(augment=AUGMENT), config(), id="augmented"),
-        pytest.param(with_dropout(0.7), with_dropout(0.1), id="dropout"),
+        pytest.param(with_model(dropout=0.7), with_model(dropout=0.1), id="dropout"),
+        pytest.param(with_model(conv_dropout=(0.4, 0.2)), with_model(conv_dropout=0.1), id="conv-dropout"),
         pytest.param(config(loss="focal", label_smoothing=0.2), config(loss="focal", label_smoothing=0.1), id="focal"),
     ],
 )
@@ -108,6 +121,18 @@ def test_a_shared_network_is_traced_once_and_gives_the_bits_of_one_of_its_own(
     assert traced.traces == 1
 
 
+def test_averaged_weights_have_the_normalisation_statistics_of_their_own(data: TrainingData) -> None:
+    """Those of the first layer are the means and variances of what its convolution, averaged, makes of the images."""
+    averaged = dataclasses.replace(config(ema=0.9, learning_rate=1e-2), model=NORMALISED)
+    model = trained_model(averaged, train(averaged, data, seed=0), data)
+    first = keras.Model(model.input, model.get_layer("conv_1").output)
+    outputs = keras.ops.convert_to_numpy(first(data.train.images.astype(np.float32) / 255))
+    kept = model.get_layer("conv_1_norm")
+    deviation = outputs.std(axis=(0, 1, 2))
+    assert np.abs(kept.moving_mean - outputs.mean(axis=(0, 1, 2))).max() < 0.05 * deviation.max()
+    assert np.sqrt(kept.moving_variance) == pytest.approx(deviation, rel=0.05)
+
+
 def test_seeds_differ_and_a_seed_repeats(data: TrainingData) -> None:
     first, second, again = (train(config(epochs=1), data, seed=seed) for seed in (1, 2, 1))
     assert same(first, again)
@@ -123,18 +148,21 @@ def test_seeds_differ_and_a_seed_repeats(data: TrainingData) -> None:
         {"ema": 0.9},
         {"optimizer": OptimizerConfig(name="sgd", momentum=0.9)},
         {"augment": AUGMENT},
+        {"model": NORMALISED, "ema": 0.9, "augment": AUGMENT},
     ],
-    ids=["adam", "cosine", "plateau", "ema", "sgd", "augment"],
+    ids=["adam", "cosine", "plateau", "ema", "sgd", "augment", "normalised"],
 )
 @pytest.mark.parametrize("interrupted_after", [1, 2])
 def test_a_training_that_was_interrupted_ends_with_the_same_bits(
-    data: TrainingData, tmp_path: Path, changes: dict[str, object], interrupted_after: int
+    data: TrainingData, tmp_path: Path, changes: dict[str, Any], interrupted_after: int
 ) -> None:
-    whole = train(config(**changes), data, seed=3)
-    first = train(config(**changes), data, seed=3, checkpoint_folder=tmp_path, on_epoch=stop_after(interrupted_after))
+    model = changes.get("model", config().model)
+    wanted = dataclasses.replace(config(**{k: v for k, v in changes.items() if k != "model"}), model=model)
+    whole = train(wanted, data, seed=3)
+    first = train(wanted, data, seed=3, checkpoint_folder=tmp_path, on_epoch=stop_after(interrupted_after))
     assert first.stopped == "requested"
     train(config(learning_rate=0.5), data, seed=99)  # whatever the process does in between
-    resumed = train(config(**changes), data, seed=3, checkpoint_folder=tmp_path)
+    resumed = train(wanted, data, seed=3, checkpoint_folder=tmp_path)
     assert same(whole, resumed)
 
 
@@ -201,7 +229,7 @@ def test_only_what_is_traced_is_in_a_graphs_key() -> None:
     assert graph_key(config(label_smoothing=0.1)) == graph_key(config())
     assert graph_key(config(weight_decay=0.1)) != graph_key(config())
     assert graph_key(config(augment={"shift": 0.1})) == graph_key(config())
-    assert graph_key(with_dropout(0.7)) == graph_key(config()) != graph_key(with_dropout(0.0))
+    assert graph_key(with_model(dropout=0.7)) == graph_key(config()) != graph_key(with_model(dropout=0.0))
 
 
 def test_trainings_that_share_a_graph_trace_it_once(data: TrainingData) -> None:

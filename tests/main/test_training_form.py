@@ -142,3 +142,34 @@ def test_dropout_masks_follow_from_the_seed_alone_and_differ_from_step_to_step()
         assert 0.4 < (one == another).mean() < 0.6
     rows = first[0].astype(float)
     assert abs(np.corrcoef(rows[:, :-1].ravel(), rows[:, 1:].ravel())[0, 1]) < 0.1  # neighbours share a random word
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_normalisation_keeps_the_statistics_that_keras_keeps(dtype: str) -> None:
+    import keras
+
+    from main.training_form import FusedNormalization
+
+    layers = [keras.layers.BatchNormalization(momentum=0.9, dtype=dtype) for _ in range(2)]
+    images = keras.Input((5, 5, 3))
+    plain, quick = (keras.Model(images, layer(images)) for layer in layers)
+    quick = formed(quick)
+    assert isinstance(quick.layers[-1], FusedNormalization)
+    batch = np.random.default_rng(0).normal(3, 2, (4, 5, 5, 3)).astype(np.float32)
+    for _ in range(3):
+        np.testing.assert_allclose(
+            *(np.asarray(m(batch, training=True), np.float32) for m in (plain, quick)), atol=0.02
+        )
+    for ours, theirs in zip(quick.weights, plain.weights, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-3 if "bf" in dtype else 1e-5)
+    theirs, ours = (np.asarray(model(batch), np.float32) for model in (plain, quick))
+    np.testing.assert_allclose(ours, theirs, atol=0.02)
+
+
+@pytest.mark.parametrize("settings", [{"axis": 1}, {"scale": False}, {"center": False}, {"trainable": False}])
+def test_normalisation_of_another_kind_is_keras_s_own(settings: dict[str, Any]) -> None:
+    import keras
+
+    images = keras.Input((5, 5, 3))
+    layer = keras.layers.BatchNormalization(**settings)
+    assert formed(keras.Model(images, layer(images))).layers[-1] is layer

@@ -64,7 +64,11 @@ class Unsized(CnnSpec):
 def cnn_specs() -> st.SearchStrategy[CnnSpec]:
     def spec(values: dict[str, Any]) -> CnnSpec:
         one_each, n = values.pop("one_each"), len(values["filters"])
-        each = {"kernel_size": values.pop("kernel_sizes")[:n], "pool_size": values.pop("pool_sizes")[:n]}
+        each = {
+            "kernel_size": values.pop("kernel_sizes")[:n],
+            "pool_size": values.pop("pool_sizes")[:n],
+            "conv_dropout": values.pop("conv_dropouts")[:n],
+        }
         return CnnSpec(**{name: tuple(sizes) if one_each else sizes[0] for name, sizes in each.items()}, **values)
 
     return st.fixed_dictionaries(
@@ -77,6 +81,7 @@ def cnn_specs() -> st.SearchStrategy[CnnSpec]:
             "pool_sizes": st.lists(st.integers(1, 4), min_size=3, max_size=3),
             "batch_norm": st.booleans(),
             "dropout": st.sampled_from([0.0, 0.5]),
+            "conv_dropouts": st.lists(st.sampled_from([0.0, 0.5]), min_size=3, max_size=3),
             "dense_units": st.lists(st.integers(1, 4), max_size=2).map(tuple),
         }
     ).map(spec)
@@ -119,7 +124,7 @@ def every_network() -> Iterator[Any]:
         yield pytest.param(SMALL.model_copy(update={"pooling": pooling}), id=f"pooling-{pooling}")
     for activation in get_args(Activation):
         yield pytest.param(SMALL.model_copy(update={"activation": activation}), id=f"activation-{activation}")
-    full = {"batch_norm": True, "l2": 1e-3, "dense_units": (4,), "padding": "same"}
+    full = {"batch_norm": True, "l2": 1e-3, "dense_units": (4,), "padding": "same", "conv_dropout": 0.1}
     yield pytest.param(SMALL.model_copy(update=full), id="cnn-full")
     yield pytest.param(MlpSpec(hidden_units=(4,), batch_norm=True, l2=1e-3), id="mlp")
     yield pytest.param(SoftmaxSpec(l2=1e-3), id="softmax")

@@ -116,11 +116,11 @@ def test_an_impossible_network_survives_its_way_from_a_worker() -> None:
     assert (returned.field, str(returned)) == ("pool_size", "too large")
 
 
-@pytest.mark.parametrize("field", ["kernel_size", "pool_size"])
-@pytest.mark.parametrize("sizes", [(3,), (3, 3, 3), ()])
-def test_there_must_be_one_size_or_one_per_convolution(field: str, sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("field", "number"), [("kernel_size", 3), ("pool_size", 3), ("conv_dropout", 0.3)])
+@pytest.mark.parametrize("count", [1, 3, 0])
+def test_there_must_be_one_number_or_one_per_convolution(field: str, number: float, count: int) -> None:
     with pytest.raises(ValidationError, match=f"{field} must be one number or one per convolution") as caught:
-        CnnSpec.model_validate({"filters": (8, 8), field: sizes})
+        CnnSpec.model_validate({"filters": (8, 8), field: (number,) * count})
 
     assert caught.value.errors()[0]["loc"] == (field,)
 
@@ -130,6 +130,13 @@ def test_one_size_is_that_of_every_convolution() -> None:
     assert CnnSpec(filters=(8, 8), kernel_size=5, pool_size=3).pool_sizes == (3, 3)
     assert CnnSpec(filters=(8, 8), kernel_size=(5, 3), pool_size=(1, 2)).kernel_sizes == (5, 3)
     assert CnnSpec(filters=(8, 8), kernel_size=(5, 3), pool_size=(1, 2)).pool_sizes == (1, 2)
+
+
+def test_convolutions_drop_units_where_their_rate_is_not_zero() -> None:
+    names = [layer.name for layer in CnnSpec(filters=(8, 8), conv_dropout=(0, 0.2)).layers((12, 12, 1), 3)]
+    assert "conv_1_dropout" not in names
+    assert names.index("conv_2_dropout") == names.index("conv_2_pool") + 1
+    assert CnnSpec(filters=(8, 8), conv_dropout=0.1).conv_dropouts == (0.1, 0.1)
 
 
 def test_a_factor_of_one_adds_no_layer() -> None:

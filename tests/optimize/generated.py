@@ -68,7 +68,7 @@ def _objects(node: dict[str, Any]) -> SearchStrategy[Any]:
     def some(draw: Any) -> dict[str, Any]:
         keys = [*required, *(draw(st.lists(st.sampled_from(optional), max_size=4, unique=True)) if optional else [])]
         if "winner" in keys:
-            keys = ["winner", "otherwise"]
+            keys = ["winner", "otherwise"]  # no sweep of that name has a verdict
         if draw(st.integers(0, 9)) == 0:
             keys += sorted(seldom & set(properties) - set(keys))[:2]
         return {key: draw(values[key]) for key in keys}

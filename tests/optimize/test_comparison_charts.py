@@ -130,7 +130,7 @@ def test_every_folder_of_a_study_can_be_named(tmp_path: Path) -> None:
     """As `results/study/*` does: what earlier comparisons drew, and range tests, stand beside the sweeps."""
     for name in ("pooling", "joint", "rates"):
         fake_results.make(tmp_path, replace(FAKES["joint" if name == "joint" else "pooling"], name=name))
-    (tmp_path / "rates" / "rates.csv").write_text("train.optimizer,rate\nadam,0.01\n")
+    (tmp_path / "rates" / "trials.csv").rename(tmp_path / "rates" / "rates.csv")
     for _ in range(2):
         answer = CliRunner().invoke(app, ["compare", *map(str, sorted(tmp_path.iterdir()))])
         assert answer.exit_code == 0, answer.output

@@ -1,8 +1,6 @@
 import math
 import os
 import signal
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,8 +10,8 @@ from optuna.trial import TrialState
 
 import stubs
 from main.history import Epoch
-from optimize import coordinator
 from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
+from optimize.export import Candidates
 from optimize.proposals import ConfirmProposals, Proposal
 from optimize.space import Range, Value
 from optimize.study import start_trial
@@ -128,6 +126,19 @@ def test_a_sampler_draws_the_same_whether_the_sweep_was_interrupted_or_not(
     whole.run(stubs.learn)
     assert [t.params for t in whole.study.get_trials()] == [t.params for t in resumed.study.get_trials()]
     assert len({str(t.params) for t in whole.study.get_trials()}) > 10
+
+
+def test_a_range_with_a_step_counts_what_was_drawn_of_it(bench: Open) -> None:
+    """Optuna draws 0.30000000000000004 where the value is 0.3."""
+    text = LEARNING_RATE.replace("network: cnn", "network: cnn, dropout: {low: 0.1, high: 0.5, step: 0.1}")
+    text = text.replace("{low: 1e-4, high: 1e-1, log: true}", "1e-3").replace("trials: 6", "trials: 20")
+    first = bench(text)
+    first.run(stubs.learn)
+    assert 0.3 in set(first.results.trials()["model.dropout"])
+    again = bench(text)
+    again.run(stubs.learn)
+    assert again.witness.submitted == []
+    assert len(again.results.trials()) == 20
 
 
 def test_the_points_to_start_with_are_tried_first(bench: Open) -> None:
@@ -257,11 +268,11 @@ def test_an_outcome_that_the_study_never_heard_of_is_adopted(bench: Open) -> Non
 def test_an_interrupted_trial_runs_again_under_its_number_values_and_seed(bench: Open) -> None:
     stopped = bench(POOLING.replace("epochs: 3", "epochs: 40"))
 
-    def interrupt() -> None:
-        time.sleep(0.35)
-        os.kill(os.getpid(), signal.SIGINT)
+    def interrupt(task: TrialTask, epoch: Epoch) -> None:
+        if epoch.epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
+    stopped.witness.epoch = interrupt  # type: ignore[method-assign]
     assert stopped.run(stubs.slow) == "interrupted"
     assert [t.state for t in stopped.study.get_trials()] == [TrialState.RUNNING]
     resumed = bench(POOLING.replace("epochs: 3", "epochs: 40"))
@@ -271,7 +282,10 @@ def test_an_interrupted_trial_runs_again_under_its_number_values_and_seed(bench:
     assert {t.state for t in resumed.study.get_trials()} == {TrialState.COMPLETE}
 
 
-def test_the_weights_of_each_configurations_best_trial_are_kept(bench: Open) -> None:
+def test_where_not_all_weights_can_be_kept_those_of_each_configurations_best_trial_are(
+    bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Candidates, "TRIALS", 1)
     kept = bench(POOLING)
     kept.run(stubs.learn)
     table = kept.results.trials()
@@ -307,6 +321,46 @@ def test_a_stop_rule_ends_the_search_and_not_its_confirmation(bench: Open) -> No
     assert (sweep.results.trials()["purpose"] == "confirm").sum() == 4
     again = bench(text.replace("trials: 6", "trials: 100"))
     assert again.coordinator.search_is_over()
+
+
+def test_what_a_stop_rule_interrupted_is_not_gone_on_with_in_the_confirmation(bench: Open) -> None:
+    text = LEARNING_RATE.replace("confirm: null", "confirm: {top: 1, seeds: [7]}, stop: {no_improvement: 1}")
+    text = text.replace("trials: 6", "trials: 100")
+    stopped = bench(text)
+    stopped.run(stubs.learn)
+    start_trial(stopped.study, stopped.config, 50, {"train.learning_rate": 0.01}, seed=0, purpose="search")
+    again = bench(text)
+    assert again.coordinator.search_is_over()
+    again.coordinator.begin_confirmation()
+    confirmation = ConfirmProposals(again.config, again.coordinator.finished.values())
+    assert again.run(stubs.learn, confirmation) == "done"
+    assert {task.purpose for task in again.witness.submitted} == {"confirm"}
+
+
+def test_confirmations_count_for_no_stop_rule(bench: Open) -> None:
+    text = LEARNING_RATE.replace("confirm: null", "confirm: {top: 1, seeds: [7, 8, 9]}, stop: {no_improvement: 3}")
+    done = bench(text.replace("trials: 6", "trials: 2"))
+    done.run(lambda task, report, stop: stubs.complete(task, [_epoch(0.9 - task.trial / 100)]))
+    done.coordinator.begin_confirmation()
+    confirmation = ConfirmProposals(done.config, done.coordinator.finished.values())
+    done.run(lambda task, report, stop: stubs.complete(task, [_epoch(0.5)]), confirmation)
+    assert not bench(text).coordinator.search_is_over()
+
+
+def test_stop_rules_hear_of_earlier_trials_in_the_order_in_which_they_ended(bench: Open) -> None:
+    text = LEARNING_RATE.replace("confirm: null", "confirm: null, stop: {no_improvement: 3}").replace("6", "5")
+    ends = {0: "05", 1: "01", 2: "02", 3: "03", 4: "04"}  # the best ended last
+
+    def out_of_order(task: TrialTask, *_: object) -> TrialOutcome:
+        outcome = stubs.complete(task, [_epoch(0.9 - 0.1 * (task.trial > 0) + 0.01 * task.trial)])
+        return replace(outcome, ended=f"2026-01-01T00:00:{ends[task.trial]}+00:00")
+
+    bench(text).run(out_of_order)
+    assert not bench(text).coordinator.search_is_over()
+
+
+def _epoch(accuracy: float) -> Epoch:
+    return Epoch(1, 1 - accuracy, accuracy, 1 - accuracy, accuracy, 1 - accuracy, 1e-3, 0.05)
 
 
 def test_confirmations_are_never_pruned(bench: Open) -> None:
@@ -382,7 +436,7 @@ def test_what_a_lost_attempt_says_late_is_not_taken_for_the_next(bench: Open) ->
 def test_time_runs_from_a_trials_beginning_and_a_worker_that_never_begins_is_given_up(
     bench: Open, monkeypatch: pytest.MonkeyPatch, begins: bool, reason: str
 ) -> None:
-    monkeypatch.setattr(coordinator, "READY_SECONDS", 1.0)
+    monkeypatch.setattr("optimize.running.READY_SECONDS", 1.0)
 
     def script(task: TrialTask) -> list[Event]:
         began: list[Event] = [TrialBegan(task.trial, 1)] if begins or task.trial else []

@@ -133,9 +133,16 @@ def test_brackets_and_colons_of_a_path_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["show", "plot", "report", "export", "tensorboard", "dashboard", "reproduce"])
 def test_a_range_test_is_told_from_a_sweep(sweep: Results, command: str) -> None:
     sweep.rates_file.write_text("configuration\n")
+    sweep.trials_file.unlink()
     status, said = ask(command, sweep.folder, columns=400)
     assert status == 2
     assert f"{sweep.folder} holds a range test: see {sweep.rates_chart}" in said
+
+
+def test_a_range_test_in_a_sweeps_folder_does_not_hide_the_sweep(sweep: Results) -> None:
+    sweep.rates_file.write_text("configuration\n")
+    status, said = ask("show", sweep.folder, columns=400)
+    assert (status, "range test" in said) == (0, False)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class Visitor:
         self.study = int(page.rpartition("/")[2])
 
     def ask(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None)
             response = connection.getresponse()

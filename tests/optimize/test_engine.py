@@ -14,7 +14,7 @@ import pytest
 import stubs
 from optimize.cores import machine_cores
 from optimize.daskengine import DaskEngine
-from optimize.engine import EpochEnded, TrialEnded, TrialRunner, WorkerLost
+from optimize.engine import EngineLost, EpochEnded, ThreadEngine, TrialEnded, TrialRunner, WorkerLost, first_slots
 from optimize.sweep import search_proposals
 from optimize.workers import compare_versions, local_engine, package_versions
 from processes import wait_for
@@ -76,7 +76,7 @@ def test_a_workers_interrupt_is_the_coordinators_to_handle(engines: Callable[[Tr
 
 def test_a_soft_stop_is_read_at_the_epochs_end(bench: Open, engines: Callable[[TrialRunner], DaskEngine]) -> None:
     engine = engines(stubs.slow)
-    opened = bench(POOLING.replace("epochs: 3", "epochs: 100"))
+    opened = bench(POOLING.replace("epochs: 3", "epochs: 5000"))
     task = opened.coordinator._next_task(search_proposals(opened.config), engine.slots()[0])
     assert task is not None
     engine.submit(engine.slots()[0], task)
@@ -128,8 +128,8 @@ def test_a_workers_preparation_is_charged_to_no_trial(
     bench: Open, engines: Callable[[TrialRunner], DaskEngine]
 ) -> None:
     engine = engines(stubs.learn)
-    engine.warm_up(time.sleep, 2.5)
-    prepared = bench(POOLING + "run: {timeout: 1s}\n")
+    engine.warm_up(time.sleep, 6)
+    prepared = bench(POOLING + "run: {timeout: 4s}\n")
     run(prepared, engine)
     assert list(prepared.results.trials()["state"]) == ["complete"] * 6
 
@@ -151,7 +151,7 @@ def test_what_an_attempt_that_was_given_up_says_late_is_not_said_of_the_next(
     bench: Open, engines: Callable[[TrialRunner], DaskEngine]
 ) -> None:
     engine = engines(stubs.slow)
-    opened = bench(POOLING.replace("epochs: 3", "epochs: 60"))
+    opened = bench(POOLING.replace("epochs: 3", "epochs: 5000"))
     first = opened.coordinator._next_task(search_proposals(opened.config), engine.slots()[0])
     assert first is not None
     engine.submit(engine.slots()[0], replace(first, attempt=2))
@@ -218,3 +218,32 @@ def test_a_workers_other_versions_are_named() -> None:
     theirs = {**ours, "keras": "3.0.0"}
     (line,) = compare_versions({"tcp://10.0.0.2:4000": theirs, "tcp://10.0.0.3:4000": ours}, ours)
     assert line == f"tcp://10.0.0.2:4000: keras 3.0.0, here {ours['keras']}"
+
+
+def test_the_first_slots_are_waited_for() -> None:
+    engine = ThreadEngine(stubs.learn)
+    assert first_slots(engine) == engine.slots()
+    engine.slots = tuple  # type: ignore[method-assign]
+    with pytest.raises(EngineLost, match="no worker has come in 0 s"):
+        first_slots(engine, seconds=0)
+
+
+def test_a_call_whose_worker_dies_is_made_once_more(
+    engines: Callable[[TrialRunner], DaskEngine], tmp_path: Path
+) -> None:
+    engine, mark = engines(stubs.learn), tmp_path / "died"
+    assert engine.call(_dies_once, mark) == "alive"
+    with pytest.raises(EngineLost, match="two workers were lost"):
+        engine.call(_dies)
+
+
+def _dies_once(mark: Path) -> str:
+    if mark.exists():
+        return "alive"
+    mark.touch()
+    return _dies()
+
+
+def _dies() -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""

@@ -27,19 +27,34 @@ def test_without_a_complete_trial_there_is_no_winner() -> None:
     assert winning_trial([finished(0, "max", 0.9, "pruned")], "val_accuracy") is None
 
 
-def test_weights_are_needed_of_each_configurations_best_trial_only() -> None:
+def test_weights_are_kept_of_the_best_trials() -> None:
     candidates = Candidates("val_accuracy")
-    assert candidates.add(finished(0, "max", 0.8)) == []
-    assert candidates.add(finished(1, "blur", 0.7)) == []
-    assert candidates.add(finished(2, "max", 0.9)) == [0]
-    assert candidates.add(finished(3, "max", 0.85)) == [3]
-    assert candidates.add(finished(4, "max", 0.99, "failed")) == [4]
+    assert [candidates.add(finished(trial, "max", 0.8)) for trial in range(24)] == [[]] * 24
+    assert candidates.add(finished(24, "max", 0.99, "failed")) == [24]
+    assert candidates.add(finished(25, "max", 0.9)) == [23]  # of equals the later one
+    assert candidates.add(finished(26, "max", 0.7)) == [26]
+
+
+def test_weights_of_a_configurations_best_trial_are_kept_however_many_trials_are_better() -> None:
+    """The winner by its mean is exported by its best trial."""
+    candidates = Candidates("val_accuracy")
+    candidates.add(finished(0, "blur", 0.1))
+    candidates.add(finished(1, "blur", 0.2))
+    dropped = [gone for n in range(2, 100) for gone in candidates.add(finished(n, "max", 0.5 + n / 1000))]
+    assert dropped == [0, *range(2, 76)]  # and never 1
 
 
 def test_of_very_many_configurations_the_best_are_kept() -> None:
     candidates = Candidates("val_accuracy")
-    dropped = [trial for n in range(Candidates.LIMIT + 10) for trial in candidates.add(finished(n, str(n), n / 100))]
+    dropped = [trial for n in range(64 + 10) for trial in candidates.add(finished(n, str(n), n / 100))]
     assert dropped == list(range(10))
+
+
+def test_what_is_wanted_is_what_is_then_kept() -> None:
+    candidates = Candidates("val_accuracy")
+    for n in range(200):
+        trial = finished(n, str(n % 40), (n * 37 % 101) / 101)
+        assert candidates.wants(trial) == (n not in candidates.add(trial))
 
 
 def test_weights_survive_the_way_home() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from optimize.loopback import LARGEST_BODY, LoopbackServer
+from processes import wait_for
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -160,6 +161,7 @@ def test_a_slow_request_keeps_nobody_else_waiting(server: LoopbackServer, page: 
     waiting = threading.Thread(target=ask, args=(server, "GET", "/slow"), kwargs={"Host": "localhost"})
     waiting.start()
     try:
+        wait_for(lambda: page.reached, "the slow request")
         assert ask(server, Host="localhost")[0] == 200
         assert waiting.is_alive()
     finally:

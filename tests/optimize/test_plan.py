@@ -97,15 +97,16 @@ def test_a_combination_that_makes_no_network_is_told() -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda p: p.stem)
-def test_every_config_plans_quickly_without_tensorflow(config: Path) -> None:
+def test_every_config_plans_without_the_slow_imports(config: Path) -> None:
+    """What a plan waits for is imports: those of a second or more are counted, none of them may be made."""
     code = (
-        "import sys, time; from rich.console import Console; from optimize.config import load_config;"
+        "import sys; from rich.console import Console; from optimize.config import load_config;"
         "from optimize.plan import print_plan; print_plan(load_config(sys.argv[1]), Console());"
-        "assert not {'tensorflow', 'keras', 'optuna'} & set(sys.modules); print(time.process_time())"
+        "slow = {'tensorflow', 'keras', 'optuna', 'sqlalchemy', 'pandas', 'matplotlib', 'distributed', 'sklearn'};"
+        "assert not slow & set(sys.modules), slow & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, check=True)
     assert "trials of" in done.stdout or "range tests" in done.stdout
-    assert float(done.stdout.split()[-1]) < 2
 
 
 @pytest.mark.parametrize(

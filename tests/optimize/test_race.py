@@ -118,3 +118,18 @@ def test_the_best_is_rarely_dropped_where_nothing_differs(sweep: Load, choices: 
             race.ended(finished(proposal.values or {}, label, proposal.seed, 0.9 + generator.normal(0, 0.01)))
         dropped += count < choices * 8
     assert dropped <= 19
+
+
+def test_a_race_that_was_run_has_nothing_left_to_train(sweep: Load) -> None:
+    config, ended = sweep(RACE), []
+    race = RaceProposals(config, lambda _: None)
+    while (proposal := race.next(None)) is not None:
+        choice = str((proposal.values or {})["model.pooling"])
+        accuracy = (0.9 if choice == "blur" else 0.99) + noise(choice, proposal.seed)
+        ended.append(finished(proposal.values or {}, choice, proposal.seed, accuracy))
+        race.ended(ended[-1])
+    assert len(ended) < 3 * 8
+    again = RaceProposals(config, lambda _: None)
+    for trial in ended:
+        again.drop(trial)
+    assert again.remaining() == 0

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from main.complaints import ConfigError
-from optimize.config import load_config
+from main.errors import UserError
+from optimize.cli import app
+from optimize.config import SweepConfig, load_config
+from optimize.rangetest import run_range_test
+from optimize.results import Results
+from optimize.sweep import run_sweep
+from sweeps import Witness
 
 TEXT = """
 name: rates
@@ -62,3 +69,52 @@ def test_what_a_range_test_cannot_do_is_refused(change: str, complaint: str, tmp
     with pytest.raises(ConfigError) as raised:
         load_config(tmp_path / "rates.yaml", [change])
     assert complaint in str(raised.value)
+
+
+def test_a_range_test_writes_over_no_sweep_and_a_sweep_over_no_range_test(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(TEXT)
+    results = Results(tmp_path / "rates")
+    results.folder.mkdir()
+    results.trials_file.touch()
+    with pytest.raises(UserError, match="holds a sweep: give the range test another name"):
+        run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path)
+    results.trials_file.rename(results.rates_file)
+    with pytest.raises(UserError, match="holds a range test: give the sweep another name"):
+        run_sweep(
+            load_config(tmp_path / "rates.yaml", ["study.range_test=null"]), results_dir=tmp_path, observer=Witness()
+        )
+
+
+def test_the_range_test_of_a_sweep_file_stands_beside_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Named(Exception):
+        pass
+
+    def name_it(config: SweepConfig, *_: object, **__: object) -> None:
+        raise Named(config.name)
+
+    monkeypatch.setattr("optimize.rangetest.run_range_test", name_it)
+    bare = TEXT.replace("range_test: {start: 1e-5, end: 1000.0}", "baseline: {train.optimizer: adam}")
+    scheduled = bare.replace("train: {", "train: {schedule: cosine, ")
+    for text, name in ((TEXT, "rates"), (bare, "rates-lr-range"), (scheduled, "rates-lr-range")):
+        (tmp_path / "rates.yaml").write_text(text)
+        answer = CliRunner().invoke(app, ["lr-range", str(tmp_path / "rates.yaml")])
+        assert str(answer.exception) == name, answer.output
+
+
+@pytest.mark.parametrize("config", ["pooling", "kernel_size", "loss", "activation", "final"])
+def test_a_sweep_file_that_comes_with_the_project_has_a_range_test(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+
+    def take(config: SweepConfig, *_: object, **__: object) -> None:
+        taken.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("optimize.rangetest.run_range_test", take)
+    file = Path(__file__).parents[2] / "configs" / f"{config}.yaml"
+    answer = CliRunner().invoke(app, ["lr-range", str(file), "--results", str(tmp_path)])
+    assert "was stopped" in answer.output
+    assert taken[0].name == f"{config}-lr-range"

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -25,6 +26,11 @@ run: {workers: 1, precision: float32}
 """
 
 pytestmark = pytest.mark.training
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimize.reproduce.gpus", tuple)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,21 @@ def test_on_another_processor_the_interval_decides(committed: Path) -> None:
     outside = CliRunner().invoke(app, ["reproduce", str(committed), "--workers", "0"])
     assert outside.exit_code == 1
     assert "outside its 95 % interval, 99.90% to 100.00%" in outside.output
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        ({"instruction_sets": ["sse2"]}, "a processor of other instruction sets"),
+        ({"gpus": 1}, "a GPU adds up in no fixed order"),
+    ],
+)
+def test_what_was_trained_elsewhere_is_not_expected_to_the_bit(
+    committed: Path, fact: dict[str, Any], said: str
+) -> None:
+    facts = json.loads((committed / "provenance.json").read_text())
+    (committed / "provenance.json").write_text(json.dumps(facts | fact))
+    assert said in reproduce(Results(committed)).elsewhere
 
 
 def test_other_data_are_refused(committed: Path) -> None:

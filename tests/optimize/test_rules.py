@@ -82,6 +82,10 @@ CASES = {
         TPE, "study.start=[{model.dropout: 0.2}, {model.dropout: 0.6}]", "study.start.1.model.dropout", "0.1 to 0.5"
     ),
     "nothing swept": Case(GRID, "model.pooling=max", "model", "nothing is swept"),
+    "nothing swept, once": Case(GRID + "study: {}\n", "model.pooling=max\nstudy.seeds=1", "model", "nothing is swept"),
+    "nothing swept, of a sampler": Case(
+        TPE, "model.dropout=0.2\nstudy.seeds=[0]\nstudy.confirm=null", "model", "nothing is swept"
+    ),
     "a grid of too many trials": Case(
         GRID, "study.seeds=1000\nmodel.dropout={low: 0.0, high: 0.9, step: 0.001}", "study.sampler", "more than 100,000"
     ),
@@ -118,6 +122,8 @@ RIGHT = {
     "val_loss when the loss is the same": (GRID, "study.metric=val_loss"),
     "a range with a step in a grid": (GRID, "model.dropout={low: 0, high: 0.5, step: 0.25}"),
     "cmaes with a range": (TPE, "study.sampler=cmaes"),
+    "a sweep of one, on several seeds": (GRID, "model.pooling=max", "study.seeds=2"),
+    "a sweep of one, on folds": (GRID, "model.pooling=max", "study.folds=5"),
     "no confirmation": (TPE, "study.confirm=null"),
     "epochs that are swept": (GRID + "study: {pruner: median}\n", "train.epochs={choices: [1, 3]}"),
     "a start of some of the values": (TPE, "study.start=[{model.dropout: 0.2}]"),
@@ -128,15 +134,15 @@ RIGHT = {
     ),
     "a slope with leaky_relu": (
         GRID + "train: {}\n",
+        "model.activation={choices: [relu, leaky_relu]}",
         "model.leaky_relu_slope={choices: [0.1, 0.2], when: {model.activation: leaky_relu}}",
     ),
 }
 
 
-@pytest.mark.parametrize(("text", "override"), RIGHT.values(), ids=list(RIGHT))
-def test_what_is_right_is_not_refused(text: str, override: str) -> None:
-    more = ["model.activation={choices: [relu, leaky_relu]}"] if "slope" in override else []
-    loaded(text, *more, override)
+@pytest.mark.parametrize("written", RIGHT.values(), ids=list(RIGHT))
+def test_what_is_right_is_not_refused(written: tuple[str, ...]) -> None:
+    loaded(*written)
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed, so that gp can be used")

@@ -39,6 +39,7 @@ def test_every_config_names_the_schema_and_satisfies_it(config: Path) -> None:
     "value",
     [
         0.5, {"choices": [0.1, 0.5]}, {"low": 0.1, "high": 0.5, "log": True}, {"winner": "dropout", "otherwise": 0.3},
+        {"winner": "dropout", "over": 0.3},
         {"low": 0, "high": 0.5, "step": 0.1, "when": {"model.pooling": ["max", "blur"]}},
     ],
 )  # fmt: skip
@@ -91,7 +92,7 @@ def properties(node: Any, where: str = "") -> list[tuple[str, Any]]:
 def test_every_field_is_described_and_has_its_default() -> None:
     concrete = [(where, value) for where, value in properties(SCHEMA) if "Swept" not in where]
     undescribed = [where for where, value in concrete if not {"description", "$ref", "const"} & set(value)]
-    assert not [where for where in undescribed if not where.endswith(("/otherwise", "/network", "/when"))]
+    assert not [where for where in undescribed if not where.endswith(("/over", "/otherwise", "/network", "/when"))]
     tpe = SCHEMA["$defs"]["TpeSampler"]["properties"]
     assert tpe["n_startup_trials"]["default"] == 10
     assert SCHEMA["$defs"]["TrainConfigSwept"]["properties"]["epochs"]["default"] == 6

@@ -158,6 +158,21 @@ def test_every_choice_trains_on_the_same_folds_and_the_verdict_speaks_of_them(tm
     )
 
 
+def test_a_sweep_of_one_says_what_is_reached_and_exports_the_best(tmp_path: Path) -> None:
+    text = RATES.replace("{choices: [3e-3, 1e-6]}", "3e-3").replace("{seeds: 3}", "{seeds: 2}")
+    (tmp_path / "one.yaml").write_text(text.replace("name: rates", "name: one").replace("epochs: 4", "epochs: 1"))
+    result = run_sweep(load_config(tmp_path / "one.yaml"), results_dir=tmp_path, observer=Witness(), workers=0)
+    trials = result.results.trials()
+    assert trials[["configuration", "seed"]].values.tolist() == [["as written", 0], ["as written", 1]]
+    assert result.verdict is not None
+    assert result.verdict.sentence.startswith("as written reaches ")
+    assert result.verdict.sentence.endswith("there is nothing to compare it with.")
+    card = result.results.card()
+    assert card is not None
+    assert card["metrics"]["val_accuracy of this file"]["value"] == pytest.approx(trials["val_accuracy"].max())
+    assert (result.results.folder / "report.html").exists()
+
+
 def test_a_network_that_cannot_be_built_is_refused_before_anything_trains(tmp_path: Path) -> None:
     text = RATES.replace("filters: [8, 16]", "filters: [8, 16, 32], kernel_size: {choices: [3, 9]}")
     (tmp_path / "rates.yaml").write_text(text)

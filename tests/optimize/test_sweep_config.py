@@ -242,6 +242,11 @@ def test_missing_sections_are_told_with_what_they_are_about(load: Load) -> None:
     ]
 
 
+def test_a_sweep_of_one_has_a_question_too(load: Load) -> None:
+    text = SHORTEST.replace("{choices: [max, average]}", "max")
+    assert load(text + "study: {seeds: 2}\n").question == "How good is what is written?"
+
+
 def test_a_file_name_that_is_no_name_wants_one_written(load: Load) -> None:
     assert "the sweep would be named after its file" in complaints(load, SHORTEST, name="my sweep")[0]
     assert load("name: mine\n" + SHORTEST, name="my sweep").name == "mine"
@@ -275,7 +280,7 @@ def test_a_winner_is_taken_from_the_other_sweeps_verdict(load: Load, tmp_path: P
     verdict(tmp_path, "filters", {"winner": "[8, 16]", "values": {"model.filters": [8, 16]}})
     config = load(WINNER)
     assert config.base.model == CnnSpec(kernel_size=(7, 3), filters=(8, 16))
-    assert config.winners == {"model.kernel_size": "kernel", "model.filters": "filters"}
+    assert config.origins == {"model.kernel_size": "the winner of kernel", "model.filters": "the winner of filters"}
     assert "  kernel_size: [7, 3]  # the winner of kernel" in config.resolved().splitlines()
     assert load(config.resolved()) == config
 
@@ -286,6 +291,60 @@ def test_without_a_verdict_otherwise_is_taken_or_the_sweep_is_refused(load: Load
     ]
     verdict(tmp_path, "filters", {"winner": "[8, 16]", "values": {"model.filters": [8, 16]}})
     assert load(WINNER).base.model == CnnSpec(kernel_size=5, filters=(8, 16))
+
+
+OVER = SHORTEST + "  kernel_size: {winner: kernel, over: 3}\n"
+
+
+def kernel_verdict(decided: bool) -> dict[str, Any]:
+    """In which 5 leads, and is separable from 3 or not."""
+    pairs = [
+        {"better": "5", "worse": "7", "decided": True},
+        {"better": "5", "worse": "3", "decided": decided},
+        {"better": "3", "worse": "7", "decided": True},
+    ]
+    return {"winner": "5", "values": {"model.kernel_size": 5}, "pairs": pairs}
+
+
+@pytest.mark.parametrize(
+    ("decided", "taken", "origin"),
+    [
+        (True, 5, "the winner of kernel, separable from 3"),
+        (False, 3, "from which 5, the winner of kernel, is not separable"),
+        (None, 3, "as long as kernel has no verdict"),
+    ],
+)
+def test_a_choice_stays_unless_the_winner_is_separable_from_it(
+    load: Load, tmp_path: Path, decided: bool | None, taken: int, origin: str
+) -> None:
+    if decided is not None:
+        verdict(tmp_path, "kernel", kernel_verdict(decided))
+    config = load(OVER)
+    assert config.base.model == CnnSpec(kernel_size=taken)
+    assert config.origins == {"model.kernel_size": origin}
+    assert load(config.resolved()) == config
+
+
+def test_the_winner_itself_may_be_the_one_that_stays(load: Load, tmp_path: Path) -> None:
+    verdict(tmp_path, "kernel", kernel_verdict(decided=False))
+    config = load(OVER.replace("over: 3", "over: 5"))
+    assert (config.base.model, config.origins) == (
+        CnnSpec(kernel_size=5),
+        {"model.kernel_size": "the winner of kernel"},
+    )
+
+
+def test_a_winner_that_loses_its_own_pair_is_not_separable(load: Load, tmp_path: Path) -> None:
+    """It leads by its adjusted mean alone."""
+    pairs = [{"better": "3", "worse": "5", "decided": True}]
+    verdict(tmp_path, "kernel", kernel_verdict(decided=True) | {"pairs": pairs})
+    assert load(OVER).base.model == CnnSpec(kernel_size=3)
+
+
+@pytest.mark.parametrize("pairs", [None, [], ["x"], [{"better": "5", "worse": "7", "decided": True}]])
+def test_what_the_winner_was_not_compared_with_cannot_stay(load: Load, tmp_path: Path, pairs: Any) -> None:
+    verdict(tmp_path, "kernel", kernel_verdict(decided=True) | {"pairs": pairs})
+    assert complaints(load, OVER) == ["6:39 model.kernel_size.over: the winner of 'kernel' was not compared with 3"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ CROSS_FIELD_RULES = (
     r"an element of a list is always there",
     r"the sweep '.*' has no verdict",
     r"unknown key of network|unknown key here; it belongs in",
-    r"kernel_size must be one number or one per convolution|leaky_relu_slope is of activation",
+    r"(kernel|pool)_size must be one number or one per convolution|leaky_relu_slope is of activation",
     r"(does|do) not take it|alone, but (loss|the sampler|optimizer)|needs? momentum|are fewer than the .* warms up",
     r"trains every combination once|goes on as long as it is let|searches with one seed",
     r"nothing to confirm|tries every point anyway|takes at least 3 of them|finalists of|must be fresh",
@@ -54,6 +54,7 @@ QUIETLY: Any = {
     "deadline": None,
     "database": None,
     "suppress_health_check": list(HealthCheck),
+    "derandomize": EXAMPLES not in os.environ,  # the same files every time, until somebody asks for more
 }
 
 

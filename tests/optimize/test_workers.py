@@ -5,25 +5,26 @@ import os
 import pytest
 
 import stubs
-from optimize import workers
-from optimize.cores import machine_cores
-from optimize.workers import local_engine, places
+from optimize import cores, workers
+from optimize.cores import machine_cores, places
+from optimize.workers import local_engine
 
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "gpus", lambda: ("GPU-a", "GPU-b"))
+    for module in (workers, cores):
+        monkeypatch.setattr(module, "gpus", lambda: ("GPU-a", "GPU-b"))
 
 
 def test_without_gpus_there_is_a_place_per_so_many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "gpus", lambda: ())
-    monkeypatch.setattr(workers, "machine_cores", lambda: [0, 1, 2, 3, 4])
+    monkeypatch.setattr(cores, "gpus", lambda: ())
+    monkeypatch.setattr(cores, "machine_cores", lambda: [0, 1, 2, 3, 4])
     assert [places(threads) for threads in (1, 2, 4, 8)] == [5, 2, 1, 1]
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_with_gpus_there_is_a_place_per_gpu_however_many_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "machine_cores", lambda: [0, 1, 2, 3, 4])
+    monkeypatch.setattr(cores, "machine_cores", lambda: [0, 1, 2, 3, 4])
     assert [places(threads) for threads in (1, 8)] == [2, 2]
 
 

@@ -2,7 +2,7 @@
 
 from main.data.errors import DataError, MissingData
 from main.data.loading import describe, fallback, load_test, load_training
-from main.data.records import DataInfo, Fold, Split, TrainingData
+from main.data.records import DataInfo, Fold, Split, TrainingData, images_at_once
 from main.data.splits import fold_sizes, resample
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "describe",
     "fallback",
     "fold_sizes",
+    "images_at_once",
     "load_test",
     "load_training",
     "resample",

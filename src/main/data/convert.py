@@ -10,7 +10,7 @@ import numpy as np
 from main.data.arrays import Part
 from main.data.arraysource import ArraySource
 from main.data.errors import DataError
-from main.data.paths import open_path
+from main.data.paths import expanded, open_path
 from main.data.source import Parts, Source, n_drawn_for_test
 from main.data.sources import open_source
 from main.data.splits import draw_test, joined
@@ -43,7 +43,7 @@ def convert(source_path: str | Path, target_path: str | Path, *, overwrite: bool
     Raises DataError where the source is refused, the target's form is unknown or cannot hold the data, or
     something is already there and `overwrite` is not set.
     """
-    target = Path(target_path).expanduser()
+    target = expanded(target_path)
     suffix = _suffix(target)
     if not overwrite and (target.is_file() or (target.is_dir() and any(target.iterdir()))):
         raise DataError(f"{target}: already exists, and is not overwritten")

@@ -9,6 +9,7 @@ from pathlib import Path
 from main.data.arrays import Arrays
 from main.data.idxfolder import IdxArrays, is_idx_folder, is_whole_idx_folder
 from main.data.known import KnownData
+from main.data.paths import expanded
 
 ENVIRONMENT = "OPTIMIZE_DATA"
 """The environment variable that names a folder of data sets."""
@@ -58,7 +59,7 @@ def _keras_places(known: KnownData) -> Iterator[Path]:
 
 def _roots() -> Iterator[Path]:
     if os.environ.get(ENVIRONMENT):
-        yield Path(os.environ[ENVIRONMENT]).expanduser()
+        yield expanded(os.environ[ENVIRONMENT])
     yield Path("data")
 
 

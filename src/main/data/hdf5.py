@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +51,22 @@ class Hdf5Arrays:
         return f"{self._path}: {name}"
 
 
-def _datasets(group: Any, path: Path, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _datasets(
+    group: Any, path: Path, prefix: str = "", depth: int = 0, met: Iterator[int] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Every array by its name; `met` counts the items of all groups, as a group may be linked many times over."""
     import h5py
 
-    if depth > MAX_DEPTH or len(group) > MAX_ITEMS:
-        raise DataError(f"{path}: expected a few arrays, but its groups hold too much or lie too deep")
+    met = met or count(1)
     for key in group:
+        if depth > MAX_DEPTH or next(met) > MAX_ITEMS:
+            raise DataError(f"{path}: expected a few arrays, but its groups hold too much or lie too deep")
         name = f"{prefix}{key}"
         if not isinstance(group.get(key, getlink=True), h5py.HardLink):
             raise DataError(f"{path}: {name} is a link to elsewhere, which is not followed")
         item = group[key]
         if isinstance(item, h5py.Group):
-            yield from _datasets(item, path, f"{name}/", depth + 1)
+            yield from _datasets(item, path, f"{name}/", depth + 1, met)
         elif isinstance(item, h5py.Dataset):
             _check_announced(item, f"{path}: {name}")
             yield name, item

@@ -58,8 +58,22 @@ def describe(config: DataConfig) -> DataInfo:
     with _refused_by_name(config):
         if is_to_be_downloaded(config.source):
             return _info(config.source, KNOWN[config.source].header(), config, _download_notice(config))
+        other = config.otherwise
+        if other is not None and is_to_be_downloaded(other) and _is_missing(config.source):
+            used = fallback(config)
+            said = f"{config.source} was not found; {_download_notice(used)}"
+            return _info(other, KNOWN[other].header(), used, said)
         source, config, notice = _settled(config)
         return _info(source.name, source.header(), config, notice)
+
+
+def _is_missing(name: str) -> bool:
+    """Whether a source that would not be downloaded is not there."""
+    try:
+        open_source(name)
+    except MissingData:
+        return True
+    return False
 
 
 def fallback(config: DataConfig) -> DataConfig:

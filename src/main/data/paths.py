@@ -30,12 +30,20 @@ def is_path(name: str) -> bool:
     return "/" in name or "\\" in name or suffix_of(Path(name)) is not None or _exists(name)
 
 
+def expanded(path: str | Path) -> Path:
+    """A path whose `~` is somebody's home. Raises MissingData where there is nobody of that name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise MissingData(f"{path} was not found: no user of this machine has that name") from None
+
+
 def open_path(name: str) -> Source:
     """The source at a path.
 
     Raises MissingData where nothing is there, DataError where it is not of a known format.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if not path.exists():
         raise MissingData(f"{name} was not found: looked for {path.absolute()}")
     if path.is_dir() and not is_idx_folder(path):

@@ -46,7 +46,8 @@ def _check(image: Image.Image, path: Path) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise DataError(f"{path}: {width:,} × {height:,} is more than the {MAX_PIXELS:,} pixels that are read")
-    if getattr(image, "n_frames", 1) > 1:
+    # A telephone's JPEG may hold a preview or a map of brightness beside the photograph, which comes first.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise DataError(f"{path}: expected one image, but it holds {image.n_frames}")  # type: ignore[attr-defined]
     if image.mode == "F":
         raise DataError(f"{path}: expected pixels of 8 or 16 bits, but they are floating-point numbers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,18 @@ from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+
+
+MOST_AT_ONCE = 1000
+"""So many that a network is bound by arithmetic and not by steps."""
+PIXELS_AT_ONCE = MOST_AT_ONCE * 32 * 32
+"""Of larger images fewer are taken, whose layers' outputs would fill the memory."""
+
+
+def images_at_once(shape: Sequence[int]) -> int:
+    """How many images of (height, width, ...) go through a network at once where it is not trained."""
+    height, width = shape[:2]
+    return max(1, min(MOST_AT_ONCE, PIXELS_AT_ONCE // (height * width)))
 
 
 @dataclass(frozen=True, eq=False)

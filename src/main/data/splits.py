@@ -71,14 +71,15 @@ def hold_out(whole: Split, header: Header, config: DataConfig, source: str) -> t
     if split == "stratified":
         whole = whole.take(stratified_order(whole.labels, config.seed))
     rest, validation = whole.take(slice(None, -n_validation)), whole.take(slice(-n_validation, None))
-    absent = np.setdiff1d(np.arange(len(header.classes)), rest.labels)
+    train = rest.take(slice(n_train))
+    absent = np.setdiff1d(np.arange(len(header.classes)), train.labels)
     if absent.size:
         names = ", ".join(header.classes[label] for label in absent)
         raise DataError(
             f"{source}: holding {n_validation:,} images out by `split: {split}` leaves none of class {names} "
-            "to train on" + ("; write `split: stratified`" if split == "last" else "")
+            f"among the {n_train:,} to train on" + ("; write `split: stratified`" if split == "last" else "")
         )
-    return rest.take(slice(n_train)), validation
+    return train, validation
 
 
 def joined(first: Split, second: Split) -> Split:

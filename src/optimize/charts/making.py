@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from typing import Any, NamedTuple
 
+from main.backend import uncollected
 from optimize.charts.abbreviations import key
 from optimize.charts.catalog import CATALOG
 from optimize.charts.evidence import Evidence
@@ -35,9 +37,7 @@ def make(name: str, evidence: Evidence, *, format: str, style: str | None = None
     if isinstance(numbers, NotForThisSweep):
         return str(numbers)
     with drawing_rules(own_texts(evidence), style):
-        page = Page(words_of(numbers, evidence, name))
-        CATALOG[name].draw(numbers, page)
-        return page.render(format)
+        return _drawn(name, numbers, words_of(numbers, evidence, name), format)[0]
 
 
 def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str]]:
@@ -50,12 +50,29 @@ def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str
             skipped[name] = str(numbers)
             continue
         with drawing_rules(own_texts(evidence)):
-            page = Page()
-            chart.draw(numbers, page)
-            svg = _adaptive(page.render("svg").decode())
+            svg, size = _drawn(name, numbers, None, "svg")
         caption = _caption(name, numbers, evidence)
-        drawings[name] = Drawing(name, chart.heading, numbers.says, caption, svg, page.size)
+        drawings[name] = Drawing(name, chart.heading, numbers.says, caption, _adaptive(svg.decode()), size)
     return drawings, skipped
+
+
+def _drawn(name: str, numbers: Any, words: Words | None, format: str) -> tuple[bytes, tuple[int, int]]:  # noqa: A002
+    """A chart's file, and its size in CSS pixels.
+
+    A figure is full of cycles: it is collected as soon as it is done, and nothing older with it. Collections while it
+    is drawn would walk through all that was ever imported, for a sixth of the time.
+    """
+    with uncollected():
+        try:
+            return _rendered(name, numbers, words, format)
+        finally:
+            gc.collect(0)
+
+
+def _rendered(name: str, numbers: Any, words: Words | None, format: str) -> tuple[bytes, tuple[int, int]]:  # noqa: A002
+    page = Page(words)
+    CATALOG[name].draw(numbers, page)
+    return page.render(format), page.size
 
 
 def _numbers(name: str, evidence: Evidence) -> Any:

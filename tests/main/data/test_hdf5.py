@@ -33,6 +33,18 @@ def test_reads_plain_and_gzipped_datasets(path, options):
     np.testing.assert_array_equal(arrays.read("x_train"), VALUES)
 
 
+def test_groups_that_are_linked_many_times_over_are_not_walked_through(path):
+    with h5py.File(path, "w") as file:
+        group = file
+        for _ in range(8):
+            inner = file.create_group(None)
+            for number in range(10):
+                group[str(number)] = inner
+            group = inner
+        group["x_train"] = VALUES
+    assert "expected a few arrays" in (refusal(Hdf5Arrays(path).shapes) or "")
+
+
 def test_names_groups_by_their_paths(path):
     with h5py.File(path, "w") as file:
         file["train/images"] = VALUES

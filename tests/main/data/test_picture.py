@@ -85,6 +85,13 @@ def test_refuses_what_moves(tmp_path, refuses):
     refuses(lambda: read_image(path), path, "holds 2")
 
 
+def test_a_photograph_with_a_preview_beside_it_is_read(tmp_path):
+    path = tmp_path / "a.jpg"
+    photograph, preview = Image.fromarray(GREY), Image.fromarray(GREY[::2, ::2])
+    photograph.save(path, format="MPO", save_all=True, append_images=[preview])
+    assert read_image(path).shape == (*GREY.shape, 1)
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n" + bytes(50), b"%!PS-Adobe-3.0 EPSF-3.0\n"])
 def test_refuses_what_is_no_image(tmp_path, refuses, content):
     path = tmp_path / "a.png"

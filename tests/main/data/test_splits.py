@@ -42,6 +42,14 @@ def test_a_drawn_test_set_leaves_every_other_image_to_training():
     assert np.bincount(test.labels).tolist() == [2] * 10
 
 
+def test_a_class_that_is_not_among_the_images_to_train_on_is_told():
+    whole = make_split(200)
+    sorted_by_class = whole.take(np.argsort(whole.labels, kind="stable"))
+    config = DataConfig(validation=10, train=50, split="last")
+    with pytest.raises(DataError, match=r"leaves none of class 3, .* among the 50 to train on; write `split: strat"):
+        hold_out(sorted_by_class, HEADER, config, "a")
+
+
 def test_the_last_images_validate_and_the_first_of_the_rest_train():
     whole = make_split(200)
     train, validation = hold_out(whole, HEADER, DataConfig(validation=50, train=30), "a")

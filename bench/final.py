@@ -1,0 +1,111 @@
+"""The final model and the ensemble of its sweep, beside what each must reach on MNIST's test set.
+
+    python -m optimize run configs/{pooling,kernel_size,activation,loss,learning_rate,final}.yaml
+    python -m optimize export results/final --ensemble
+    python bench/final.py --out bench/RESULTS.md
+
+Both files are scored anew by `python -m main evaluate`, which must agree with their cards. Trains nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from tables import machine, markdown_table, write_section
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TARGETS = {"cnn.h5": 0.9975, "ensemble/cnn.h5": 0.998}
+"""By a file of the sweep's folder, the test accuracy that it must reach on MNIST."""
+MOST_BYTES = 3_000_000
+"""Of the single model's file."""
+MOST_MINUTES = 60
+"""Of the whole sweep, on two cores."""
+
+
+class Scored(NamedTuple):
+    """One model file, with its card and what `main evaluate` finds."""
+
+    name: str
+    size: int
+    card: dict[str, Any]
+    found: dict[str, Any]
+
+
+def score(folder: Path, name: str) -> Scored:
+    """Evaluate a file, and end the benchmark where that fails or its card says something else."""
+    file = folder / name
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-m", "main", "evaluate", str(file), "--json", "--out", out]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    if answer.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed")
+    found, card = json.loads(answer.stdout), json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    if found["accuracy"]["value"] != card["test"]["accuracy"]:
+        raise SystemExit(f"{file} does not score what its card says")
+    return Scored(name, file.stat().st_size, card, found)
+
+
+def accuracies_table(files: Sequence[Scored]) -> str:
+    """Test accuracies against what each must reach."""
+    return markdown_table(
+        ("file", "parameters", "MB", "test accuracy", "95 %", "mistakes", "must reach", "reached"),
+        [
+            (
+                f"results/final/{scored.name}",
+                f"{scored.card['parameters']:,}",
+                f"{scored.size / 1e6:.2f}",
+                f"{accuracy['value']:.2%}",
+                f"{accuracy['low']:.2%} to {accuracy['high']:.2%}",
+                str(scored.found["mistakes"]),
+                f"{TARGETS[scored.name]:.2%}",
+                "yes" if accuracy["value"] >= TARGETS[scored.name] else "no",
+            )
+            for scored in files
+            for accuracy in [scored.found["accuracy"]]
+        ],
+    )
+
+
+def trained(folder: Path) -> str:
+    """How long the sweep trained, and what each of its trials reached on the validation images."""
+    trials = pd.read_csv(folder / "trials.csv")
+    minutes = (pd.to_datetime(trials["ended"]).max() - pd.to_datetime(trials["started"]).min()).total_seconds() / 60
+    each = ", ".join(f"{accuracy:.2%}" for accuracy in trials["val_accuracy"])
+    return (
+        f"From the first trial's start to the last one's end {minutes:.0f} minutes (at most {MOST_MINUTES}); "
+        f"validation accuracies {each}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=REPOSITORY / "results" / "final")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    where = machine()
+    options.folder = options.folder.resolve()
+    files = [score(options.folder, name) for name in TARGETS if (options.folder / name).exists()]
+    if not files:
+        parser.error(f"there is no model in {options.folder}")
+    text = "\n\n".join(
+        [
+            "## The final model",
+            accuracies_table(files),
+            f"One model's file may have {MOST_BYTES / 1e6:g} MB. {trained(options.folder)} {where}.",
+        ]
+    )
+    print(f"\n{text}")
+    if options.out:
+        write_section(options.out, "final", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""A sweep's best trials joined into one model, chosen greedily on the validation images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from main.data import TrainingData, fallback, load_training
+from main.history import DIRECTIONS
+from main.modelfile import write_model_file
+from main.provenance import describe_data, now, versions
+from optimize.config import SweepConfig, stored_sweep
+from optimize.export import Candidates, Exported, NothingToExport, built_anew, predicted, scored, tested
+from optimize.finished import Finished
+from optimize.results import Results
+from optimize.trial import refuse_other_data
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST_MEMBERS = 8
+
+
+@dataclass(frozen=True)
+class Joined:
+    """An ensemble's model file, and what is in it."""
+
+    exported: Exported
+    parameters: int
+    members: tuple[int, ...]
+    crossentropies: tuple[float, ...]
+    """Both as in `Chosen`, of the candidates."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A sweep's ensemble as it was written."""
+
+    model_file: Path
+    card: dict[str, Any]
+
+    @property
+    def sentence(self) -> str:
+        """What is in it, and what it scores."""
+        trials = ", ".join(str(member["trial"]) for member in self.card["members"])
+        test = self.card["test"]
+        return (
+            f"trials {trials}: test accuracy {test['accuracy']:.2%} "
+            f"(95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
+        )
+
+
+def export_ensemble(results: Results) -> Ensemble:
+    """Join a sweep's best trials into one model file, SWEEP/ensemble/cnn.h5, with a card.
+
+    Of the trials that have kept their weights, the best `Candidates.TRIALS` by the sweep's metric are considered.
+    Members are chosen one by one (Caruana et al. 2004, "Ensemble selection from libraries of models", without
+    replacement): first the trial whose crossentropy of the validation images is lowest, then whichever lowers it most,
+    until none does. The test images are scored once, at the end.
+
+    Raises:
+        main.data.DataError: the data is missing or damaged.
+        optimize.trial.DataMismatch: the data is not that of the sweep.
+        NothingToExport: fewer than two trials have kept their weights, or no second one helps the best; or the trials
+            validated on different images.
+    """
+    config = stored_sweep(results)
+    if config.study.folds is not None:
+        raise NothingToExport(f"{results.folder}: trials of different folds share no validation images to choose on")
+    candidates = _candidates(results, config.study.metric)
+    if len(candidates) < 2:
+        raise NothingToExport(f"{results.folder}: an ensemble needs the weights of two trials, {len(candidates)} kept")
+    data = load_training(config.base.data)
+    refuse_other_data(data, results.provenance()["data"]["checksum"])
+    if data.notice:
+        config = config.with_data(fallback(config.base.data))
+    with results.lock():
+        joined = _join(config, results, candidates, data)
+        members = [candidates[place] for place in joined.members]
+        card = _card(config, data, members, joined)
+        write_model_file(results.ensemble_folder, joined.exported.h5, card)
+    return Ensemble(results.ensemble_folder / results.model_file.name, card)
+
+
+def _candidates(results: Results, metric: str) -> list[Finished]:
+    """The best complete trials that have kept their weights, best first."""
+    trials = results.trials()
+    complete = trials[trials["state"] == "complete"].sort_values(
+        [metric, "trial"], ascending=[DIRECTIONS[metric] == "minimize", True]
+    )
+    kept = (int(trial) for trial in complete["trial"] if results.has_weights(int(trial)))
+    found = (results.finished(trial) for trial in kept)
+    return list(islice((finished for finished in found if finished is not None), Candidates.TRIALS))
+
+
+def _join(config: SweepConfig, results: Results, candidates: Sequence[Finished], data: TrainingData) -> Joined:
+    """Choose among the candidates, and make one model file of those chosen; one network is held at a time till then."""
+    from main.backend import dtype_policy, quiet_import
+
+    quiet_import()
+    import keras
+    import numpy as np
+
+    from models.ensemble import average
+
+    def network(finished: Finished) -> keras.Model:
+        weights = results.weights(finished.outcome.trial)
+        return built_anew(config.concrete(finished.values), data, weights or b"")
+
+    def logits(finished: Finished) -> NDArray[np.float32]:
+        keras.utils.clear_session(free_memory=False)
+        whole = network(finished)
+        return predicted(keras.Model(whole.inputs[0], whole.get_layer("logits").output), data.validation)
+
+    chosen = choose_members(np.stack([logits(finished) for finished in candidates]), data.validation.labels)
+    if len(chosen.members) < 2:
+        best = candidates[chosen.members[0]].outcome.trial
+        raise NothingToExport(
+            f"{results.folder}: trial {best} is better alone than with any other: no ensemble is made"
+        )
+    keras.utils.clear_session(free_memory=False)
+    with dtype_policy("float32"):
+        ensemble = average([network(candidates[place]) for place in chosen.members])
+    return Joined(scored(ensemble, config.base, data), ensemble.count_params(), *chosen)
+
+
+class Chosen(NamedTuple):
+    """Which networks are better together than any of them alone."""
+
+    members: tuple[int, ...]
+    """Their places, in the order in which they were chosen."""
+    crossentropies: tuple[float, ...]
+    """Of the validation images, in nats per image, with the first member, the first two, and so on."""
+
+
+def choose_members(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Chosen:
+    """Choose networks, at most eight, whose mean of logits has the lowest crossentropy that a greedy search finds.
+
+    Args:
+        logits: Of each network, for each image: (networks, images, classes).
+        labels: The images' true classes, (images,).
+    """
+    import numpy as np
+    from scipy.special import logsumexp
+
+    images = np.arange(len(labels))
+
+    def crossentropy(places: list[int]) -> float:
+        mean = logits[places].mean(axis=0, dtype=np.float64)
+        return float(np.mean(logsumexp(mean, axis=1) - mean[images, labels]))
+
+    chosen: list[int] = []
+    reached: list[float] = []
+    while len(chosen) < min(MOST_MEMBERS, len(logits)):
+        with_each = {place: crossentropy([*chosen, place]) for place in range(len(logits)) if place not in chosen}
+        best = min(with_each, key=lambda place: with_each[place])
+        if reached and with_each[best] >= reached[-1]:
+            break
+        chosen.append(best)
+        reached.append(with_each[best])
+    return Chosen(tuple(chosen), tuple(reached))
+
+
+def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], joined: Joined) -> dict[str, Any]:
+    """What cnn.json says of an ensemble."""
+    return {
+        "name": f"{config.name} ensemble",
+        "question": config.question,
+        "configuration": f"mean of the logits of {len(members)} trials",
+        "config": {"data": config.base.data.model_dump(mode="json")},
+        "data": describe_data(data),
+        "members": [_member(config, finished) for finished in members],
+        "parameters": joined.parameters,
+        "metrics": {
+            "val_accuracy of this file": {"value": joined.exported.val_accuracy},
+            "val_crossentropy, on which its members were chosen": {"value": joined.crossentropies[-1]},
+        },
+        "test": tested(joined.exported),
+        "verdict": None,
+        "decided": None,
+        "versions": versions(),
+        "created": now(),
+    }
+
+
+def _member(config: SweepConfig, finished: Finished) -> dict[str, Any]:
+    best = finished.outcome.best()
+    assert best is not None  # complete trials have one
+    return {
+        "trial": finished.outcome.trial,
+        "seed": finished.seed,
+        "epoch": finished.outcome.best_epoch,
+        "configuration": finished.configuration,
+        "values": finished.values,
+        config.study.metric: getattr(best, config.study.metric),
+    }

@@ -1,0 +1,41 @@
+"""What `optimize run` says once a sweep has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimize.terminal import err, out, say
+
+if TYPE_CHECKING:
+    from optimize.config import SweepConfig
+    from optimize.sweep import SweepResult
+
+
+def say_resumable(config: SweepConfig) -> None:
+    """That an interrupted sweep is not lost."""
+    out.print(f"{config.name} can go on: run the same command again")
+
+
+def summarise(result: SweepResult) -> None:
+    """The winner, the files and the next command; the verdict's sentence comes last."""
+    folder = result.results.folder
+    if result.ending in ("interrupted", "terminated"):
+        out.print(f"stopped with {result.trained} trials trained; run the same command again to go on")
+        return
+    if result.trained == 0 and result.ending == "done":
+        out.print("every trial is finished already; nothing was trained", highlight=False)
+    if result.verdict is None:
+        said = f"no trial of {folder} gave a usable result; the reasons are in {result.results.trials_file}"
+        err.print(said, highlight=False, markup=False, soft_wrap=True)
+        return
+    say(f"report   {result.results.report}")
+    say(f"tables   {result.results.trials_file}  {result.results.curves_file}")
+    card = result.results.card()
+    if card is not None and result.exported:
+        test = card["test"]
+        say(
+            f"model    {result.results.model_file}  ({card['configuration']}; test accuracy {test['accuracy']:.2%}, "
+            f"95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
+        )
+        say(f"next     python -m main evaluate {result.results.model_file}")
+    out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,161 @@
+"""A sweep's best trials in one model: which are chosen, what is written, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from main.card_text import card_lines
+from optimize import ensemble
+from optimize.cli import app
+from optimize.config import load_config
+from optimize.ensemble import MOST_MEMBERS, Chosen, choose_members, export_ensemble
+from optimize.export import NothingToExport
+from optimize.results import Results
+from optimize.sweep import run_sweep
+from sweeps import Witness
+
+SWEEP = """
+name: small
+data: {source: digits, train: 400}
+model: {network: cnn, filters: [8], pooling: {choices: [max, average]}}
+train: {epochs: 4, learning_rate: 1e-2}
+study: {seeds: 2}
+run: {workers: 0, precision: float32}
+"""
+
+
+def crossentropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Of the softmax of the mean over networks, by the textbook."""
+    powers = np.exp(logits.mean(axis=0))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return float(-np.mean(np.log(probabilities[np.arange(len(labels)), labels])))
+
+
+def draws(seed: int, networks: int = 12, images: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Networks of different skill: logits that lean to the truth, more or less."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 10, images)
+    lean = rng.uniform(0.5, 2.5, networks)[:, None, None] * np.eye(10)[labels]
+    return rng.normal(0, 1, (networks, images, 10)) + lean, labels
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_members_are_those_that_a_plain_greedy_search_finds(seed: int) -> None:
+    logits, labels = draws(seed)
+    expected: list[int] = []
+    values: list[float] = []
+    while len(expected) < MOST_MEMBERS:
+        rest = [other for other in range(len(logits)) if other not in expected]
+        with_each = [(crossentropy(logits[[*expected, other]], labels), other) for other in rest]
+        if values and min(with_each)[0] >= values[-1]:
+            break
+        values.append(min(with_each)[0])
+        expected.append(min(with_each)[1])
+    members, reached = choose_members(logits, labels)
+    assert list(members) == expected
+    assert reached == pytest.approx(values, rel=1e-9)
+    assert len(members) > 1
+
+
+def test_there_are_never_more_than_eight() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 500)
+    logits = rng.normal(0, 3, (12, 500, 10)) + 4 * np.eye(10)[labels]  # each makes mistakes of its own
+    assert len(choose_members(logits, labels).members) == MOST_MEMBERS == 8
+
+
+def test_a_network_that_makes_it_worse_is_left_out() -> None:
+    labels = np.arange(10)
+    sure = 7.0 * np.eye(10)
+    members, reached = choose_members(np.stack([np.roll(sure, 1, axis=1), sure]), labels)
+    assert members == (1,)
+    assert reached == (pytest.approx(crossentropy(sure[None], labels)),)
+
+
+def test_a_network_that_is_sure_and_wrong_costs_a_finite_amount() -> None:
+    logits = np.stack([5000.0 * np.eye(3)[[0, 1]], np.zeros((2, 3))])
+    assert choose_members(logits, np.array([1, 1])).crossentropies[0] == pytest.approx(np.log(3))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ensemble")
+    (folder / "small.yaml").write_text(SWEEP)
+    run_sweep(load_config(folder / "small.yaml"), results_dir=folder, observer=Witness())
+    return folder / "small"
+
+
+@pytest.fixture
+def results(swept: Path, tmp_path: Path) -> Results:
+    return Results(shutil.copytree(swept, tmp_path / "small"))
+
+
+@pytest.mark.training
+def test_the_command_joins_trials_in_one_model_that_every_command_reads(results: Results, tmp_path: Path) -> None:
+    before = results.model_file.read_bytes()
+    ran = CliRunner().invoke(app, ["export", str(results.folder), "--ensemble"])
+    assert ran.exit_code == 0, ran.output
+    model = results.ensemble_folder / "cnn.h5"
+    assert str(model) in ran.output.replace("\n", "")
+    card = json.loads(model.with_suffix(".json").read_text())
+    assert f"{card['test']['accuracy']:.2%}" in ran.output
+    assert any(line.startswith("members") for line in card_lines(card))
+    assert results.model_file.read_bytes() == before  # the single model stays
+    table = results.trials().set_index("trial")
+    assert len(card["members"]) >= 2
+    for member in card["members"]:
+        assert member["val_accuracy"] == table.loc[member["trial"], "val_accuracy"]
+    assert len({member["trial"] for member in card["members"]}) == len(card["members"])
+
+    from main.data import load_training
+    from main.evaluate import assess, assess_split, source_of
+    from main.explain import explain
+    from main.live import LiveModel
+    from main.modelfile import load_model
+
+    network = load_model(model)
+    assert assess(network, model, source_of(model)).accuracy.value == card["test"]["accuracy"]
+    data = load_training(load_config(results.sweep_file).base.data)
+    validated = assess_split(network, model, data.validation, classes=data.classes, source=data.source)
+    metrics = card["metrics"]
+    assert metrics["val_accuracy of this file"]["value"] == validated.accuracy.value
+    said = metrics["val_crossentropy, on which its members were chosen"]["value"]
+    assert said == pytest.approx(validated.crossentropy, rel=1e-4)
+    assert all(path.stat().st_size > 0 for path in explain(model, out=tmp_path / "explained", method="pca"))
+    shown = LiveModel(model)
+    assert shown.input_shape == data.input_shape
+
+
+@pytest.mark.training
+def test_of_an_ensemble_the_first_member_is_explained(results: Results) -> None:
+    from main.evaluate import assess, source_of
+    from main.explain import deep_features, shown_layers
+    from main.modelfile import load_model
+
+    path = export_ensemble(results).model_file
+    network = load_model(path)
+    assert [layer.name for layer in shown_layers(network)] == ["member_1_conv_1_activation", "member_1_conv_1_pool"]
+    assert deep_features(network, assess(network, path, source_of(path)), "pca").layer == "member_1_flatten"
+
+
+@pytest.mark.training
+def test_what_no_ensemble_can_be_made_of_is_refused(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ensemble, "choose_members", lambda *_: Chosen((1,), (0.5,)))
+    with pytest.raises(NothingToExport, match="better alone"):
+        export_ensemble(results)
+    first, *others = map(int, results.trials()["trial"])
+    (results.trial_folder(first) / "weights.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(NothingToExport, match="damaged"):
+        export_ensemble(results)
+    for trial in others:
+        results.drop_weights(trial)
+    with pytest.raises(NothingToExport, match="two trials"):
+        export_ensemble(results)
+    results.write_sweep(results.sweep_file.read_text().replace("folds: null", "folds: 2"))
+    with pytest.raises(NothingToExport, match="folds"):
+        export_ensemble(results)
+    assert not results.ensemble_folder.exists()

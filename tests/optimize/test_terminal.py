@@ -1,0 +1,37 @@
+"""Which folders the commands mean."""
+
+from pathlib import Path
+
+import pytest
+
+from optimize.results import NoSweep
+from optimize.terminal import comparable_sweeps, results_for
+
+
+@pytest.mark.parametrize(
+    ("config", "folder"),
+    [
+        ("configs/loss.yaml", "results"),
+        ("configs/study/loss.yaml", "results/study"),
+        ("/home/me/configs/mnist/small/loss.yaml", "results/mnist/small"),
+        ("configs/old/configs/new/loss.yaml", "results/new"),
+        ("configs/study/../loss.yaml", "results"),
+        ("configs/../loss.yaml", "results"),
+        ("loss.yaml", "results"),
+        ("configs.yaml", "results"),
+    ],
+)
+def test_results_mirror_the_folders_of_sweep_files(config: str, folder: str) -> None:
+    assert results_for(Path(config), None) == Path(folder)
+    assert results_for(Path(config), Path("elsewhere")) == Path("elsewhere")
+
+
+def test_a_folder_of_sweeps_stands_for_those_in_it(tmp_path: Path) -> None:
+    for name in ("study/b", "study/a", "loss", "study/comparison"):
+        (tmp_path / name).mkdir(parents=True)
+        if not name.endswith("comparison"):
+            (tmp_path / name / "sweep.yaml").touch()
+    found = comparable_sweeps([tmp_path / "study", tmp_path / "loss"])
+    assert [results.folder.name for results in found] == ["a", "b", "loss"]
+    with pytest.raises(NoSweep, match="no sweep here"):
+        comparable_sweeps([tmp_path / "study" / "c"])
