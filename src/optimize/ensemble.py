@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_MEMBERS = 8
+SHARPEST = 100.0
+"""Logits of standard deviation 1 are scaled by at most so much, and at least its inverse, to suit the labels best."""
+
+
+CHOSEN_ON = "val_crossentropy at the best temperature, on which its members were chosen"
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def export_ensemble(results: Results) -> Ensemble:
     Of the trials that have kept their weights, the best `Candidates.TRIALS` by the sweep's metric are considered.
     Members are chosen one by one (Caruana et al. 2004, "Ensemble selection from libraries of models", without
     replacement): first the trial whose crossentropy of the validation images is lowest, then whichever lowers it most,
-    until none does. The test images are scored once, at the end.
+    until none does; each is taken at the temperature that suits it best, see `choose_members`. The test images are
+    scored once, at the end.
 
     Raises:
         main.data.DataError: the data is missing or damaged.
@@ -134,24 +140,24 @@ class Chosen(NamedTuple):
     members: tuple[int, ...]
     """Their places, in the order in which they were chosen."""
     crossentropies: tuple[float, ...]
-    """Of the validation images, in nats per image, with the first member, the first two, and so on."""
+    """Of the validation images at the best temperature, in nats per image, with the first member, the first two, and
+    so on."""
 
 
 def choose_members(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Chosen:
     """Choose networks, at most eight, whose mean of logits has the lowest crossentropy that a greedy search finds.
 
+    Networks and means are compared each at the temperature that suits it best (Guo et al. 2017, arXiv 1706.04599): one
+    trained on smoothed labels is less sure than it could be, and a mean of two less than either, which says nothing of
+    what they confuse.
+
     Args:
         logits: Of each network, for each image: (networks, images, classes).
         labels: The images' true classes, (images,).
     """
-    import numpy as np
-    from scipy.special import logsumexp
-
-    images = np.arange(len(labels))
 
     def crossentropy(places: list[int]) -> float:
-        mean = logits[places].mean(axis=0, dtype=np.float64)
-        return float(np.mean(logsumexp(mean, axis=1) - mean[images, labels]))
+        return tempered_crossentropy(logits[places].mean(axis=0, dtype=float), labels)
 
     chosen: list[int] = []
     reached: list[float] = []
@@ -163,6 +169,28 @@ def choose_members(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer
         chosen.append(best)
         reached.append(with_each[best])
     return Chosen(tuple(chosen), tuple(reached))
+
+
+def tempered_crossentropy(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:
+    """The lowest crossentropy, in nats per image, that logits (images, classes) have when all are scaled alike.
+
+    It is convex in the scale. Of n labels each counts 1 / (n + 2) for every class alike (after Platt 1999), so that the
+    scale stays finite, and the crossentropy tells networks apart, where none makes a mistake.
+    """
+    import numpy as np
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    unit = logits / (logits.std() or 1.0)
+    doubt = 1 / (len(labels) + 2)
+    expected = (1 - doubt) * unit[np.arange(len(labels)), labels] + doubt * unit.mean(axis=1)
+
+    def at(log_scale: float) -> float:
+        scale = np.exp(log_scale)
+        return float(np.mean(logsumexp(scale * unit, axis=1) - scale * expected))
+
+    most = float(np.log(SHARPEST))
+    return float(minimize_scalar(at, bounds=(-most, most), method="bounded", options={"xatol": 1e-6}).fun)
 
 
 def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], joined: Joined) -> dict[str, Any]:
@@ -177,7 +205,9 @@ def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], 
         "parameters": joined.parameters,
         "metrics": {
             "val_accuracy of this file": {"value": joined.exported.val_accuracy},
-            "val_crossentropy, on which its members were chosen": {"value": joined.crossentropies[-1]},
+            "val_crossentropy at the best temperature, on which its members were chosen": {
+                "value": joined.crossentropies[-1]
+            },
         },
         "test": tested(joined.exported),
         "verdict": None,
