@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,23 @@ def test_the_readme_says_what_the_card_says() -> None:
     said = re.search(r"reads ([\d.]+) % of MNIST's test images \(95 % ([\d.]+) to ([\d.]+) %\)", readme)
     assert said
     assert said.groups() == tuple(f"{100 * CARD['test'][key]:.2f}" for key in ("accuracy", "low", "high"))
+
+
+def test_running_its_sweep_again_leaves_it_as_it_is(tmp_path: Path) -> None:
+    """Its trials are not kept, so that nothing can go on; and an hour of training is not begun unasked."""
+    from main.errors import UserError
+    from optimize.config import load_config
+    from optimize.sweep import run_sweep
+    from sweeps import Witness
+
+    shutil.copytree(FINAL, tmp_path / "final", ignore=shutil.ignore_patterns("trials", "study.db*"))
+    before = (tmp_path / "final" / "trials.csv").read_bytes()
+    config = load_config(
+        REPOSITORY / "configs" / "final.yaml", overrides=["data.source=digits", "data.validation=null"]
+    )
+    with pytest.raises(UserError, match="--fresh sets it aside"):
+        run_sweep(config, results_dir=tmp_path, observer=Witness())
+    assert (tmp_path / "final" / "trials.csv").read_bytes() == before
 
 
 @pytest.mark.training

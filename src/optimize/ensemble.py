@@ -65,8 +65,8 @@ def export_ensemble(results: Results) -> Ensemble:
     Of the trials that have kept their weights, the best `Candidates.TRIALS` by the sweep's metric are considered.
     Members are chosen one by one (Caruana et al. 2004, "Ensemble selection from libraries of models", without
     replacement): first the trial whose crossentropy of the validation images is lowest, then whichever lowers it most,
-    until none does; each is taken at the temperature that suits it best, see `choose_members`. The test images are
-    scored once, at the end.
+    until none does; each mean is compared at the temperature that suits it best, see `choose_members`. The test images
+    are scored once, at the end.
 
     Raises:
         main.data.DataError: the data is missing or damaged.
@@ -205,9 +205,7 @@ def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], 
         "parameters": joined.parameters,
         "metrics": {
             "val_accuracy of this file": {"value": joined.exported.val_accuracy},
-            "val_crossentropy at the best temperature, on which its members were chosen": {
-                "value": joined.crossentropies[-1]
-            },
+            CHOSEN_ON: {"value": joined.crossentropies[-1]},
         },
         "test": tested(joined.exported),
         "verdict": None,

@@ -33,7 +33,9 @@ READING_COLUMNS = (
 CURVE_COLUMNS = ("configuration", "seed", "step", "learning_rate", "loss")
 BESIDE = "-lr-range"
 """What the folder of a sweep file's range test is called after the sweep."""
-OF_TRIALS = {"folds": "null", "race": "false", "pruner": "null", "baseline": "null", "compare": "null"}
+OF_TRIALS = {
+    "folds": "null", "race": "false", "pruner": "null", "confirm": "null", "baseline": "null", "compare": "null",
+}  # fmt: skip
 """Keys of a study that no range test has, and what leaves them out."""
 
 

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SET_ASIDE = ".before-"
+"""Between a folder's name and the moment at which a fresh start renamed it."""
+
+
 class NoSweep(UserError):
     """A folder that was named as a sweep's holds none."""
 
@@ -125,12 +129,18 @@ class Results:
         """Whether the folder holds a range test, and no sweep."""
         return self.rates_file.exists() and not self.trials_file.exists()
 
+    @property
+    def has_tables_alone(self) -> bool:
+        """Whether the folder shows a sweep whose study and trials are elsewhere, as a copy of it for readers does."""
+        kept = self.study_file.exists() or (self.folder / "trials").exists()
+        return not kept and self.model_file.exists() and self.trials_file.exists()
+
     def set_aside(self) -> Path | None:
         """Rename an existing folder, so that the sweep starts afresh; returns its new name."""
         if not self.folder.exists():
             return None
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        return self.folder.rename(self.folder.with_name(f"{self.folder.name}.before-{moment}"))
+        return self.folder.rename(self.folder.with_name(f"{self.folder.name}{SET_ASIDE}{moment}"))
 
     # What was run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from main.provenance import now
 from optimize import charts, report, wording
 from optimize.config import SweepConfig, stored_sweep
 from optimize.coordinator import Coordinator, Settings
-from optimize.engine import TrialRunner
+from optimize.engine import STORAGE_VARIABLE, TrialRunner
 from optimize.export import NothingToExport, export_on_worker, model_card, winning_trial
 from optimize.finished import Finished
 from optimize.networks import planned_networks
@@ -96,7 +97,7 @@ def run_sweep(
         optimize.study.StudyChanged: the results hold a study of other trials.
         optimize.storage.StudyUnreadable: the study's storage is damaged or out of reach.
         optimize.results.SweepLocked: another process runs this sweep.
-        main.errors.UserError: the folder holds a range test.
+        main.errors.UserError: the folder holds a range test, or a sweep's tables and model without its trials.
         OSError: the results cannot be written.
     """
     if observer is None:
@@ -126,6 +127,11 @@ def run_sweep(
                 results.set_aside()
     if results.is_range_test:
         raise UserError(f"{results.folder} holds a range test: give the sweep another name, or start it with --fresh")
+    if results.has_tables_alone and STORAGE_VARIABLE not in os.environ:
+        raise UserError(
+            f"{results.folder} shows a sweep whose study and trials are not here, so that it cannot go on: "
+            "--fresh sets it aside and trains anew"
+        )
     if warning := network_warning(results):
         observer.note(warning)
     with results.lock(), hold_study(results, config.name) as check:

@@ -87,7 +87,9 @@ def comparable_sweeps(sweeps: list[Path]) -> list[Results]:
 
 
 def _sweeps_within(folder: Path) -> list[Path]:
-    """The sweeps directly in a folder that is none itself."""
+    """The sweeps directly in a folder that is none itself, without those that `--fresh` has set aside."""
+    from optimize.results import SET_ASIDE
+
     if (folder / "sweep.yaml").exists():
         return []
-    return sorted(file.parent for file in folder.glob("*/sweep.yaml"))
+    return sorted(file.parent for file in folder.glob("*/sweep.yaml") if SET_ASIDE not in file.parent.name)
