@@ -51,11 +51,15 @@ def better(value: float, than: float, metric: str, by: float = 0.0) -> bool:
 
 
 def best_epoch(history: Sequence[Epoch], metric: str) -> int | None:
-    """The number of the best epoch, the earliest among equals; None where no epoch has a finite value."""
+    """The number of the best epoch; None where no epoch has a finite value.
+
+    Among equals it is the latest: of two sets of weights that read the validation images equally well, those that saw
+    more training images, at what a schedule has made the lower rate, have less of their figure by luck.
+    """
     best: Epoch | None = None
     for epoch in history:
         value = getattr(epoch, metric)
-        if math.isfinite(value) and (best is None or better(value, getattr(best, metric), metric)):
+        if math.isfinite(value) and (best is None or not better(getattr(best, metric), value, metric)):
             best = epoch
     return best.epoch if best else None
 

@@ -91,9 +91,12 @@ def train(
 
 
 def statistics_sample(train: TrainConfig, images: Split, *, seed: int, epoch: int) -> Any:
-    """The first batches of an epoch (from 0), as it sees them: `STATISTICS_IMAGES` images, or all there are."""
+    """The first batches of an epoch (from 0), as it sees them: `STATISTICS_IMAGES` images, or as many as there are.
+
+    Only whole batches, unless there is none: each counts the same, and a smaller last one would count for a whole.
+    """
     batches = statistics_batches(images, batch_size=train.batch_size, augment=train.augment)
-    count = math.ceil(min(STATISTICS_IMAGES, len(images)) / train.batch_size)
+    count = max(1, min(STATISTICS_IMAGES, len(images)) // train.batch_size)
     return batches.starting(seed=seed, epoch=epoch).take(count)
 
 

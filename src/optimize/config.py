@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,11 @@ from optimize.rules import Draft, missing_packages, study_problems, sweep_proble
 from optimize.sections import RunConfig, StudyConfig
 from optimize.space import SearchSpace, Values, short_names
 from optimize.writing import block
+
+CONFIGS = "configs"
+"""The folder of sweep files whose folders the results mirror."""
+RESULTS = Path("results")
+"""The folder of all results."""
 
 
 class SweepFile(Section):
@@ -69,10 +75,22 @@ class SweepConfig:
     run: RunConfig
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """By path, where a value comes from that another sweep decides: `the winner of pooling`."""
+    group: str = field(default="", compare=False, kw_only=True)
+    """The folders between `configs` and the sweep's file, which its results mirror: `study` of configs/study/loss.yaml."""
     document: Document = field(compare=False, repr=False, kw_only=True)
     """The file, for complaints that point at a line of it."""
     _sections: dict[str, Plain] = field(compare=False, repr=False, kw_only=True)
     """Plain data of `data`, `model` and `train`."""
+
+    @property
+    def study_name(self) -> str:
+        """What Optuna's storage calls the sweep: `loss`, or `study/loss` of configs/study/loss.yaml."""
+        return f"{self.group}/{self.name}" if self.group else self.name
+
+    @property
+    def usual_results(self) -> Path:
+        """The folder that holds the sweep's own where nobody names another: results, or results/study."""
+        return RESULTS / self.group
 
     def concrete(self, values: Values) -> TrainingConfig:
         """The training in which the swept parameters have these values; those absent have their defaults.
@@ -126,21 +144,30 @@ class SweepConfig:
         }
 
 
+def group_of(path: Path | str) -> str:
+    """The folders between `configs` and a sweep file, `study` of configs/study/loss.yaml; nothing elsewhere."""
+    parts = Path(os.path.normpath(path)).parent.parts
+    above = len(parts) - parts[::-1].index(CONFIGS) if CONFIGS in parts else len(parts)
+    return "/".join(parts[above:])
+
+
 def load_config(
-    path: Path | str, overrides: Iterable[str] = (), results: Path | str = "results", *, to_run: bool = True
+    path: Path | str, overrides: Iterable[str] = (), results: Path | str | None = None, *, to_run: bool = True
 ) -> SweepConfig:
     """The sweep that a file describes, checked as a whole.
 
     Args:
         path: The file.
         overrides: The command line's `PATH=VALUE`.
-        results: The parent of the sweeps' folders, where `{winner: ...}` finds verdicts.
+        results: The parent of the sweeps' folders, where `{winner: ...}` finds verdicts; the usual one unless given.
         to_run: Whether what its sampler needs must be installed here, rather than where the sweep was run.
 
     Raises:
         ConfigError: With everything that is wrong, by line.
     """
-    return sweep_of(read(path, overrides), Path(path).stem, Path(results), to_run=to_run)
+    group = group_of(path)
+    parent = RESULTS / group if results is None else Path(results)
+    return replace(sweep_of(read(path, overrides), Path(path).stem, parent, to_run=to_run), group=group)
 
 
 def stored_sweep(results: Results) -> SweepConfig:

@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+import dask.config
 from distributed import Client, Future, KilledWorker, get_worker
 from distributed.client import ClosedClientError
 from distributed.comm import CommClosedError
@@ -38,6 +39,7 @@ FLAG_SECONDS = 5.0  # how long workers are waited for that are told to stop
 SCHEDULER_AWAY_SECONDS = 300.0
 SCHEDULER_LOST = "scheduler-connection-lost"  # why Dask's client cancels every future then
 
+_LARGE = "distributed.admin.large-graph-warning-threshold"
 _AWAY = (OSError, TimeoutError, ValueError, RuntimeError)  # what calls on a client without a scheduler raise
 
 
@@ -193,7 +195,11 @@ class DaskEngine:
 
     def _called(self, function: Callable[..., T], *args: Any) -> T:
         try:
-            result: T = self._client.submit(function, *args, pure=False).result()
+            with dask.config.set(
+                {_LARGE: "1 TB"}
+            ):  # weights are what they are; Dask would tell the user to think again
+                future = self._client.submit(function, *args, pure=False)
+            result: T = future.result()
         except (CancelledError, CommClosedError, ClosedClientError) as error:
             if isinstance(error, CancelledError) and getattr(error, "reason", None) != SCHEDULER_LOST:
                 raise

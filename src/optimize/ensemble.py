@@ -13,7 +13,7 @@ from main.history import DIRECTIONS
 from main.modelfile import write_model_file
 from main.provenance import describe_data, now, versions
 from optimize.config import SweepConfig, stored_sweep
-from optimize.export import Candidates, Exported, NothingToExport, built_anew, predicted, scored, tested
+from optimize.export import Candidates, Exported, NothingToExport, built_anew, scored, tested
 from optimize.finished import Finished
 from optimize.results import Results
 from optimize.trial import refuse_other_data
@@ -111,16 +111,18 @@ def _join(config: SweepConfig, results: Results, candidates: Sequence[Finished],
     import keras
     import numpy as np
 
+    from main.evaluate import outputs_of
     from models.ensemble import average
 
     def network(finished: Finished) -> keras.Model:
-        weights = results.weights(finished.outcome.trial)
-        return built_anew(config.concrete(finished.values), data, weights or b"")
+        trial = finished.outcome.trial
+        called = str(results.weights_file(trial))
+        return built_anew(config.concrete(finished.values), data, results.weights(trial) or b"", called=called)
 
     def logits(finished: Finished) -> NDArray[np.float32]:
         keras.utils.clear_session(free_memory=False)
         whole = network(finished)
-        return predicted(keras.Model(whole.inputs[0], whole.get_layer("logits").output), data.validation)
+        return outputs_of(keras.Model(whole.inputs[0], whole.get_layer("logits").output), data.validation.images)
 
     chosen = choose_members(np.stack([logits(finished) for finished in candidates]), data.validation.labels)
     if len(chosen.members) < 2:

@@ -6,7 +6,6 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zipfile import BadZipFile
 
 from main.config import TrainingConfig
 from main.errors import UserError
@@ -18,8 +17,6 @@ from optimize.trial import load_data, refuse_other_data, unpack
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-    from numpy.typing import NDArray
 
     from main.data import Fold, Split, TrainingData
     from optimize.config import SweepConfig
@@ -169,10 +166,13 @@ def _order(finished: Finished, metric: str) -> tuple[float, int]:
     return (value if DIRECTIONS[metric] == "maximize" else -value), -finished.outcome.trial
 
 
-def export_on_worker(config: TrainingConfig, weights: bytes, data_checksum: str, fold: Fold | None = None) -> Exported:
+def export_on_worker(
+    config: TrainingConfig, weights: bytes, data_checksum: str, fold: Fold | None = None, called: str = "weights"
+) -> Exported:
     """Build the network anew in float32, give it the weights, make its file, and score it on the test set, once.
 
     Raises:
+        NothingToExport: the weights, which the message calls `called`, are damaged.
         DataMismatch: the data is not that on which the weights were trained.
         main.modelfile.ModelFileError: the file does not read back as the model it was made from.
     """
@@ -184,14 +184,14 @@ def export_on_worker(config: TrainingConfig, weights: bytes, data_checksum: str,
     data = load_data(config.data, fold)
     refuse_other_data(data, data_checksum)
     keras.utils.clear_session(free_memory=False)  # layer names that do not count this process's earlier networks
-    return scored(built_anew(config, data, weights), config, data)
+    return scored(built_anew(config, data, weights, called=called), config, data)
 
 
-def built_anew(config: TrainingConfig, data: TrainingData, weights: bytes) -> keras.Model:
+def built_anew(config: TrainingConfig, data: TrainingData, weights: bytes, *, called: str) -> keras.Model:
     """The plain network in float32, with a trial's packed weights; where Keras is.
 
     Raises:
-        NothingToExport: the weights are damaged.
+        NothingToExport: the weights, which the message calls `called`, are damaged.
     """
     import models
     from main.backend import dtype_policy
@@ -200,8 +200,8 @@ def built_anew(config: TrainingConfig, data: TrainingData, weights: bytes) -> ke
         model = models.build(config.model, data.input_shape, data.n_classes)
     try:
         model.set_weights(unpack(weights))
-    except (ValueError, EOFError, BadZipFile) as error:
-        raise NothingToExport(f"a trial's weights.npz is damaged: {error}") from error
+    except ValueError as error:
+        raise NothingToExport(f"{called} is damaged, and the model cannot be made: {error}") from error
     return model
 
 
@@ -221,21 +221,14 @@ def scored(model: keras.Model, config: TrainingConfig, data: TrainingData) -> Ex
     )
 
 
-def predicted(model: keras.Model, split: Split) -> NDArray[np.float32]:
-    """What a model gives for a split's images, (n, classes): probabilities, or logits where it ends with them."""
-    from main.data import images_at_once
-
-    images = split.images.astype("float32") / 255.0
-    outputs: NDArray[np.float32] = model.predict(images, batch_size=images_at_once(images.shape[1:]), verbose=0)
-    return outputs
-
-
 def _score(model: keras.Model, split: Split) -> tuple[float, float]:
     """Accuracy, and crossentropy in nats per image, of a model on a split."""
     import keras
     import numpy as np
 
-    probabilities = predicted(model, split)
+    from main.evaluate import outputs_of
+
+    probabilities = outputs_of(model, split.images)
     accuracy = float(np.mean(probabilities.argmax(axis=1) == split.labels))
     crossentropy = keras.losses.sparse_categorical_crossentropy(split.labels, probabilities)
     return accuracy, float(np.mean(crossentropy))

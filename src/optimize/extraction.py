@@ -172,7 +172,8 @@ class _Extractor:
         if "over" not in form.model_fields_set or plain(form.over) == plain(values[name]):
             self.found.origins[name] = f"the winner of {sweep}"
             return plain(values[name])
-        stays, separable = label(plain(form.over)), _separable_from_the_winner(verdict)
+        separable = _separable_from_the_winner(verdict)
+        stays = next((choice for choice in separable if _is_choice(form.over, choice)), label(plain(form.over)))
         if len(values) > 1 or stays not in separable:
             message = f"the winner of '{sweep}' was not compared with {stays}"
             hint = f"it was compared with {', '.join(separable) or 'nothing'}"
@@ -220,11 +221,29 @@ def _possible_networks(written: Plain) -> tuple[type[BaseModel], ...]:
 
 
 def _separable_from_the_winner(verdict: dict[str, Any]) -> dict[str, bool]:
-    """By choice that a stored verdict compares its winner with, whether the winner is separably the better one."""
-    pairs, winner = verdict.get("pairs"), verdict.get("winner")
-    found = {}
+    """By choice that a stored verdict names beside its winner, whether the winner is separably the better one.
+
+    Of choices with a single seed each there are no pairs, and none is separable.
+    """
+    choices, pairs, winner = verdict.get("choices"), verdict.get("pairs"), verdict.get("winner")
+    named = (
+        [choice.get("choice") for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    )
+    found = {str(name): False for name in named if name != winner}
     for pair in pairs if isinstance(pairs, list) else []:
         if isinstance(pair, dict) and winner in (pair.get("better"), pair.get("worse")):
             ahead = pair.get("better") == winner
             found[str(pair.get("worse" if ahead else "better"))] = ahead and pair.get("decided") is True
     return found
+
+
+def _is_choice(value: Plain, choice: str) -> bool:
+    """Whether a value is the choice of that label; numbers may be written in several ways."""
+    if label(plain(value)) == choice:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return float(choice) == value
+    except ValueError:
+        return False

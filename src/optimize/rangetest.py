@@ -72,7 +72,7 @@ def as_range_test(config: SweepConfig) -> list[str]:
 
 def run_range_test(
     config: SweepConfig,
-    results_dir: Path | str = "results",
+    results_dir: Path | str | None = None,
     *,
     workers: int | None = None,
     announce: Callable[[str], None] = lambda _: None,
@@ -81,7 +81,7 @@ def run_range_test(
 
     Args:
         config: the sweep; what it sweeps is compared, and `study.range_test` says from which rate to which.
-        results_dir: the folder that holds the sweep's own, named after it.
+        results_dir: the folder that holds the sweep's own, named after it; `config.usual_results` unless given.
         workers: how many trainings at once, instead of what the sweep file says; 0 trains in this process.
         announce: told of a fallback, and of each training as it ends.
 
@@ -89,10 +89,11 @@ def run_range_test(
         main.complaints.ConfigError: a combination makes no network for images of this size.
         main.data.DataError: the data is missing or damaged.
         optimize.results.SweepLocked: another process runs this sweep.
-        main.errors.UserError: the folder holds a sweep, or no worker comes.
+        main.errors.UserError: the folder holds a sweep, lies in a sweep's folder or around one, or no worker comes.
         OSError: the results cannot be written.
     """
-    results = Results(Path(results_dir) / config.name)
+    results = Results(Path(results_dir or config.usual_results) / config.name)
+    results.refuse_nesting()
     if results.trials_file.exists():
         raise UserError(f"{results.folder} holds a sweep: give the range test another name")
     data = load_training(config.base.data)

@@ -91,7 +91,7 @@ class Results:
     def _outcome_file(self, trial: int) -> Path:
         return self.trial_folder(trial) / "outcome.json"
 
-    def _weights_file(self, trial: int) -> Path:
+    def weights_file(self, trial: int) -> Path:
         return self.trial_folder(trial) / "weights.npz"
 
     def _traceback_file(self, trial: int) -> Path:
@@ -123,6 +123,21 @@ class Results:
             file.flush()
             yield
             file.truncate(0)
+
+    def refuse_nesting(self) -> None:
+        """Refuse a folder within another sweep's, or around one: the files of the one would be those of the other.
+
+        Raises:
+            UserError: it is such a folder; the message names the other sweep.
+        """
+        around = (Results(folder) for folder in self.folder.parents)
+        within = (Results(file.parent) for file in self.folder.glob(f"*/{self.sweep_file.name}"))
+        for others, said in ((around, "lies in"), (within, "is around")):
+            for other in others:
+                if other.sweep_file.exists() and other.provenance_file.exists():
+                    raise UserError(
+                        f"{self.folder} {said} the folder of the sweep {other.folder}: give the sweep another name"
+                    )
 
     @property
     def is_range_test(self) -> bool:
@@ -207,7 +222,7 @@ class Results:
         """
         self.trial_folder(task.trial).mkdir(parents=True, exist_ok=True)
         if outcome.weights is not None:
-            write_atomically(self._weights_file(task.trial), outcome.weights)
+            write_atomically(self.weights_file(task.trial), outcome.weights)
         if outcome.details:
             write_atomically(self._traceback_file(task.trial), outcome.details)
         finished = Finished.of(task, outcome)
@@ -242,16 +257,16 @@ class Results:
 
     def has_weights(self, trial: int) -> bool:
         """Whether the weights of a trial are kept."""
-        return self._weights_file(trial).is_file()
+        return self.weights_file(trial).is_file()
 
     def weights(self, trial: int) -> bytes | None:
         """The packed weights of a trial, where they are kept."""
-        path = self._weights_file(trial)
+        path = self.weights_file(trial)
         return path.read_bytes() if path.is_file() else None
 
     def drop_weights(self, trial: int) -> None:
         """Remove the weights of a trial that can no longer be exported."""
-        self._weights_file(trial).unlink(missing_ok=True)
+        self.weights_file(trial).unlink(missing_ok=True)
 
     # Tables
 

@@ -69,7 +69,7 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
     with clear_faults(results):
         study = optuna.create_study(
             storage=storage,
-            study_name=config.name,
+            study_name=config.study_name,
             direction=config.study.direction,
             sampler=optuna.samplers.RandomSampler(),  # a trial that is asked for gets a sampler of its own
             load_if_exists=True,

@@ -73,7 +73,7 @@ class SweepResult:
 def run_sweep(
     config: SweepConfig,
     *,
-    results_dir: Path | str = "results",
+    results_dir: Path | str | None = None,
     observer: Observer | None = None,
     workers: int | None = None,
     retry_failed: bool = False,
@@ -84,7 +84,7 @@ def run_sweep(
 
     Args:
         config: the sweep.
-        results_dir: the folder that holds the sweep's own, named after it.
+        results_dir: the folder that holds the sweep's own, named after it; `config.usual_results` unless given.
         observer: who shows the progress; a table on the terminal unless given.
         workers: how many trials at once, instead of what the sweep file says; 0 trains in this process.
         retry_failed: train failed trials again.
@@ -97,7 +97,8 @@ def run_sweep(
         optimize.study.StudyChanged: the results hold a study of other trials.
         optimize.storage.StudyUnreadable: the study's storage is damaged or out of reach.
         optimize.results.SweepLocked: another process runs this sweep.
-        main.errors.UserError: the folder holds a range test, or a sweep's tables and model without its trials.
+        main.errors.UserError: the folder holds a range test, or a sweep's tables and model without its trials, or it
+            lies in another sweep's folder or around one.
         OSError: the results cannot be written.
     """
     if observer is None:
@@ -113,7 +114,8 @@ def run_sweep(
                 fresh=fresh,
                 run=run,
             )
-    results = Results(Path(results_dir) / config.name)
+    results = Results(Path(results_dir or config.usual_results) / config.name)
+    results.refuse_nesting()
     data = load_training(config.base.data)
     if data.notice:
         observer.note(data.notice)
@@ -121,8 +123,8 @@ def run_sweep(
     validation_images(config, data)  # refuses more folds than there are images
     if fresh:
         had_results = results.folder.exists()
-        with results.lock(), hold_study(results, config.name):
-            forget_study(results, config.name)  # which may be in a database, and the folder on another machine
+        with results.lock(), hold_study(results, config.study_name):
+            forget_study(results, config.study_name)  # which may be in a database, and the folder on another machine
             if had_results:
                 results.set_aside()
     if results.is_range_test:
@@ -134,7 +136,7 @@ def run_sweep(
         )
     if warning := network_warning(results):
         observer.note(warning)
-    with results.lock(), hold_study(results, config.name) as check:
+    with results.lock(), hold_study(results, config.study_name) as check:
         return _run(config, results, data, observer, run, check, workers=workers, retry_failed=retry_failed)
 
 
@@ -316,6 +318,7 @@ def _export(
         return False
     concrete = config.concrete(winner.values)
     fold = fold_of(winner.fold, config.study.folds, winner.seed)
-    exported = staff.engine().call(export_on_worker, concrete, weights, data.checksum, fold)
+    called = str(results.weights_file(winner.outcome.trial))
+    exported = staff.engine().call(export_on_worker, concrete, weights, data.checksum, fold, called)
     write_model_file(results.folder, exported.h5, model_card(config, concrete, winner, exported, data, verdict))
     return True

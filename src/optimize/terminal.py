@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from optimize.results import Results
 
 BAD_INPUT = 2  # the exit status
-CONFIGS = "configs"
 COMPARISON = "comparison"  # the folder of a comparison's charts, beside the sweeps
 
 out = Console(emoji=False)
@@ -46,17 +44,12 @@ def bad_input() -> Iterator[None]:
 
 
 def results_for(config: Path, given: Path | None) -> Path:
-    """The folder that is to hold a sweep's own: `given`, else `results`, or the folder in it that mirrors the place of
-    the sweep file in `configs`: results/study for configs/study/loss.yaml.
-    """
+    """The folder that is to hold a sweep's own: `given`, else results/study for configs/study/loss.yaml."""
     if given is not None:
         return given
-    inner: list[str] = []
-    for part in reversed(Path(os.path.normpath(config)).parent.parts):
-        if part == CONFIGS:
-            return Path("results", *reversed(inner))
-        inner.append(part)
-    return Path("results")
+    from optimize.config import RESULTS, group_of
+
+    return RESULTS / group_of(config)
 
 
 def existing_sweep(sweep: Path) -> Results:

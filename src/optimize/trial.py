@@ -216,9 +216,12 @@ def unpack(content: bytes) -> list[np.ndarray]:
     """The arrays that `pack` packed.
 
     Raises:
-        ValueError, zipfile.BadZipFile: the bytes are not whole.
+        ValueError: the bytes are not whole.
     """
     import numpy as np
 
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return [stored[f"arr_{i}"] for i in range(len(stored.files))]
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return [stored[f"arr_{i}"] for i in range(len(stored.files))]
+    except Exception as error:  # zipfile's, zlib's, tokenize's, and whatever else a damaged byte makes NumPy raise
+        raise ValueError(str(error) or type(error).__name__) from error

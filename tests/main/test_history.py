@@ -27,7 +27,7 @@ def test_nan_is_never_better_and_nothing_beats_by_less_than_the_margin() -> None
 @pytest.mark.parametrize(
     ("metric", "values", "expected"),
     [
-        ("val_accuracy", (0.5, 0.9, 0.9), 2),
+        ("val_accuracy", (0.5, 0.9, 0.9), 3),
         ("val_crossentropy", (0.5, 0.1, 0.3), 2),
         ("val_accuracy", (math.nan, 0.2), 2),
         ("val_accuracy", (math.nan,), None),
@@ -35,7 +35,7 @@ def test_nan_is_never_better_and_nothing_beats_by_less_than_the_margin() -> None
         ("val_accuracy", (), None),
     ],
 )
-def test_best_epoch_is_the_first_of_the_best_finite_ones(
+def test_best_epoch_is_the_latest_of_the_best_finite_ones(
     metric: str, values: tuple[float, ...], expected: int | None
 ) -> None:
     assert best_epoch(curve(*values, metric=metric), metric) == expected

@@ -13,7 +13,7 @@ from main.config import AugmentConfig, DataConfig, OptimizerConfig, ScheduleConf
 from main.data import TrainingData, load_training
 from main.history import Epoch
 from main.tracing import graph_key
-from main.train import TrainResult, train
+from main.train import TrainResult, statistics_sample, train
 from models.spec import CnnSpec
 
 pytestmark = pytest.mark.training
@@ -131,6 +131,15 @@ def test_averaged_weights_have_the_normalisation_statistics_of_their_own(data: T
     deviation = outputs.std(axis=(0, 1, 2))
     assert np.abs(kept.moving_mean - outputs.mean(axis=(0, 1, 2))).max() < 0.05 * deviation.max()
     assert np.sqrt(kept.moving_variance) == pytest.approx(deviation, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "sizes"), [(300, 128, [128, 128]), (300, 400, [300]), (300, 64, [64] * 4)]
+)
+def test_statistics_are_of_whole_batches(data: TrainingData, images: int, batch_size: int, sizes: list[int]) -> None:
+    batches = statistics_sample(TrainConfig(batch_size=batch_size), data.train, seed=0, epoch=0)
+    assert [len(labels) for _, labels in batches] == sizes
+    assert len(data.train) == images
 
 
 def test_seeds_differ_and_a_seed_repeats(data: TrainingData) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +236,13 @@ def test_a_call_whose_worker_dies_is_made_once_more(
     assert engine.call(_dies_once, mark) == "alive"
     with pytest.raises(EngineLost, match="two workers were lost"):
         engine.call(_dies)
+
+
+def test_what_a_call_takes_may_be_large(engines: Callable[[TrialRunner], DaskEngine]) -> None:
+    """A model's weights: Dask would have the user told to load its data otherwise."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert engines(stubs.learn).call(len, b"0" * 20_000_000) == 20_000_000
 
 
 def _dies_once(mark: Path) -> str:

@@ -162,7 +162,7 @@ def test_what_no_ensemble_can_be_made_of_is_refused(results: Results, monkeypatc
         export_ensemble(results)
     first, *others = map(int, results.trials()["trial"])
     (results.trial_folder(first) / "weights.npz").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(NothingToExport, match="damaged"):
+    with pytest.raises(NothingToExport, match=f"trials/{first}/weights.npz is damaged"):
         export_ensemble(results)
     for trial in others:
         results.drop_weights(trial)

@@ -66,6 +66,20 @@ def test_weights_survive_the_way_home() -> None:
         assert before.dtype == after.dtype
 
 
+def test_damaged_weights_are_told_as_such_whatever_is_damaged() -> None:
+    """Each byte in turn: of headers, of names, of the directory; what is read in spite of it is of no interest here."""
+    import numpy as np
+
+    whole = pack([np.arange(6, dtype=np.float32), np.zeros((2, 2), np.float32)])
+    refused = 0
+    for place in range(len(whole)):
+        try:
+            unpack(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        except ValueError:
+            refused += 1
+    assert refused > len(whole) // 4
+
+
 def test_of_equal_trials_the_one_that_is_exported_is_the_one_whose_weights_are_kept() -> None:
     """Whichever of them ended first."""
     for order in ((0, 1), (1, 0)):

@@ -341,6 +341,21 @@ def test_a_winner_that_loses_its_own_pair_is_not_separable(load: Load, tmp_path:
     assert load(OVER).base.model == CnnSpec(kernel_size=3)
 
 
+def test_of_choices_with_one_seed_each_none_is_separable(load: Load, tmp_path: Path) -> None:
+    choices = [{"choice": choice, "n": 1} for choice in ("3", "5", "7")]
+    verdict(tmp_path, "kernel", kernel_verdict(decided=True) | {"pairs": [], "choices": choices})
+    assert load(OVER).base.model == CnnSpec(kernel_size=3)
+    said = "model.kernel_size.over: the winner of 'kernel' was not compared with 4"
+    assert said in complaints(load, OVER.replace("over: 3", "over: 4"))[0]
+
+
+def test_what_stays_may_be_written_as_another_number(load: Load, tmp_path: Path) -> None:
+    text = SHORTEST.replace("dropout: 0.3\n", "") + "  dropout: {winner: dropout, over: 0.50}\n"
+    pairs = [{"better": "0.2", "worse": "5e-1", "decided": False}]
+    verdict(tmp_path, "dropout", {"winner": "0.2", "values": {"model.dropout": 0.2}, "pairs": pairs})
+    assert load(text).origins == {"model.dropout": "from which 0.2, the winner of dropout, is not separable"}
+
+
 @pytest.mark.parametrize("pairs", [None, [], ["x"], [{"better": "5", "worse": "7", "decided": True}]])
 def test_what_the_winner_was_not_compared_with_cannot_stay(load: Load, tmp_path: Path, pairs: Any) -> None:
     verdict(tmp_path, "kernel", kernel_verdict(decided=True) | {"pairs": pairs})

@@ -1,0 +1,60 @@
+"""Sweep files in folders: sweeps of one name are two, and none lies in another."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from main.errors import UserError
+from optimize import load_config, run_sweep
+from optimize.config import SweepConfig
+from sweeps import Witness
+
+SWEEP = """\
+data: {source: digits}
+model: {network: softmax}
+train:
+  epochs: 2
+  learning_rate: {choices: [1e-3, 1e-2]}
+study: {seeds: 1}
+"""
+
+
+def sweep_file(path: str) -> SweepConfig:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(SWEEP)
+    return load_config(path)
+
+
+def test_sweeps_of_one_name_in_two_folders_share_neither_results_nor_a_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = f"sqlite:///{tmp_path / 'everything.db'}"
+    monkeypatch.setenv("OPTIMIZE_STORAGE", address)
+    for path, folder in (("configs/loss.yaml", "results/loss"), ("configs/study/loss.yaml", "results/study/loss")):
+        done = run_sweep(sweep_file(path), observer=Witness(), workers=0)
+        assert (done.trained, done.results.folder) == (2, Path(folder))
+    assert set(optuna.get_all_study_names(address)) == {"loss", "study/loss"}
+    fresh = run_sweep(load_config("configs/study/loss.yaml"), observer=Witness(), workers=0, fresh=True)
+    assert fresh.trained == 2
+    assert run_sweep(load_config("configs/loss.yaml"), observer=Witness(), workers=0).trained == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("configs/loss/charts.yaml", r"results/loss/charts lies in the folder of the sweep results/loss:"),
+        ("configs/study.yaml", r"results/study is around the folder of the sweep results/study/loss:"),
+    ],
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_no_sweeps_folder_lies_in_anothers(
+    path: str, said: str, fresh: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for other in ("configs/loss.yaml", "configs/study/loss.yaml"):
+        run_sweep(sweep_file(other), observer=Witness(), workers=0)
+    with pytest.raises(UserError, match=said):
+        run_sweep(sweep_file(path), observer=Witness(), workers=0, fresh=fresh)
+    assert Path("results/study/loss/sweep.yaml").exists()
