@@ -76,7 +76,8 @@ class SweepConfig:
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """By path, where a value comes from that another sweep decides: `the winner of pooling`."""
     group: str = field(default="", compare=False, kw_only=True)
-    """The folders between `configs` and the sweep's file, which its results mirror: `study` of configs/study/loss.yaml."""
+    """The folders between `configs` and the sweep's file, which its results mirror: `study`, of
+    configs/study/loss.yaml."""
     document: Document = field(compare=False, repr=False, kw_only=True)
     """The file, for complaints that point at a line of it."""
     _sections: dict[str, Plain] = field(compare=False, repr=False, kw_only=True)

@@ -195,9 +195,7 @@ class DaskEngine:
 
     def _called(self, function: Callable[..., T], *args: Any) -> T:
         try:
-            with dask.config.set(
-                {_LARGE: "1 TB"}
-            ):  # weights are what they are; Dask would tell the user to think again
+            with dask.config.set({_LARGE: "1 TB"}):  # weights are large; Dask would have the user think again
                 future = self._client.submit(function, *args, pure=False)
             result: T = future.result()
         except (CancelledError, CommClosedError, ClosedClientError) as error:

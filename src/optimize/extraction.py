@@ -226,10 +226,10 @@ def _separable_from_the_winner(verdict: dict[str, Any]) -> dict[str, bool]:
     Of choices with a single seed each there are no pairs, and none is separable.
     """
     choices, pairs, winner = verdict.get("choices"), verdict.get("pairs"), verdict.get("winner")
-    named = (
-        [choice.get("choice") for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-    )
-    found = {str(name): False for name in named if name != winner}
+    found = {}
+    for choice in choices if isinstance(choices, list) else []:
+        if isinstance(choice, dict) and choice.get("choice") != winner:
+            found[str(choice.get("choice"))] = False
     for pair in pairs if isinstance(pairs, list) else []:
         if isinstance(pair, dict) and winner in (pair.get("better"), pair.get("worse")):
             ahead = pair.get("better") == winner

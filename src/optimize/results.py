@@ -92,6 +92,7 @@ class Results:
         return self.trial_folder(trial) / "outcome.json"
 
     def weights_file(self, trial: int) -> Path:
+        """Where a trial's packed weights are, as long as they may be needed."""
         return self.trial_folder(trial) / "weights.npz"
 
     def _traceback_file(self, trial: int) -> Path:
