@@ -53,7 +53,7 @@ def extract(sections: Mapping[str, Plain], results: Path) -> Extraction:
 
     Args:
         sections: A file's plain data, by section.
-        results: Where the verdicts of other sweeps are: results/<name>/.
+        results: The parent of the other sweeps' folders.
     """
     extractor = _Extractor(sections, results)
     found = extractor.found

@@ -87,7 +87,7 @@ class WinnerForm(Section):
     """Stands where a value would: the value with which another sweep's winner was trained."""
 
     winner: Name
-    """The other sweep, whose verdict lies in results/<name>/."""
+    """The other sweep, whose results lie beside those of this one: results/<name>, as a rule."""
     over: Any = None
     """A choice of that sweep, of one parameter, which stays unless the winner is separable from it."""
     otherwise: Any = None

@@ -106,7 +106,6 @@ def run_range_test(
     test = config.study.range_test or RangeTestConfig()
     tasks = _tasks(config, test, len(data.train), precision, data.checksum)
     with results.lock():
-        results.write_sweep(sweep_text)
         with Staff(config, run_trial, workers=workers, trials=len(tasks), log=results.log_file) as staff:
             facts = provenance(
                 data, config.identity(), workers=staff.workers, threads=config.run.threads, precision=precision
@@ -116,6 +115,7 @@ def run_range_test(
         _write(results, readings, tasks, curves)
         results.write_rate_chart(draw_rates(readings, config.question, data.notice))
         results.write_json(results.provenance_file, {**facts, "ended": now()})
+        results.write_sweep(sweep_text)  # last: a folder without is no range test, as one that was stopped leaves it
     return RangeTested(results, readings)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import shutil
@@ -81,7 +82,10 @@ class Results:
         if not results.sweep_file.is_file() and named.sweep_file.is_file():
             return named  # `pooling` for results/pooling, as the sweep file calls it
         if not results.sweep_file.is_file():
-            raise NoSweep(f"{results.folder}: no sweep here ({results.sweep_file.name} is missing); run one first")
+            name = glob.escape(Path(folder).name)
+            elsewhere = sorted(Path("results").glob(f"*/{name}/{results.sweep_file.name}")) if name else []
+            instead = f"did you mean {elsewhere[0].parent}?" if elsewhere else "run one first"
+            raise NoSweep(f"{results.folder}: no sweep here ({results.sweep_file.name} is missing); {instead}")
         return results
 
     def trial_folder(self, trial: int) -> Path:

@@ -13,7 +13,7 @@ from main.errors import UserError
 from optimize.cli import app
 from optimize.config import SweepConfig, load_config
 from optimize.rangetest import run_range_test
-from optimize.results import Results
+from optimize.results import NoSweep, Results
 from optimize.sweep import run_sweep
 from sweeps import Witness
 
@@ -83,6 +83,18 @@ def test_a_range_test_writes_over_no_sweep_and_a_sweep_over_no_range_test(tmp_pa
         run_sweep(
             load_config(tmp_path / "rates.yaml", ["study.range_test=null"]), results_dir=tmp_path, observer=Witness()
         )
+
+
+def test_a_range_test_that_was_stopped_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "rates.yaml").write_text(TEXT)
+    monkeypatch.setattr("optimize.rangetest._curves", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0)
+    with pytest.raises(NoSweep, match="no sweep here"):
+        Results.existing(tmp_path / "rates")
 
 
 def test_the_range_test_of_a_sweep_file_stands_beside_the_sweep(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from optimize.results import NoSweep
+from optimize.results import NoSweep, Results
 from optimize.terminal import comparable_sweeps, results_for
 
 
@@ -35,3 +35,16 @@ def test_a_folder_of_sweeps_stands_for_those_in_it(tmp_path: Path) -> None:
     assert [results.folder.name for results in found] == ["a", "b", "loss"]
     with pytest.raises(NoSweep, match="no sweep here"):
         comparable_sweeps([tmp_path / "study" / "c"])
+
+
+def test_a_sweep_that_lies_in_a_folder_of_sweeps_is_found_for_whoever_looks_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/study/loss").mkdir(parents=True)
+    (tmp_path / "results/study/loss/sweep.yaml").touch()
+    with pytest.raises(NoSweep, match=r"no sweep here \(sweep.yaml is missing\); did you mean results/study/loss\?"):
+        Results.existing("loss")
+    for named in ("activation", "study", ".", "/"):
+        with pytest.raises(NoSweep, match="run one first"):
+            Results.existing(named)
