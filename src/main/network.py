@@ -18,11 +18,9 @@ from main.backend import Precision, dtype_policy, run_in_training
 from main.config import TrainConfig, TrainingConfig
 from main.losses import training_loss
 from main.optimizers import make_optimizer, set_learning_rate
-from main.tracing import graph_key
+from main.tracing import CACHED_NETWORKS, graph_key
 from main.training_form import VariableDropout, training_form
 from models import NetworkSpec
-
-CACHED_NETWORKS = 4
 
 _cache: OrderedDict[Any, TracedNetwork] = OrderedDict()
 

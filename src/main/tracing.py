@@ -9,6 +9,8 @@ from models.spec import CnnSpec, MlpSpec
 
 PATHS_OUTSIDE = frozenset({"train.learning_rate", "train.label_smoothing", "train.early_stopping", "train.augment"})
 """What never needs another traced step, by path."""
+CACHED_NETWORKS = 4
+"""Traced networks that a process keeps, those used last."""
 RATES = frozenset({"model.dropout", "model.conv_dropout"})
 """What needs another traced step only between 0 and everything else, by path."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import prod
@@ -18,6 +18,7 @@ from main.checking import Problem, complaints
 from main.checkpoint import KEPT
 from main.complaints import ConfigError
 from main.data import DataError, DataInfo, describe, fold_sizes, images_at_once
+from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
 from optimize.networks import PlannedNetwork, planned_networks
@@ -29,8 +30,9 @@ from optimize.wording import counted
 _WORKER_BYTES = 700_000_000
 """Main memory of a worker that has imported TensorFlow and trained nothing yet."""
 _FLOAT = 4
-_COPIES_OF_WEIGHTS = 7  # weights, gradients, two moments, their average, the best epoch's, those that are sent home
 _CHECKPOINT_COPIES = 5  # weights, two moments, their average, the best epoch's weights
+_COPIES_KEPT = 4  # of a network that waits to be used again: weights, two moments, their average
+_COPIES_OF_WEIGHTS = _COPIES_KEPT + 4 + _CHECKPOINT_COPIES  # gradients; what was, what is validated, the best; the file
 _MOST_FOLDS_KEPT = 8  # pipelines that a worker keeps
 _TRIAL_BYTES = 30_000  # its rows, its outcome, its place in the study
 _SWEEP_BYTES = 5_000_000  # charts, report, tables
@@ -112,12 +114,14 @@ def _described(config: SweepConfig) -> DataInfo:
         raise ConfigError(complaints(config.document, [Problem(place, str(error))])) from None
 
 
-def _memory(config: SweepConfig, data: DataInfo, networks: Iterable[PlannedNetwork]) -> int:
-    """A worker's own, the images, and of the largest network: weights, and what layers put out."""
+def _memory(config: SweepConfig, data: DataInfo, networks: Collection[PlannedNetwork]) -> int:
+    """A worker's own, the images, of the largest network weights and what layers put out, and others' weights."""
     height, width, channels = data.input_shape
     kept = 1 + min(config.study.folds or 0, _MOST_FOLDS_KEPT)  # besides the whole
     images = kept * (data.n_train + data.n_validation) * height * width * channels
     batch = _largest_batch(config)
+    parameters = sorted((network.parameters for network in networks), reverse=True)
+    others = _COPIES_KEPT * sum(parameters[1:CACHED_NETWORKS])
     largest = 0
     for network in networks:
         training = 2 * batch * network.activations  # outputs, and their gradients
@@ -125,7 +129,7 @@ def _memory(config: SweepConfig, data: DataInfo, networks: Iterable[PlannedNetwo
         validating = images_at_once(data.input_shape) * sum(largest_two)
         weights = _COPIES_OF_WEIGHTS * network.parameters
         largest = max(largest, _FLOAT * (max(training, validating) + weights))
-    return _WORKER_BYTES + images + largest
+    return _WORKER_BYTES + images + largest + _FLOAT * others
 
 
 def _largest_batch(config: SweepConfig) -> int:

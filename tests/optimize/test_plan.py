@@ -64,6 +64,16 @@ def test_memory_follows_the_batch_and_disk_the_trials() -> None:
     assert make_plan(loaded(JOINT, "study.trials=400")).disk > large.disk
 
 
+def test_memory_counts_the_networks_that_a_worker_keeps() -> None:
+    """A network of 100 million weights: 0.4 GB for each of its copies."""
+    filters = "model.filters=[64, 64]"
+    one = make_plan(loaded(GRID, filters, "model.dense_units=[40000]"))
+    two = make_plan(loaded(GRID, filters, "model.dense_units={choices: [[40000], [39999]]}"))
+    copies = one.memory / (4 * max(network.parameters for network in one.networks))
+    assert copies > 12
+    assert two.memory > one.memory * 1.2
+
+
 def test_the_plan_of_a_grid_is_shown_whole() -> None:
     text = shown(GRID)
     assert "Which pooling is best?" in text
