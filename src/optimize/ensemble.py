@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 MOST_MEMBERS = 8
 SHARPEST = 100.0
 """Logits of standard deviation 1 are scaled by at most so much, and at least its inverse, to suit the labels best."""
-
-
 CHOSEN_ON = "val_crossentropy at the best temperature, on which its members were chosen"
 
 
@@ -132,8 +130,8 @@ def _join(config: SweepConfig, results: Results, candidates: Sequence[Finished],
         )
     keras.utils.clear_session(free_memory=False)
     with dtype_policy("float32"):
-        ensemble = average([network(candidates[place]) for place in chosen.members])
-    return Joined(scored(ensemble, config.base, data), ensemble.count_params(), *chosen)
+        ensemble = average([network(candidates[place]) for place in chosen.members], chosen.scales)
+    return Joined(scored(ensemble, config.base, data), ensemble.count_params(), chosen.members, chosen.crossentropies)
 
 
 class Chosen(NamedTuple):
@@ -144,37 +142,53 @@ class Chosen(NamedTuple):
     crossentropies: tuple[float, ...]
     """Of the validation images at the best temperature, in nats per image, with the first member, the first two, and
     so on."""
+    scales: tuple[float, ...]
+    """By what each one's logits are multiplied before their mean is taken."""
+
+
+class Tempered(NamedTuple):
+    """Logits at the temperature that suits labels best."""
+
+    scale: float
+    """The inverse of that temperature."""
+    crossentropy: float
+    """In nats per image."""
 
 
 def choose_members(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Chosen:
     """Choose networks, at most eight, whose mean of logits has the lowest crossentropy that a greedy search finds.
 
-    Networks and means are compared each at the temperature that suits it best (Guo et al. 2017, arXiv 1706.04599): one
+    Networks and means are taken each at the temperature that suits it best (Guo et al. 2017, arXiv 1706.04599). One
     trained on smoothed labels is less sure than it could be, and a mean of two less than either, which says nothing of
-    what they confuse.
+    what they confuse; and of two networks as they are, the one with the larger logits would decide alone.
 
     Args:
         logits: Of each network, for each image: (networks, images, classes).
         labels: The images' true classes, (images,).
     """
+    import numpy as np
 
-    def crossentropy(places: list[int]) -> float:
-        return tempered_crossentropy(logits[places].mean(axis=0, dtype=float), labels)
+    own = [temper(network, labels).scale for network in logits]
+    scaled = np.stack([scale * network.astype(float) for scale, network in zip(own, logits, strict=True)])
+
+    def together(places: list[int]) -> Tempered:
+        return temper(scaled[places].mean(axis=0), labels)
 
     chosen: list[int] = []
-    reached: list[float] = []
+    reached: list[Tempered] = []
     while len(chosen) < min(MOST_MEMBERS, len(logits)):
-        with_each = {place: crossentropy([*chosen, place]) for place in range(len(logits)) if place not in chosen}
-        best = min(with_each, key=lambda place: with_each[place])
-        if reached and with_each[best] >= reached[-1]:
+        with_each = {place: together([*chosen, place]) for place in range(len(logits)) if place not in chosen}
+        best = min(with_each, key=lambda place: with_each[place].crossentropy)
+        if reached and with_each[best].crossentropy >= reached[-1].crossentropy:
             break
         chosen.append(best)
         reached.append(with_each[best])
-    return Chosen(tuple(chosen), tuple(reached))
+    scales = tuple(reached[-1].scale * own[place] for place in chosen)
+    return Chosen(tuple(chosen), tuple(tempered.crossentropy for tempered in reached), scales)
 
 
-def tempered_crossentropy(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:
-    """The lowest crossentropy, in nats per image, that logits (images, classes) have when all are scaled alike.
+def temper(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Tempered:
+    """By what logits (images, classes) are to be multiplied, all alike, for the lowest crossentropy.
 
     It is convex in the scale. Of n labels each counts 1 / (n + 2) for every class alike (after Platt 1999), so that the
     scale stays finite, and the crossentropy tells networks apart, where none makes a mistake.
@@ -183,7 +197,8 @@ def tempered_crossentropy(logits: NDArray[np.floating[Any]], labels: NDArray[np.
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
 
-    unit = logits / (logits.std() or 1.0)
+    deviation = float(logits.std()) or 1.0
+    unit = logits / deviation
     doubt = 1 / (len(labels) + 2)
     expected = (1 - doubt) * unit[np.arange(len(labels)), labels] + doubt * unit.mean(axis=1)
 
@@ -192,7 +207,8 @@ def tempered_crossentropy(logits: NDArray[np.floating[Any]], labels: NDArray[np.
         return float(np.mean(logsumexp(scale * unit, axis=1) - scale * expected))
 
     most = float(np.log(SHARPEST))
-    return float(minimize_scalar(at, bounds=(-most, most), method="bounded", options={"xatol": 1e-6}).fun)
+    found = minimize_scalar(at, bounds=(-most, most), method="bounded", options={"xatol": 1e-6})
+    return Tempered(float(np.exp(found.x)) / deviation, float(found.fun))
 
 
 def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], joined: Joined) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from main.card_text import card_lines
 from optimize import ensemble
 from optimize.cli import app
 from optimize.config import load_config
-from optimize.ensemble import MOST_MEMBERS, Chosen, choose_members, export_ensemble
+from optimize.ensemble import MOST_MEMBERS, Chosen, choose_members, export_ensemble, temper
 from optimize.export import NothingToExport
 from optimize.results import Results
 from optimize.sweep import run_sweep
@@ -28,8 +28,21 @@ run: {workers: 0, precision: float32}
 """
 
 
+TEMPERATURES = np.geomspace(0.05, 40, 6000)
+
+
+def tempered(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Networks' logits each at the best of many temperatures, by the textbook."""
+    best = [TEMPERATURES[np.argmin(crossentropies(network[None], labels))] for network in logits]
+    return np.array(best)[:, None, None] * logits
+
+
 def crossentropy(logits: np.ndarray, labels: np.ndarray) -> float:
     """Of the softmax of the mean over networks at the best of many temperatures, by the textbook."""
+    return min(crossentropies(logits, labels))
+
+
+def crossentropies(logits: np.ndarray, labels: np.ndarray) -> list[float]:
     mean, n_classes = logits.mean(axis=0), logits.shape[2]
     doubt = 1 / (len(labels) + 2)
     targets = (1 - doubt) * np.eye(n_classes)[labels] + doubt / n_classes
@@ -38,7 +51,7 @@ def crossentropy(logits: np.ndarray, labels: np.ndarray) -> float:
         powers = np.exp(scale * (mean - mean.max(axis=1, keepdims=True)))
         return float(-np.mean((targets * np.log(powers / powers.sum(axis=1, keepdims=True))).sum(axis=1)))
 
-    return min(map(at, np.geomspace(0.1, 20, 4000)))
+    return list(map(at, TEMPERATURES))
 
 
 def draws(seed: int, networks: int = 12, images: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +64,8 @@ def draws(seed: int, networks: int = 12, images: int = 60) -> tuple[np.ndarray, 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_members_are_those_that_a_plain_greedy_search_finds(seed: int) -> None:
-    logits, labels = draws(seed)
+    plain, labels = draws(seed)
+    logits = tempered(plain, labels)
     expected: list[int] = []
     values: list[float] = []
     while len(expected) < MOST_MEMBERS:
@@ -61,16 +75,21 @@ def test_members_are_those_that_a_plain_greedy_search_finds(seed: int) -> None:
             break
         values.append(min(with_each)[0])
         expected.append(min(with_each)[1])
-    members, reached = choose_members(logits, labels)
+    members, reached, scales = choose_members(plain, labels)
     assert list(members) == expected
-    assert reached == pytest.approx(values, rel=1e-5)
+    assert reached == pytest.approx(values, rel=1e-4)
     assert len(members) > 1
+    joined = np.mean([scale * plain[place] for place, scale in zip(members, scales, strict=True)], axis=0)
+    assert temper(joined, labels) == (pytest.approx(1, rel=1e-3), pytest.approx(values[-1], rel=1e-4))
 
 
-@pytest.mark.parametrize("scale", [0.2, 5.0])
-def test_how_sure_networks_are_decides_nothing(scale: float) -> None:
+@pytest.mark.parametrize("scale", [0.2, 5.0, np.geomspace(0.1, 10, 12)[:, None, None]])
+def test_how_sure_networks_are_decides_nothing(scale: float | np.ndarray) -> None:
+    """Neither all alike nor each by itself: the surest does not outvote the rest."""
     logits, labels = draws(0)
-    assert choose_members(logits * scale, labels).members == choose_members(logits, labels).members
+    sure, plain = choose_members(logits * scale, labels), choose_members(logits, labels)
+    assert sure.members == plain.members
+    assert sure.crossentropies == pytest.approx(plain.crossentropies, rel=1e-6)
 
 
 def test_there_are_never_more_than_eight() -> None:
@@ -83,7 +102,7 @@ def test_there_are_never_more_than_eight() -> None:
 def test_a_network_that_makes_it_worse_is_left_out() -> None:
     labels = np.arange(10)
     sure = 7.0 * np.eye(10)
-    members, reached = choose_members(np.stack([np.roll(sure, 1, axis=1), sure]), labels)
+    members, reached, _ = choose_members(np.stack([np.roll(sure, 1, axis=1), sure]), labels)
     assert members == (1,)
     assert reached == (pytest.approx(crossentropy(sure[None], labels), rel=1e-5),)
 
@@ -136,8 +155,8 @@ def test_the_command_joins_trials_in_one_model_that_every_command_reads(results:
     metrics = card["metrics"]
     assert metrics["val_accuracy of this file"]["value"] == validated.accuracy.value
     probabilities = network.predict(data.validation.images / np.float32(255), verbose=0).astype(float)
-    found = ensemble.tempered_crossentropy(np.log(np.maximum(probabilities, 1e-30)), data.validation.labels)
-    assert metrics[ensemble.CHOSEN_ON]["value"] == pytest.approx(found, rel=1e-4)
+    found = temper(np.log(np.maximum(probabilities, 1e-30)), data.validation.labels)
+    assert found == (pytest.approx(1, rel=1e-2), pytest.approx(metrics[ensemble.CHOSEN_ON]["value"], rel=1e-4))
     assert all(path.stat().st_size > 0 for path in explain(model, out=tmp_path / "explained", method="pca"))
     shown = LiveModel(model)
     assert shown.input_shape == data.input_shape
@@ -157,7 +176,7 @@ def test_of_an_ensemble_the_first_member_is_explained(results: Results) -> None:
 
 @pytest.mark.training
 def test_what_no_ensemble_can_be_made_of_is_refused(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensemble, "choose_members", lambda *_: Chosen((1,), (0.5,)))
+    monkeypatch.setattr(ensemble, "choose_members", lambda *_: Chosen((1,), (0.5,), (1.0,)))
     with pytest.raises(NothingToExport, match="better alone"):
         export_ensemble(results)
     first, *others = map(int, results.trials()["trial"])
