@@ -11,7 +11,8 @@ LABEL_WIDTH = 14
 def card_lines(card: Mapping[str, Any]) -> list[str]:
     """The card in lines: what is known of the model, in the order in which one asks.
 
-    A card is a file that anybody may have written: what is missing is left out, and nothing of it is computed with.
+    A card is a file that anybody may have written: what is missing is left out, nothing of it
+    is computed with, and nothing of it reaches a terminal that the terminal would obey.
     """
     return [line for part in (_result, _data, _configuration, _origin) for line in part(card)]
 
@@ -74,7 +75,8 @@ def _section(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _line(label: str, value: Any) -> Iterator[str]:
     if value not in (None, ""):
-        yield f"{label:<{LABEL_WIDTH}} {value}"
+        line = f"{label:<{LABEL_WIDTH}} {value}"
+        yield "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def _accuracy(test: Mapping[str, Any]) -> str:

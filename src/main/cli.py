@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from main.config import DataConfig
     from main.data import TrainingData
     from main.history import Epoch
-    from main.predict import Prediction
+    from main.predict import Prediction, Refusal
 
 app = typer.Typer(
     name="main",
@@ -185,22 +185,27 @@ def predict(
     PNG, JPEG, TIFF and more, of any size, dark on light or light on dark.
     """
     with _messages():
-        from main.predict import Prediction, Predictor, Refusal, to_csv, to_json
+        from main.predict import Predictor, Refusal, csv_text, json_text
 
         predictor = Predictor(model, prepare.value if prepare else None)
-        results = []
-        for result in predictor.predict(images):
-            results.append(result)
-            if isinstance(result, Refusal):
-                err.print(f"error: {result.reason}", style="red", markup=False)
-            elif not (as_json or as_csv):
-                out.print(_prediction_line(result), markup=False)
-        if as_json:
-            typer.echo(to_json(results))
-        if as_csv:
-            predictions = [result for result in results if isinstance(result, Prediction)]
-            typer.echo(to_csv(predictions, predictor.classes), nl=False)
-        if any(isinstance(result, Refusal) for result in results):
+        refused = False
+
+        def told() -> Iterator[Prediction | Refusal]:
+            nonlocal refused
+            for result in predictor.predict(images):
+                if isinstance(result, Refusal):
+                    refused = True
+                    err.print(f"error: {result.reason}", style="red", markup=False)
+                yield result
+
+        if as_json or as_csv:
+            for text in json_text(told()) if as_json else csv_text(told(), predictor.classes):
+                typer.echo(text, nl=False)
+        else:
+            for result in told():
+                if not isinstance(result, Refusal):
+                    out.print(_prediction_line(result), markup=False)
+        if refused:
             raise typer.Exit(BAD_INPUT)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import east_asian_width
 
 from main.errors import UserError
+
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where YAML, and with it every place, begins another line; `str.splitlines` does so at form feeds too."""
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -87,7 +91,7 @@ class Complaint:
     @property
     def excerpt(self) -> tuple[str, str] | None:
         """The offending line, and a line with a caret under the place; None where there is no such line."""
-        lines = self.source.text.splitlines()
+        lines = LINE_END.split(self.source.text)
         if not 1 <= self.line <= len(lines) or not lines[self.line - 1].strip():
             return None
         line = "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}"

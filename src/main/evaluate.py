@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from main.cells import neutral
 from main.config import DataConfig
 from main.data import DataError, Split, describe, images_at_once, load_test
+from main.data.checksums import checksum
 from main.evaluation import Evaluation
 from main.files import write_atomically
-from main.modelfile import ModelFileError, find_card, load_model
+from main.modelfile import ModelFileError, load_with_card
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
 
 FOLDER = "evaluation"
+MOST_VALUES = 2**27
+"""Numbers that a layer puts out at once: half a gigabyte of them."""
+
+
+class UnknownTestSetWarning(UserWarning):
+    """A model was scored on another test set than that of its card, in which may be what it was trained on."""
 
 
 def evaluate(model_path: Path | str, data: str | None = None, out: Path | None = None) -> Evaluation:
@@ -40,8 +50,8 @@ def evaluate(model_path: Path | str, data: str | None = None, out: Path | None =
     from main import evaluation_charts
 
     path = Path(model_path)
-    model = load_model(path)
-    evaluation = assess(model, path, data or source_of(path))
+    model, card = load_with_card(path)
+    evaluation = assess(model, path, data, card)
     folder = out or path.parent / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in _tables(evaluation).items():
@@ -50,15 +60,30 @@ def evaluate(model_path: Path | str, data: str | None = None, out: Path | None =
     return evaluation
 
 
-def assess(model: keras.Model, path: Path, source: str) -> Evaluation:
-    """Put every image of the source's test set before a model.
+def assess(model: keras.Model, path: Path, data: str | None, card: Mapping[str, Any] | None) -> Evaluation:
+    """Put every image of a source's test set before a model.
+
+    Args:
+        model: The model.
+        path: Its file, for messages.
+        data: The source; that of the card unless given.
+        card: The model's own, if it has one.
 
     Raises:
         ModelFileError, DataError: As `evaluate`.
     """
+    source = data or source_in(card, path)
     config = DataConfig(source=source)
     split, classes = load_test(config), describe(config).classes
     _check_fit(model, split, classes, source, path)
+    _check_classes(classes, _section(card, "data").get("classes"), source, path)
+    if data is None and _section(card, "test").get("checksum", checksum(split)) != checksum(split):
+        warnings.warn(
+            f"{source}: its test set is not the one that {path} was scored on; where a source has none of its own, it "
+            "is drawn, and of others this one may hold images that the model was trained on",
+            UnknownTestSetWarning,
+            stacklevel=3,
+        )
     return assess_split(model, path, split, classes=classes, source=source)
 
 
@@ -78,7 +103,7 @@ def assess_split(model: keras.Model, path: Path, split: Split, *, classes: tuple
     )
 
 
-def source_of(path: Path) -> str:
+def source_in(card: Mapping[str, Any] | None, path: Path) -> str:
     """The data that a model's card says it was trained on.
 
     Where training had fallen back to another source, that one: the model knows nothing of the first.
@@ -86,8 +111,7 @@ def source_of(path: Path) -> str:
     Raises:
         DataError: There is no card, or it does not say.
     """
-    described = (find_card(path) or {}).get("data")
-    source = described.get("source") if isinstance(described, Mapping) else None
+    source = _section(card, "data").get("source")
     if not isinstance(source, str):
         raise DataError(f"{path}: no card says which data it was trained on; name them with --data")
     return source
@@ -107,12 +131,19 @@ def outputs_of(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.floa
 
     Keras's `predict` takes all of them as floats at once: 188 MB of MNIST's, where 4 do.
     """
-    size = images_at_once(images.shape[1:])
+    size = at_once(model)
     batches = [
         np.asarray(model.predict_on_batch(images[start : start + size].astype(np.float32) / 255.0))
         for start in range(0, len(images), size)
     ]
     return np.concatenate(batches)
+
+
+def at_once(model: keras.Model) -> int:
+    """How many images go through a model at once: the fewer, the more its widest layer makes of each."""
+    shapes = (getattr(getattr(layer, "output", None), "shape", ()) for layer in model._flatten_layers())
+    widths = [math.prod(size or 1 for size in shape[1:]) for shape in shapes]  # some sizes are open
+    return max(1, min(images_at_once(model.input_shape[1:]), MOST_VALUES // max(widths, default=1)))
 
 
 def as_probabilities(outputs: NDArray[np.float32], path: Path) -> NDArray[np.float64]:
@@ -126,6 +157,22 @@ def as_probabilities(outputs: NDArray[np.float32], path: Path) -> NDArray[np.flo
     if not (np.isfinite(probabilities).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
         raise ModelFileError(f"{path}: its output is not probabilities that sum to 1")
     return np.asarray(probabilities / sums)
+
+
+def _section(card: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    section = (card or {}).get(key)
+    return section if isinstance(section, Mapping) else {}
+
+
+def _check_classes(found: tuple[str, ...], known: Any, source: str, path: Path) -> None:
+    """Refuse classes that are the model's in part, or in another order; of wholly other names the order is taken."""
+    if not isinstance(known, list) or set(found).isdisjoint(known) or list(found) == known:
+        return
+    first = next(place for place, names in enumerate(zip(found, known, strict=True)) if names[0] != names[1])
+    raise DataError(
+        f"{source}: its classes are not those of {path}: number {first} is {found[first]!r} there, and "
+        f"{known[first]!r} to the model"
+    )
 
 
 def _check_fit(model: keras.Model, split: Split, classes: tuple[str, ...], source: str, path: Path) -> None:
@@ -143,7 +190,7 @@ def _tables(evaluation: Evaluation) -> dict[str, str]:
     import pandas as pd
 
     places = evaluation.mistakes()
-    names = np.array([_neutral(name) for name in evaluation.classes], dtype=object)
+    names = np.array([neutral(name) for name in evaluation.classes], dtype=object)
     confusion = pd.DataFrame(evaluation.confusion, index=pd.Index(names, name="true \\ predicted"), columns=names)
     per_class = pd.DataFrame([scores.row() for scores in evaluation.per_class])
     per_class["class"] = names
@@ -181,8 +228,3 @@ def _csv(table: pd.DataFrame) -> str:
     buffer = io.StringIO()
     table.to_csv(buffer, index=False, float_format="%.6g", lineterminator="\n")
     return buffer.getvalue()
-
-
-def _neutral(name: str) -> str:
-    """A class's name that no spreadsheet takes for a formula."""
-    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

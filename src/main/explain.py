@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from main.backend import input_gradient
-from main.data import images_at_once
 from main.data.records import Images
-from main.evaluate import assess, source_of
+from main.evaluate import MOST_VALUES, assess, at_once, outputs_of
 from main.evaluation import Evaluation
 from main.modelfile import ModelFileError
 from main.predict import Predictor
@@ -28,6 +28,7 @@ MAX_MAPS = 8
 """Channels shown of a layer: those whose values differ most."""
 MAX_STAGES = 8
 MAX_POINTS = 1_500
+MIN_POINTS = 200
 """Test images drawn in two dimensions; t-SNE of so many takes about five seconds."""
 MAX_CLASSES = 10
 """Classes of which an example's saliency is drawn."""
@@ -125,7 +126,7 @@ def explain(
         seen = saliency(predictor, prepared[np.newaxis])
         stages = feature_maps(predictor.model, prepared)
         return explanation_charts.draw_image(folder, filters, stages, seen[0])
-    evaluation = assess(predictor.model, path, data or source_of(path))
+    evaluation = assess(predictor.model, path, data, predictor.card)
     examples = evaluation.images[typical(evaluation)]
     return explanation_charts.draw_test(
         folder,
@@ -204,7 +205,9 @@ def saliency(predictor: Predictor, images: Images) -> tuple[Saliency, ...]:
     for image, answer, row in zip(images, answers, probabilities, strict=True):
         copies = np.repeat(_as_input(image[np.newaxis]), SMOOTHING_SAMPLES, axis=0)
         noisy = copies + noise.normal(0, SMOOTHING_NOISE, copies.shape).astype(np.float32)
-        pixels = np.abs(input_gradient(scores, noisy, int(answer))).mean(axis=0).sum(axis=-1)
+        chunks = np.array_split(noisy, -(-len(noisy) // at_once(scores)))
+        gradients = np.concatenate([input_gradient(scores, chunk, int(answer)) for chunk in chunks])
+        pixels = np.abs(gradients).mean(axis=0).sum(axis=-1)
         found.append(Saliency(image, pixels, predictor.classes[answer], float(row[answer])))
     return tuple(found)
 
@@ -233,23 +236,23 @@ def typical(evaluation: Evaluation) -> NDArray[np.int64]:
 
 
 def deep_features(model: keras.Model, evaluation: Evaluation, method: Projection) -> Features:
-    """Test images, at most 1,500 evenly drawn, as the last hidden layer has them, in two dimensions."""
+    """Test images, at most 1,500 evenly drawn, as the last hidden layer has them, in two dimensions.
+
+    Of a layer of more than 90,000 numbers fewer are drawn, at least 200, for they are all in memory together.
+    """
     import keras
 
-    n = len(evaluation.labels)
-    places = np.unique(np.linspace(0, n - 1, min(MAX_POINTS, n)).round().astype(np.int64))
     layer = _last_hidden(model)
     deep = keras.Model(model.inputs[0], layer.output)
-    values = np.concatenate(
-        [
-            np.asarray(deep.predict_on_batch(_as_input(evaluation.images[chunk])), dtype=np.float64)
-            for chunk in np.array_split(places, -(-len(places) // images_at_once(model.input_shape[1:])))
-        ]
-    ).reshape(len(places), -1)
+    width = math.prod(deep.output_shape[1:])
+    n = len(evaluation.labels)
+    drawn = min(n, MAX_POINTS, max(MIN_POINTS, MOST_VALUES // width))
+    places = np.unique(np.linspace(0, n - 1, drawn).round().astype(np.int64))
+    values = outputs_of(deep, evaluation.images[places]).reshape(len(places), -1)
     if len(places) < 3:
         raise ModelFileError(f"{evaluation.source}: {len(places)} test images are too few to draw their features")
     points, explained = _projected(values, method)
-    return Features(layer.name, values.shape[1], method, places, points, explained)
+    return Features(layer.name, values.shape[1], method, places, points.astype(np.float64), explained)
 
 
 def _last_hidden(model: keras.Model) -> Any:
@@ -259,7 +262,7 @@ def _last_hidden(model: keras.Model) -> Any:
     return layers[max(dense[-1] - 1, 0) if dense else max(len(layers) - 2, 0)]
 
 
-def _projected(values: NDArray[np.float64], method: Projection) -> tuple[NDArray[np.float64], float | None]:
+def _projected(values: NDArray[np.float32], method: Projection) -> tuple[NDArray[np.floating], float | None]:
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own dependency

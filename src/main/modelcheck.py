@@ -26,6 +26,7 @@ from main.layer_settings import RefusedError
 
 MAX_FILE_BYTES = 512 * 2**20  # a hundred times the largest network that the sweeps here would train
 MAX_CONFIG_BYTES = 4 * 2**20
+MAX_PARAMETERS = (MAX_FILE_BYTES - MAX_CONFIG_BYTES) // 4  # in float32, beside the configuration
 MAX_OBJECTS = 50_000
 MAX_LINK_DEPTH = 32
 MAX_SECONDS = 60

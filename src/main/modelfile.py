@@ -19,7 +19,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from main.architecture import Architecture
 from main.errors import UserError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "cnn.h5"
 MAX_CARD_BYTES = 4 * 2**20
+MAX_CARD_DEPTH = 32  # mappings and lists within one another; what is written here has six
 COMPARED_IMAGES = 8
 TOLERANCE = 1e-6  # of probabilities; the same kernels on the same weights normally agree to the bit
 
@@ -94,6 +95,26 @@ def write_model_file(folder: Path, h5_bytes: bytes, card: Mapping[str, Any]) -> 
     _write(Path(folder) / MODEL_NAME, h5_bytes, card)
 
 
+class ModelFile(NamedTuple):
+    """A model file that has been checked in all that can be checked without Keras."""
+
+    data: bytes
+    card: dict[str, Any] | None
+    """Of this very file; None where there is none."""
+    described: Architecture
+
+
+def read_model_file(path: str | Path) -> ModelFile:
+    """The bytes of the file at `path` with its card, once checksum, structure, layers and shapes are checked.
+
+    Raises:
+        ModelFileError: as `load_model`.
+    """
+    path = Path(path)
+    data, card = _with_card(path)
+    return ModelFile(data, card, _inspected(data, path, inspect_apart))
+
+
 def load_model(path: str | Path) -> keras.Model:
     """The model at `path`, ready to predict, not compiled.
 
@@ -104,17 +125,20 @@ def load_model(path: str | Path) -> keras.Model:
     Raises:
         ModelFileError: the file is missing, damaged, too large, or holds what a model file should not.
     """
+    return load_with_card(path)[0]
+
+
+def load_with_card(path: str | Path) -> tuple[keras.Model, dict[str, Any] | None]:
+    """As `load_model`, with the card of that very file, whatever takes its place in the meantime."""
     path = Path(path)
-    data = _read(path, MAX_FILE_BYTES)
-    card = _card_of(path, data)
-    described = _inspected(data, path, inspect_apart)
+    data, card, described = read_model_file(path)
     if card is None:
         warnings.warn(
             f"{path} has no card ({card_path(path).name}), so damage to its weights cannot be ruled out",
             UnverifiedModelWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    return _keras_load(data, described, path)
+    return _keras_load(data, described, path), card
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
@@ -131,7 +155,17 @@ def read_card(path: str | Path) -> dict[str, Any]:
 
 def find_card(path: str | Path) -> dict[str, Any] | None:
     """As `read_card`, but None where there is no card."""
-    return _card_of(Path(path), _read(Path(path), MAX_FILE_BYTES))
+    return _with_card(Path(path))[1]
+
+
+def _with_card(path: Path) -> tuple[bytes, dict[str, Any] | None]:
+    """A file's bytes and their card; read once more where the two do not belong together, as both may be replaced."""
+    try:
+        data = _read(path, MAX_FILE_BYTES)
+        return data, _card_of(path, data)
+    except ModelFileError:
+        data = _read(path, MAX_FILE_BYTES)
+        return data, _card_of(path, data)
 
 
 def _card_of(path: Path, data: bytes) -> dict[str, Any] | None:
@@ -157,7 +191,18 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise ModelFileError(f"{path} is damaged: it is no JSON ({error})") from error
     if not isinstance(card, dict) or not isinstance(card.get("sha256"), str):
         raise ModelFileError(f"{path} is no card of a model: it has no sha256")
+    if _depth(card) > MAX_CARD_DEPTH:
+        raise ModelFileError(f"{path} is no card of a model: it is nested more than {MAX_CARD_DEPTH} deep")
     return card
+
+
+def _depth(card: dict[str, Any]) -> int:
+    depth, level = 0, [cast(Any, card)]
+    while level and depth <= MAX_CARD_DEPTH:
+        within = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [value for values in within for value in values if isinstance(value, dict | list)]
+        depth += 1
+    return depth
 
 
 def _read(path: Path, most: int) -> bytes:

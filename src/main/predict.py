@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,12 +17,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from main.cells import neutral
 from main.config import DataConfig
 from main.data import DataError, describe
 from main.data.images import SUFFIXES
 from main.data.records import Images
 from main.evaluate import predict_probabilities
-from main.modelfile import find_card, load_model
+from main.modelfile import load_with_card
 from main.prepare import ImageShape, Preparation, preparation_for, read_prepared
 
 PIPE = "-"
@@ -72,6 +74,7 @@ class Predictor:
 
     Attributes:
         model: The Keras model.
+        card: What its card says; None where it has none.
         classes: Names of the classes in the order of the model's outputs.
         input_shape: (height, width, channels) of what the model takes.
         preparation: How pictures are brought to that form.
@@ -85,11 +88,11 @@ class Predictor:
             DataError: It takes no images.
         """
         self._path = Path(path)
-        self.model = load_model(self._path)
+        self.model, self.card = load_with_card(self._path)
         if len(self.model.input_shape) != 4:
             raise DataError(f"{path}: takes values of shape {self.model.input_shape[1:]}, not images")
         self.input_shape = cast(ImageShape, tuple(self.model.input_shape[1:]))
-        data = _data_of_card(self._path)
+        data = _data_of(self.card)
         self.classes = _class_names(data, self.model.output_shape[-1])
         self.preparation = preparation or preparation_for(data.get("source"), self.input_shape)
 
@@ -131,17 +134,17 @@ class Predictor:
         for name in images:
             try:
                 for file in _files(name):
-                    yield self._one(file, name=str(file))
+                    yield self._one(file, name=_printable(str(file)))
                 if name == PIPE:
                     yield self._from_pipe()
             except DataError as error:
-                yield name, Refusal(name, str(error))
+                yield name, Refusal(_printable(name), _printable(str(error)))
 
     def _one(self, file: Path, name: str) -> tuple[str, Images | Refusal]:
         try:
             return name, self.read(file)
         except DataError as error:
-            return name, Refusal(name, str(error).replace(str(file), name))
+            return name, Refusal(name, _printable(str(error).replace(str(file), name)))
 
     def _from_pipe(self) -> tuple[str, Images | Refusal]:
         data = sys.stdin.buffer.read(MAX_PIPE_BYTES + 1)
@@ -151,6 +154,11 @@ class Predictor:
             file = Path(folder) / "image"
             file.write_bytes(data)
             return self._one(file, PIPE_NAME)
+
+
+def _printable(text: str) -> str:
+    """A text whose bytes that are no UTF-8, as a file's name may have them, are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _files(name: str) -> list[Path]:
@@ -165,8 +173,8 @@ def _files(name: str) -> list[Path]:
     return found
 
 
-def _data_of_card(path: Path) -> Mapping[str, Any]:
-    data = (find_card(path) or {}).get("data")
+def _data_of(card: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    data = (card or {}).get("data")
     return data if isinstance(data, Mapping) else {}
 
 
@@ -185,17 +193,25 @@ def _class_names(data: Mapping[str, Any], n_classes: int) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def to_json(results: Iterable[Prediction | Refusal]) -> str:
-    """Predictions as JSON, a list of objects; of a refused picture `image` and `error`."""
-    return json.dumps([result.to_dict() for result in results], indent=2, ensure_ascii=False)
+def json_text(results: Iterable[Prediction | Refusal]) -> Iterator[str]:
+    """Results as JSON, bit by bit: a list of objects; of a refused picture `image` and `error`."""
+    between = "[\n"
+    for result in results:
+        yield between + textwrap.indent(json.dumps(result.to_dict(), indent=2, ensure_ascii=False), "  ")
+        between = ",\n"
+    yield "[]\n" if between == "[\n" else "\n]\n"
 
 
-def to_csv(predictions: Iterable[Prediction], classes: Iterable[str]) -> str:
-    """Predictions as CSV: image, class, confidence, then the probability of each class."""
+def csv_text(results: Iterable[Prediction | Refusal], classes: Iterable[str]) -> Iterator[str]:
+    """Predictions as CSV, row by row: image, class, confidence, then the probability of each class."""
+    yield _row(["image", "class", "confidence", *classes])
+    for result in results:
+        if isinstance(result, Prediction):
+            figures = (result.confidence, *result.probabilities.values())
+            yield _row([result.image, result.label, *(f"{figure:.6g}" for figure in figures)])
+
+
+def _row(cells: Iterable[str]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["image", "class", "confidence", *classes])
-    for prediction in predictions:
-        figures = (prediction.confidence, *prediction.probabilities.values())
-        writer.writerow([prediction.image, prediction.label, *(f"{figure:.6g}" for figure in figures)])
+    csv.writer(buffer, lineterminator="\n").writerow(map(neutral, cells))
     return buffer.getvalue()

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from main.data import DataError
 from main.data.digits import DARKEST, enlarge
@@ -235,5 +235,5 @@ def _outline(path: Path) -> Images | None:
     with Image.open(path) as image:
         if not image.has_transparency_data:
             return None
-        alpha = np.asarray(image.convert("RGBA"))[..., 3:]
+        alpha = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))[..., 3:]
     return alpha if alpha.min() < alpha.max() else None

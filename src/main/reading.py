@@ -11,7 +11,7 @@ from unicodedata import category
 import yaml
 
 from main.annotations import KeyPath, dotted
-from main.complaints import ROOT, Complaint, ConfigError, Mark, Place, Source
+from main.complaints import LINE_END, ROOT, Complaint, ConfigError, Mark, Place, Source
 from main.yaml12 import NotANumber, Plain, scalar
 
 DEEPEST = 16
@@ -61,8 +61,8 @@ def _name_of(character: str) -> str:
 
 
 def _mark_at_end(text: str) -> Mark:
-    line_start = text.rfind("\n") + 1
-    return Mark(text.count("\n") + 1, len(text) - line_start + 1)
+    *before, last = LINE_END.split(text)
+    return Mark(len(before) + 1, len(last) + 1)
 
 
 _YAML_ERRORS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import uvicorn
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, move_on_after, to_thread
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel
@@ -27,6 +27,8 @@ HOSTS = ["127.0.0.1", "localhost"]
 LARGEST_BODY = 8 * 2**20  # bytes; a photograph of a telephone, not more
 DRAINED = 4 * LARGEST_BODY  # bytes of a refused body that are read, so that the client hears why it was refused
 AT_ONCE = 2  # pictures: one is prepared while another is computed
+BODIES_AT_ONCE = 64  # pictures that are being sent, or wait for their turn: half a gigabyte at most
+SILENCE_SECONDS = 30  # a client that is to send more is waited for so long
 STOP_SECONDS = 5  # given to requests that run when the server is told to stop
 PAGE = Path(__file__).parent / "page"
 HEADERS = {
@@ -72,7 +74,7 @@ def application(model: LiveModel) -> FastAPI:
     app.add_middleware(_Limited)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     app.add_exception_handler(DataError, lambda _, error: JSONResponse({"detail": str(error)}, status_code=422))
-    working = CapacityLimiter(AT_ONCE)
+    waiting, working = CapacityLimiter(BODIES_AT_ONCE), CapacityLimiter(AT_ONCE)
 
     @app.get("/health")
     async def health() -> Health:
@@ -80,7 +82,7 @@ def application(model: LiveModel) -> FastAPI:
         shape = list(model.input_shape)
         return Health(status="ok", model=str(model.path), classes=list(model.classes), input_shape=shape)
 
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (413, 415, 422)}
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (408, 413, 415, 422)}
 
     @app.post("/api/predict", responses=refusals, openapi_extra=PICTURE_BODY)
     async def predict(
@@ -90,8 +92,9 @@ def application(model: LiveModel) -> FastAPI:
         kind = request.headers.get("content-type", "")
         if not kind.startswith("image/"):
             raise HTTPException(415, "send the bytes of a picture, with a Content-Type such as image/png")
-        picture = await request.body()
-        return await to_thread.run_sync(lambda: model.answer(picture, maps=maps), limiter=working)
+        async with waiting:
+            picture = await request.body()
+            return await to_thread.run_sync(lambda: model.answer(picture, maps=maps), limiter=working)
 
     for path, name in {"/": "draw.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}.items():
         app.add_api_route(path, _file(PAGE / name), include_in_schema=False, response_class=Response)
@@ -103,7 +106,7 @@ def _file(path: Path) -> Callable[[], FileResponse]:
 
 
 class _Limited:
-    """Refuses bodies that are too large, said or not, and adds the headers that keep a page to itself."""
+    """Refuses bodies that are too large, said or not, or do not come, and adds headers that keep a page to itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -112,12 +115,17 @@ class _Limited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        got = 0
+        got, whole = 0, False
 
         async def counted() -> Message:
-            nonlocal got
-            message = await receive()
+            nonlocal got, whole
+            try:
+                with fail_after(None if whole else SILENCE_SECONDS):  # then it is waited for whether the client leaves
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, f"nothing came for {SILENCE_SECONDS} seconds") from None
             got += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if got > LARGEST_BODY:
                 await _drain(receive)
                 raise HTTPException(413, _too_large())
@@ -140,11 +148,12 @@ class _Limited:
 
 async def _drain(receive: Receive) -> None:
     left = DRAINED
-    while left > 0:
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if not message.get("more_body"):
-            return
+    with move_on_after(SILENCE_SECONDS):
+        while left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
 
 
 def _too_large() -> str:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from main.config import TrainingConfig
 from main.data import Split, TrainingData, fallback, load_test, load_training
+from main.data.checksums import checksum
 from main.errors import UserError
 from main.evaluate import assess_split
 from main.evaluation import Evaluation
 from main.files import write_atomically
 from main.history import Epoch
 from main.modelfile import MODEL_NAME, save_model
+from main.modelsize import refuse_too_large
 from main.provenance import describe_data, now, versions
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def train_once(
     Raises:
         UserError: The folder is a sweep's.
         DataError: The data cannot be had.
-        ImpossibleNetwork: Images of this size leave a layer nothing to look at.
+        ImpossibleNetwork: Images of this size leave a layer nothing to look at, or a model file has no room for it.
         TrainingFailedError: The training diverged; its curve is kept, and so is a former model.
         OSError: The folder cannot be written.
     """
@@ -85,7 +87,7 @@ def train_once(
     data = load_training(config.data)
     if data.notice:  # the test set is to be of what was trained on, whatever can be had by then
         config = replace(config, data=fallback(config.data))
-    config.model.layers(data.input_shape, data.n_classes)  # raises what TensorFlow would say less clearly
+    refuse_too_large(config.model.layers(data.input_shape, data.n_classes))  # nor does TensorFlow say so clearly
     on_data(data)
 
     from main.backend import quiet_import
@@ -137,7 +139,8 @@ def _card(
     def scored(split: Split) -> Evaluation:
         return assess_split(model, path, split, classes=data.classes, source=data.source)
 
-    validation, test = scored(data.validation), scored(load_test(config.data))
+    held_out = load_test(config.data)
+    validation, test = scored(data.validation), scored(held_out)
     return {
         "name": name,
         "configuration": "",
@@ -160,6 +163,7 @@ def _card(
             "high": test.accuracy.high,
             "n": test.accuracy.n,
             "crossentropy": test.crossentropy,
+            "checksum": checksum(held_out),
             "note": "scored once, after training; no choice was made on it",
         },
         "verdict": None,

@@ -34,6 +34,8 @@ class Exported:
     test_crossentropy: float
     """In nats per image."""
     n_test: int
+    test_checksum: str
+    """Of the test images and their labels, sha256."""
 
 
 class NothingToExport(UserError):
@@ -150,6 +152,7 @@ def tested(exported: Exported) -> dict[str, Any]:
         "high": float(high),
         "n": exported.n_test,
         "crossentropy": exported.test_crossentropy,
+        "checksum": exported.test_checksum,
         "note": "scored once, at export; no choice was made on it",
     }
 
@@ -208,6 +211,7 @@ def built_anew(config: TrainingConfig, data: TrainingData, weights: bytes, *, ca
 def scored(model: keras.Model, config: TrainingConfig, data: TrainingData) -> Exported:
     """A finished model's file, and what it scores on validation and, once, on the test set."""
     from main.data import load_test
+    from main.data.checksums import checksum
     from main.modelfile import to_bytes
 
     test = load_test(config.data)
@@ -218,6 +222,7 @@ def scored(model: keras.Model, config: TrainingConfig, data: TrainingData) -> Ex
         test_accuracy=test_accuracy,
         test_crossentropy=test_crossentropy,
         n_test=len(test.labels),
+        test_checksum=checksum(test),
     )
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 from main.checking import Problem, complaints
 from main.complaints import ConfigError
+from main.modelsize import refuse_too_large
 from models import ImageShape, ImpossibleNetwork, LayerSize, NetworkSpec
 from optimize.combinations import written_path
 from optimize.conditions import shown
@@ -63,7 +64,8 @@ def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: in
         n_classes: Number of classes.
 
     Raises:
-        ConfigError: With every combination for which images of this size leave a layer nothing, by line.
+        ConfigError: With every combination for which images of this size leave a layer nothing, or a model file no
+            room, by line.
     """
     specs: dict[str, tuple[NetworkSpec, list[dict[str, Value]]]] = {}
     for values in islice(_configurations(config.space), MOST_LOOKED_AT):
@@ -73,7 +75,7 @@ def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: in
     impossible: dict[tuple[object, ...], list[Problem]] = {}
     for spec, configurations in specs.values():
         try:
-            layers = spec.layers(input_shape, n_classes)
+            layers = refuse_too_large(spec.layers(input_shape, n_classes))
         except ImpossibleNetwork as error:
             problem = _impossible(config.space, configurations[0], error)
             impossible.setdefault((problem.path, problem.message), []).append(problem)

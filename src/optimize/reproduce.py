@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from main.config import TrainingConfig
 from main.errors import UserError
 from main.gpus import gpus
 from main.history import Epoch
+from main.modelfile import read_model_file
 from main.provenance import versions
 from optimize.config import SweepConfig, stored_sweep
 from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost
@@ -27,6 +28,11 @@ from optimize.trial import run as run_trial
 
 DECISIVE = ("tensorflow", "keras", "numpy", "optimize-sweeps")
 """Packages whose versions may change a weight's last bits."""
+OF_THE_CARD = (
+    "config", "values", "configuration", "trial", "seed", "fold", "data.checksum",
+    "test.accuracy", "test.low", "test.high",
+)  # fmt: skip
+OF_THE_PROVENANCE = ("precision", "threads", "processor", "versions")
 
 
 class NotReproduced(UserError):
@@ -80,16 +86,17 @@ def reproduce(
     Raises:
         NotReproduced: training failed, as it does on data of another checksum.
         NothingToExport: the folder holds no model.
-        DamagedFile: its card does not say what was trained.
+        ModelFileError: cnn.h5 is damaged, or not the file that its card describes.
+        DamagedFile: its card does not say what was trained, or the provenance where.
         OSError: a file is missing.
     """
-    card = results.card()
-    if card is None or not results.model_file.is_file():
+    if not results.card_file.is_file() or not results.model_file.is_file():
         raise NothingToExport(f"{results.folder} holds no exported model to be trained again")
-    missing = [key for key in ("config", "data", "values") if key not in card]
-    if missing:
-        raise DamagedFile(results.card_file, f"without {', '.join(missing)}", "what was trained is not known")
-    config, facts = stored_sweep(results), results.provenance()
+    kept = read_model_file(results.model_file)
+    card, facts = kept.card or {}, results.provenance()
+    _demand(card, OF_THE_CARD, results.card_file, "what was trained is not known")
+    _demand(facts, OF_THE_PROVENANCE, results.provenance_file, "how it was trained is not known")
+    config = stored_sweep(results)
     concrete = TrainingConfig.from_dict(card["config"])
     task = _task(config, concrete, card, str(facts["precision"]))
     with Staff(config, run_trial, workers=workers if workers == 0 else 1, trials=1) as staff:
@@ -100,13 +107,27 @@ def reproduce(
         exported: Exported = staff.engine().call(export_on_worker, concrete, outcome.weights, task.data_checksum, fold)
     test = card["test"]
     return Reproduction(
-        identical=_same_weights(results.model_file, exported.h5),
+        identical=_same_weights(kept.data, exported.h5),
         elsewhere=tuple(_differences(config, facts, own_worker=workers != 0)),
         accuracy=exported.test_accuracy,
         claimed=test["accuracy"],
         low=test["low"],
         high=test["high"],
     )
+
+
+def _demand(content: Mapping[str, Any], keys: Iterable[str], file: Path, remedy: str) -> None:
+    missing = [key for key in keys if not _holds(content, key)]
+    if missing:
+        raise DamagedFile(file, f"without {', '.join(missing)}", remedy)
+
+
+def _holds(content: Any, dotted: str) -> bool:
+    for key in dotted.split("."):
+        if not isinstance(content, Mapping) or key not in content:
+            return False
+        content = content[key]
+    return True
 
 
 def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any], precision: str) -> TrialTask:
@@ -144,7 +165,11 @@ def _trained(engine: Engine, task: TrialTask, on_epoch: Callable[[Epoch], None])
 def _differences(config: SweepConfig, facts: Mapping[str, Any], *, own_worker: bool) -> list[str]:
     """What keeps sums from being added up in the same order as they were."""
     here, there = versions(), facts["versions"]
-    found = [f"{name} {here.get(name)} here, {there.get(name)} then" for name in DECISIVE if here[name] != there[name]]
+    found = [
+        f"{name} {here.get(name)} here, {there.get(name)} then"
+        for name in DECISIVE
+        if here.get(name) != there.get(name)
+    ]
     if config.run.engine is not None:
         found.append("a cluster trained it, whose processors are not known")
     elif processor() != facts["processor"]:
@@ -160,7 +185,7 @@ def _differences(config: SweepConfig, facts: Mapping[str, Any], *, own_worker: b
     return found
 
 
-def _same_weights(model_file: Path, h5: bytes) -> bool:
+def _same_weights(kept: bytes, made: bytes) -> bool:
     """Whether two model files hold the same weights under the same names."""
     import h5py
 
@@ -171,6 +196,6 @@ def _same_weights(model_file: Path, h5: bytes) -> bool:
         )
         return found
 
-    with h5py.File(model_file) as kept, h5py.File(io.BytesIO(h5)) as made:
-        theirs, ours = arrays(kept), arrays(made)
+    with h5py.File(io.BytesIO(kept)) as then, h5py.File(io.BytesIO(made)) as now:
+        theirs, ours = arrays(then), arrays(now)
     return theirs.keys() == ours.keys() and all(np.array_equal(theirs[name], ours[name]) for name in theirs)

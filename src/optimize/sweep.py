@@ -15,7 +15,7 @@ import numpy as np
 from main.backend import choose_precision, uncollected
 from main.data import TrainingData, fallback, fold_sizes, load_training
 from main.errors import UserError
-from main.modelfile import write_model_file
+from main.modelfile import ModelFileError, write_model_file
 from main.provenance import now
 from optimize import charts, report, wording
 from optimize.config import SweepConfig, stored_sweep
@@ -260,8 +260,12 @@ def _conclude(
 
             evidence = read_evidence(results)
             charts.draw(results, evidence=evidence)
-        if verdict and exported and not exported.result():
-            observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
+        if verdict and exported:
+            try:
+                if not exported.result():
+                    observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
+            except (NothingToExport, ModelFileError) as error:  # charts and report are none the worse for it
+                observer.note(f"nothing was exported: {error}")
     if evidence:
         report.write(results, evidence)
     results.write_json(results.provenance_file, {**facts, "ended": now()})

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from main.cells import neutral
 from main.errors import UserError
 from optimize.finished import Finished
 from optimize.space import label
@@ -80,19 +81,8 @@ def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], header
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     if header:
         writer.writeheader()
-    writer.writerows({key: _neutral(value) for key, value in row.items()} for row in rows)
+    writer.writerows({key: neutral(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
-
-
-def _neutral(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; numbers, negative ones too, stay as they are."""
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return "'" + value
-    return value
 
 
 def append_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -63,3 +63,9 @@ def test_the_command_shows_the_card_of_the_file_it_belongs_to(tmp_path) -> None:
     model.write_bytes(b"others")
     answer = CliRunner().invoke(app, ["show", str(model)])
     assert answer.exit_code == BAD_INPUT
+
+
+def test_nothing_of_a_card_reaches_the_terminal_that_it_would_obey() -> None:
+    lines = card_lines(CARD | {"question": "\x1b]0;x\x07\x1b[2Jwhich?\nmodel", "metrics": {"\x1b[1m": {"value": 1}}})
+    assert all(line.isprintable() for line in lines)
+    assert any(line.endswith("[2Jwhich?\N{REPLACEMENT CHARACTER}model") for line in lines)

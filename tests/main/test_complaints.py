@@ -1,4 +1,7 @@
+import pytest
+
 from main.complaints import Complaint, ConfigError, Mark, Source, render
+from main.reading import decoded
 
 SOURCE = Source("configs/x.yaml", "model:\n  poolng: max\n  question: 数字は🙂? x\n")
 
@@ -59,3 +62,11 @@ def test_very_many_complaints_are_counted() -> None:
 def test_the_coloured_form_says_the_same() -> None:
     complaints = [complaint(2, 3), complaint(3, 3)]
     assert render(complaints).plain == "\n".join(map(str, complaints))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_where_yaml_ends_them_and_not_at_a_form_feed(end: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        decoded(end.join(["a: 1\x0c", "b: 2", "c: \u200b3", ""]).encode(), "x.yaml")
+    places = [(c.line, c.column, (c.excerpt or ("",))[0]) for c in raised.value.complaints]
+    assert places == [(1, 5, "a: 1\N{REPLACEMENT CHARACTER}"), (3, 4, "c: \N{REPLACEMENT CHARACTER}3")]

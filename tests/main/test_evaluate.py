@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from PIL import Image
 
 from main import evaluation_charts
 from main.data import DataError
-from main.evaluate import _tables, evaluate, predict_probabilities, source_of
+from main.evaluate import UnknownTestSetWarning, _tables, at_once, evaluate, outputs_of, predict_probabilities
 from main.evaluation import Calibration, Evaluation, Proportion
 from main.modelfile import ModelFileError, load_model, write_model_file
 
@@ -185,14 +186,14 @@ def test_data_that_do_not_fit_the_model_are_refused(model_file, tmp_path):
 def test_without_a_card_the_data_must_be_named(model_file):
     model_file.with_suffix(".json").unlink()
     with pytest.raises(DataError, match="name them with --data"):
-        source_of(model_file)
+        evaluate(model_file)
 
 
 @pytest.mark.training
 def test_card_that_does_not_name_the_data_is_no_help(model_file):
     write_model_file(model_file.parent, model_file.read_bytes(), {"data": ["digits"]})
     with pytest.raises(DataError, match="name them with --data"):
-        source_of(model_file)
+        evaluate(model_file)
 
 
 @pytest.mark.training
@@ -212,3 +213,41 @@ def test_batches_do_not_change_probabilities(model_file, monkeypatch):
     whole = predict_probabilities(model, images, model_file)
     monkeypatch.setattr("main.data.records.MOST_AT_ONCE", 3)
     np.testing.assert_allclose(predict_probabilities(model, images, model_file), whole, atol=1e-6)
+
+
+@pytest.mark.training
+def test_another_test_set_than_the_cards_is_said(trained, model_file):
+    card = {**trained.card, "test": {**trained.card["test"], "checksum": "0" * 64}}
+    write_model_file(model_file.parent, model_file.read_bytes(), card)
+    with pytest.warns(UnknownTestSetWarning, match="digits: its test set is not the one that"):
+        evaluate(model_file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnknownTestSetWarning)
+        evaluate(model_file, data="digits")  # whoever names the data knows which they are
+
+
+@pytest.mark.training
+def test_classes_in_another_order_are_refused_and_wholly_other_names_taken_in_order(trained, model_file):
+    shifted = [*map(str, range(1, 10)), "0"]
+    for known in (shifted, list("abcdefghij")):
+        card = {**trained.card, "data": {**trained.card["data"], "classes": known}}
+        write_model_file(model_file.parent, model_file.read_bytes(), card)
+        if known == shifted:
+            with pytest.raises(DataError, match=r"number 0 is '0' there, and '1' to the model"):
+                evaluate(model_file)
+        else:
+            assert evaluate(model_file).accuracy.value == trained.card["test"]["accuracy"]
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("factor", [1, 8, 60])
+def test_fewer_images_go_through_a_network_that_makes_much_of_each(factor):
+    import keras
+
+    image = keras.Input((28, 28, 1))
+    wide = keras.layers.UpSampling2D(factor)(image)
+    inner = keras.Sequential([keras.Input((28 * factor, 28 * factor, 1)), keras.layers.GlobalAveragePooling2D()])
+    model = keras.Model(image, keras.layers.Dense(2)(inner(wide)))
+    images = np.zeros((40, 28, 28, 1), np.uint8)
+    assert at_once(model) == max(1, min(1000, 2**27 // (28 * factor) ** 2))
+    assert outputs_of(model, images).shape == (40, 2)

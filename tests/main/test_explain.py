@@ -26,7 +26,7 @@ def predictor(trained):
 
 @pytest.fixture(scope="module")
 def evaluation(trained, predictor):
-    return assess(predictor.model, trained.model, "digits")
+    return assess(predictor.model, trained.model, "digits", None)
 
 
 def build(spec, shape=(12, 12, 1)):

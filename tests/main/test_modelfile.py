@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from plain_models import model_bytes, tiny_config, tiny_weights
 
+from main import modelfile
 from main.modelfile import (
     ModelFileError,
     UnverifiedModelWarning,
     load_model,
+    load_with_card,
     read_card,
     save_model,
     to_bytes,
@@ -398,3 +400,48 @@ def test_main_has_no_other_lazy_names():
 
     with pytest.raises(AttributeError, match="'main' has no attribute 'laod_model'"):
         _ = main.laod_model
+
+
+def other_weights():
+    return {name: [array + 1 for array in arrays] for name, arrays in tiny_weights().items()}
+
+
+@pytest.mark.parametrize("deep", ["[" * 40 + "]" * 40, '{"a": ' * 40 + "1" + "}" * 40])
+def test_a_card_nested_deep_is_none(tmp_path, deep):
+    write_plain(tmp_path)
+    (tmp_path / "cnn.json").write_text(f'{{"sha256": "{"0" * 64}", "config": {deep}}}')
+    with pytest.raises(ModelFileError, match="nested more than 32 deep"):
+        read_card(tmp_path / "cnn.h5")
+
+
+@pytest.mark.training
+def test_a_model_and_its_card_are_of_one_file_whatever_takes_its_place(tmp_path, monkeypatch):
+    first, second = write_plain(tmp_path), model_bytes(weights=other_weights())
+    write_model_file(tmp_path, first, CARD | {"name": "first"})
+
+    def replaced(*arguments):
+        write_model_file(tmp_path, second, CARD | {"name": "second"})
+        return load(*arguments)
+
+    load = modelfile._keras_load
+    monkeypatch.setattr(modelfile, "_keras_load", replaced)
+    assert load_with_card(tmp_path / "cnn.h5")[1]["name"] == "first"
+    assert read_card(tmp_path / "cnn.h5")["name"] == "second"
+
+
+def test_a_file_and_card_that_are_just_being_replaced_are_read_once_more(tmp_path, monkeypatch):
+    first, second = write_plain(tmp_path), model_bytes(weights=other_weights())
+    write_model_file(tmp_path, first, CARD | {"name": "first"})
+    reads = []
+
+    def read(path, most):
+        content = kept(path, most)
+        reads.append(path)
+        if len(reads) == 1:  # between the file and its card
+            monkeypatch.setattr(modelfile, "_read", kept)
+            write_model_file(tmp_path, second, CARD | {"name": "second"})
+        return content
+
+    kept = modelfile._read
+    monkeypatch.setattr(modelfile, "_read", read)
+    assert read_card(tmp_path / "cnn.h5")["name"] == "second"

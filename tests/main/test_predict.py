@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from main.config import DataConfig
 from main.data import load_test
 from main.modelfile import UnverifiedModelWarning, write_model_file
-from main.predict import PIPE_NAME, Prediction, Predictor, Refusal, to_csv, to_json
+from main.predict import PIPE_NAME, Prediction, Predictor, Refusal, csv_text, json_text
 
 pytestmark = pytest.mark.training
 
@@ -100,14 +101,37 @@ def test_json_and_csv_say_the_same(predictor, test_set, tmp_path):
     save_images(tmp_path, test_set.images[:2])
     (tmp_path / "torn.png").write_text("no image")
     results = list(predictor.predict([str(tmp_path)]))
-    parsed = json.loads(to_json(results))
+    parsed = json.loads("".join(json_text(results)))
     assert parsed[2].keys() == {"image", "error"}
-    rows = list(csv.DictReader(io.StringIO(to_csv(results[:2], predictor.classes))))
+    rows = list(csv.DictReader(io.StringIO("".join(csv_text(results, predictor.classes)))))
     for row, entry in zip(rows, parsed[:2], strict=True):
         assert (row["image"], row["class"]) == (entry["image"], entry["class"])
         assert float(row["confidence"]) == pytest.approx(entry["confidence"], abs=1e-5)
         for name in predictor.classes:
             assert float(row[name]) == pytest.approx(entry["probabilities"][name], abs=1e-5)
+
+
+def test_of_no_results_there_is_an_empty_list():
+    assert json.loads("".join(json_text([]))) == []
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_a_text():
+    named = Prediction("=cmd().png", "=1+1", 0.75, {"=1+1": 0.75, "2": 0.25})
+    assert "".join(csv_text([named], named.probabilities)).splitlines() == [
+        "image,class,confidence,'=1+1,2",
+        "'=cmd().png,'=1+1,0.75,0.75,0.25",
+    ]
+
+
+def test_a_file_whose_name_is_no_utf_8_is_named_all_the_same(predictor, test_set, tmp_path):
+    save_images(tmp_path, test_set.images[:2])
+    (tmp_path / "000.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    os.truncate(os.fsencode(tmp_path) + b"/caf\xe9.png", 20)
+    results = list(predictor.predict([str(tmp_path)]))
+    assert [type(result) for result in results] == [Prediction, Refusal]
+    assert results[1].image.endswith("caf\\udce9.png")
+    "".join(json_text(results)).encode()
+    assert results[1].image in results[1].reason
 
 
 @pytest.mark.parametrize(

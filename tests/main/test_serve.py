@@ -9,6 +9,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,7 +29,7 @@ from main.data import load_test
 from main.live import LiveModel
 from main.modelfile import ModelFileError, UnverifiedModelWarning, load_model
 from main.predict import Predictor
-from main.serve import LARGEST_BODY, application, listen, server
+from main.serve import BODIES_AT_ONCE, LARGEST_BODY, application, listen, server
 
 pytestmark = pytest.mark.training
 PNG = {"Content-Type": "image/png"}
@@ -133,7 +134,7 @@ def test_health_and_description(port, trained) -> None:
     described = json.loads(ask(port, "/openapi.json")[2])
     assert set(described["paths"]) == {"/health", "/api/predict"}
     responses = described["paths"]["/api/predict"]["post"]["responses"]
-    assert set(responses) == {"200", "413", "415", "422"}
+    assert set(responses) == {"200", "408", "413", "415", "422"}
 
 
 def test_the_page_loads_nothing_from_elsewhere(port) -> None:
@@ -259,3 +260,26 @@ def test_an_answer_is_never_given_to_another_origin(live) -> None:
         "TrustedHostMiddleware",
         "_Limited",
     ]
+
+
+POST = b"POST /api/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"
+
+
+def test_a_client_that_falls_silent_is_not_waited_for_without_end(port, monkeypatch) -> None:
+    monkeypatch.setattr("main.serve.SILENCE_SECONDS", 0.5)
+    for length, status in ((1000, b"408"), (LARGEST_BODY + 1, b"413")):
+        with socket.create_connection(("127.0.0.1", port), timeout=300) as client:
+            client.sendall(POST % length + b"x")
+            assert client.recv(4096).split()[1] == status
+
+
+def test_of_bodies_that_come_slowly_only_so_many_are_held(port, monkeypatch) -> None:
+    """Others wait, and are read all the same."""
+    monkeypatch.setattr("main.serve.SILENCE_SECONDS", 5)
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=300) for _ in range(BODIES_AT_ONCE + 5)]
+    for client in slow:
+        client.sendall(POST % 100 + b"x")
+    assert ask(port, "/api/predict", ring(), PNG)[0] == 200
+    assert {client.recv(4096).split()[1] for client in slow} == {b"408"}
+    for client in slow:
+        client.close()

@@ -143,13 +143,13 @@ def test_the_command_joins_trials_in_one_model_that_every_command_reads(results:
     assert len({member["trial"] for member in card["members"]}) == len(card["members"])
 
     from main.data import load_training
-    from main.evaluate import assess, assess_split, source_of
+    from main.evaluate import assess, assess_split
     from main.explain import explain
     from main.live import LiveModel
     from main.modelfile import load_model
 
     network = load_model(model)
-    assert assess(network, model, source_of(model)).accuracy.value == card["test"]["accuracy"]
+    assert assess(network, model, None, card).accuracy.value == card["test"]["accuracy"]
     data = load_training(load_config(results.sweep_file).base.data)
     validated = assess_split(network, model, data.validation, classes=data.classes, source=data.source)
     metrics = card["metrics"]
@@ -164,14 +164,14 @@ def test_the_command_joins_trials_in_one_model_that_every_command_reads(results:
 
 @pytest.mark.training
 def test_of_an_ensemble_the_first_member_is_explained(results: Results) -> None:
-    from main.evaluate import assess, source_of
+    from main.evaluate import assess
     from main.explain import deep_features, shown_layers
     from main.modelfile import load_model
 
     path = export_ensemble(results).model_file
     network = load_model(path)
     assert [layer.name for layer in shown_layers(network)] == ["member_1_conv_1_activation", "member_1_conv_1_pool"]
-    assert deep_features(network, assess(network, path, source_of(path)), "pca").layer == "member_1_flatten"
+    assert deep_features(network, assess(network, path, "digits", None), "pca").layer == "member_1_flatten"
 
 
 @pytest.mark.training

@@ -66,3 +66,10 @@ def test_a_pool_larger_than_the_image_is_told_too() -> None:
     assert impossible(loaded(text)) == [
         "4:28 model.pool_size.choices.1: pool_size 16 is larger than the 1 × 1 image that is left after convolution 2"
     ]
+
+
+def test_a_network_that_no_model_file_could_hold_is_refused_before_it_is_trained() -> None:
+    text = HEAD + "  network: mlp\n  hidden_units: [16384, 8192]\nstudy: {seeds: 2}\n"
+    assert impossible(loaded(text)) == [
+        "3:12 model.network: has 147,169,290 weights, for which a model file of 512 MiB has no room"
+    ]

@@ -124,3 +124,43 @@ def test_a_folder_without_a_model_says_so(committed: Path) -> None:
 def test_a_failure_where_bits_must_agree_is_one_even_within_the_interval() -> None:
     again = Reproduction(identical=False, elsewhere=(), accuracy=0.9, claimed=0.9, low=0.8, high=0.95)
     assert not again.succeeded
+
+
+def nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(*_: object) -> None:
+        raise AssertionError("trained before all was known to be whole")
+
+    monkeypatch.setattr("optimize.reproduce._trained", train)
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut"])
+def test_a_damaged_model_is_told_before_anything_is_trained(
+    committed: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_is_trained(monkeypatch)
+    content = bytearray((committed / "cnn.h5").read_bytes())
+    content[-100] ^= 1
+    (committed / "cnn.h5").write_bytes(content if damage == "bit" else content[:2000])
+    answer = CliRunner().invoke(app, ["reproduce", str(committed)])
+    assert answer.exit_code == 2
+    assert "cnn.h5 is not the file that its card cnn.json describes" in answer.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        ("cnn.json", "fold"), ("cnn.json", "configuration"), ("cnn.json", "test.low"), ("cnn.json", "data.checksum"),
+        ("provenance.json", "precision"), ("provenance.json", "versions"), ("provenance.json", "threads"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_named_before_anything_is_trained(
+    committed: Path, file: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_is_trained(monkeypatch)
+    content = json.loads((committed / file).read_text())
+    section, _, name = key.rpartition(".")
+    del (content[section] if section else content)[name]
+    (committed / file).write_text(json.dumps(content))
+    answer = CliRunner().invoke(app, ["reproduce", str(committed)])
+    assert answer.exit_code == 2
+    assert f"{file} is damaged (without {key})" in answer.output.replace("\n", "")

@@ -13,6 +13,7 @@ import pytest
 import stubs
 from main.complaints import ConfigError
 from main.history import Epoch
+from main.modelfile import ModelFileError
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
 from optimize.config import stored_sweep
 from optimize.results import Results, SweepLocked
@@ -315,3 +316,19 @@ def test_provenance_says_what_ran_where(done: tuple[SweepConfig, SweepResult]) -
     assert facts["workers"] == 2
     assert facts["versions"]["keras"]
     assert facts["started"] <= facts["ended"]
+
+
+def test_a_model_that_cannot_be_kept_costs_neither_verdict_nor_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ModelFileError("cnn.h5 is refused: layer class 'Mine' is not allowed")
+
+    monkeypatch.setattr("optimize.sweep.export_on_worker", refuse)
+    (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
+    witness = Witness()
+    result = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=witness, workers=0)
+    assert result.verdict is not None
+    assert not result.exported
+    assert result.results.report.exists()
+    assert "nothing was exported: cnn.h5 is refused: layer class 'Mine' is not allowed" in witness.notes

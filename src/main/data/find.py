@@ -42,7 +42,7 @@ def places(known: KnownData) -> Iterator[Path]:
 
 def keras_home() -> Path:
     """Keras's own folder, as Keras finds it."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+    return expanded(os.environ.get("KERAS_HOME") or "~/.keras")
 
 
 def _own_places(known: KnownData) -> Iterator[Path]:

@@ -134,6 +134,9 @@ class _Part:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.classes = _in_order([path.name for path in _visible(folder) if path.is_dir()])
+        for name in self.classes:
+            if not name.isprintable():  # no table, card or chart could be written of it
+                raise DataError(f"{folder}: the name of class {name!a} cannot be shown; rename the folder")
         if len(self.classes) < 2:
             raise DataError(
                 f"{folder}: expected a folder of images for each of two classes or more, "

@@ -101,10 +101,18 @@ class _ArrayUnpickler(pickle.Unpickler):
     def __init__(self, stream: BinaryIO, path: Path) -> None:
         super().__init__(stream, encoding="latin1")  # arrays of Python 2 carry their bytes as text
         self._path = path
+        self._made = 0
+        self._stand_ins: Mapping[tuple[str, str], Callable[..., Any]] = {
+            ("numpy", "dtype"): _Type,
+            ("numpy", "ndarray"): _Array,
+            ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(self._bytes),
+            ("numpy.core.numeric", "_frombuffer"): _build,
+            ("_codecs", "encode"): self._encode,
+        }
 
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         """What stands in for a name of NumPy's; raises DataError for every other name."""
-        known = _STAND_INS.get((module.replace("numpy._core", "numpy.core"), name))
+        known = self._stand_ins.get((module.replace("numpy._core", "numpy.core"), name))
         if known is None:
             raise DataError(f"{self._path}: a pickle of arrays has no use for {module}.{name}: nothing was run")
         return known
@@ -112,6 +120,19 @@ class _ArrayUnpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         """Refused: arrays have no persistent references."""
         raise DataError(f"{self._path}: a pickle of arrays has no persistent references: nothing was run")
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        """Stands in for _codecs.encode, by which Python 3 writes bytes in Python 2's format."""
+        if encoding != "latin1":
+            raise ValueError(f"expected bytes in latin1, but found {encoding!r:.80}")
+        return self._bytes(text)
+
+    def _bytes(self, text: str) -> bytes:
+        """The bytes that a text stands for; one that is written once may be asked for many times over."""
+        self._made += len(text)
+        if self._made > MAX_BYTES:
+            raise DataError(f"{self._path}: its arrays take more than {MAX_BYTES:,} bytes")
+        return text.encode("latin1")
 
 
 class _Type:
@@ -134,15 +155,18 @@ class _Array:
 
     built: NDArray[Any] | None = None
 
+    def __init__(self, to_bytes: Callable[[str], bytes]) -> None:
+        self._to_bytes = to_bytes
+
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, by_columns, data = state
+        if isinstance(data, str):
+            data = self._to_bytes(data)
         self.built = _build(data, kind, shape, "F" if by_columns else "C")
 
 
 def _build(data: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
     """An array from its bytes, once they are what its type and shape need."""
-    if isinstance(data, str):
-        data = data.encode("latin1")
     if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray) or order not in ("C", "F"):
         raise ValueError("expected an array of numbers")
     if not isinstance(shape, tuple) or not all(isinstance(size, int) and size >= 0 for size in shape):
@@ -152,22 +176,6 @@ def _build(data: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
     array = np.frombuffer(data, dtype=kind.plain).reshape(shape, order=order)
     array.flags.writeable = False
     return array
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """Stands in for _codecs.encode, by which Python 3 writes bytes in Python 2's format."""
-    if encoding != "latin1":
-        raise ValueError(f"expected bytes in latin1, but found {encoding!r:.80}")
-    return text.encode("latin1")
-
-
-_STAND_INS: Mapping[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "dtype"): _Type,
-    ("numpy", "ndarray"): _Array,
-    ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
-    ("numpy.core.numeric", "_frombuffer"): _build,
-    ("_codecs", "encode"): _encode,
-}
 
 
 def _named(value: Any, where: str) -> dict[str, NDArray[Any]]:

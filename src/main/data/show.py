@@ -90,7 +90,7 @@ def sheet(data: TrainingData, augment: AugmentConfig | None = None) -> Sheet:
     With `augment` they are half as many, each followed by an augmented copy.
     """
     shown = min(data.n_classes, MAX_CLASSES)
-    step = -(-data.input_shape[0] // MAX_TILE)
+    step = -(-max(data.input_shape[:2]) // MAX_TILE)
     room = EXAMPLES if augment is None else EXAMPLES // 2
     examples = np.full((shown, EXAMPLES, *data.train.images[0, ::step, ::step].shape), BLANK, dtype=np.uint8)
     for label in range(shown):
@@ -136,7 +136,7 @@ def _drawn(data: TrainingData, drawn: Sheet) -> Figure:
     from matplotlib.figure import Figure
 
     rows, columns, height, width, _ = drawn.examples.shape
-    scale = max(1, round(TILE / height))
+    scale = max(1, round(TILE / max(height, width)))
     tiles_width = (columns * (width + GAP) - GAP) * scale
     tiles_height = (rows * (height + GAP) - GAP) * scale
     left = MARGIN + NAME_WIDTH * max(len(_shortened(name)) for name in drawn.names) + 20

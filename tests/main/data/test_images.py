@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -143,3 +145,10 @@ def test_refuses_more_than_memory_is_meant_for(tmp_path, refuses, monkeypatch):
     monkeypatch.setattr("main.data.images.MAX_BYTES", 100)
     config = DataConfig(source=str(fill(tmp_path / "a", {"cat": 20, "dog": 20})))
     refuses(lambda: load_training(config), "take 960 bytes", "at most 100")
+
+
+def test_refuses_a_class_whose_name_cannot_be_written(tmp_path, refuses):
+    folder = fill(tmp_path / "photos", {"cat": 2, "dog": 2})
+    (folder / "dog").rename(os.fsdecode(os.fsencode(folder) + b"/caf\xe9"))
+    config = DataConfig(source=str(folder))
+    refuses(lambda: load_training(config), folder, "the name of class 'caf\\udce9' cannot be shown")

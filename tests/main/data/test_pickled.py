@@ -179,3 +179,22 @@ def test_no_damage_to_a_gzip_passes_for_data(tmp_path):
     refused = [message for message in messages if message]
     assert all(str(path) in message for message in refused)
     assert len(refused) > 450
+
+
+def test_bytes_that_are_written_once_and_asked_for_again_and_again_are_counted(tmp_path, refuses, monkeypatch):
+    monkeypatch.setattr("main.data.pickled.MAX_BYTES", 5_000_000)
+    text = b"X" + struct.pack("<I", 100_000) + b"a" * 100_000 + b"q\x01"
+    encoded = b"c_codecs\nencode\nq\x000" + text + b"0" + b"h\x00h\x01X\x06\x00\x00\x00latin1\x86R" * 60 + b"."
+    path = write(tmp_path / "a.pkl.gz", b"\x80\x02" + encoded)
+    assert path.stat().st_size < 2_000
+    refuses(lambda: read_pickle(path), path, "more than 5,000,000 bytes")
+    built = (
+        b"cnumpy\nndarray\nq\x020cnumpy.core.multiarray\n_reconstruct\nq\x030"
+        + text + b"0"
+        + (b"h\x03h\x02K\x00\x85U\x01b\x87R(K\x01J\xa0\x86\x01\x00\x85"
+           b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+           b"\x89h\x01tb") * 60
+        + b"."
+    )  # fmt: skip
+    path = write(tmp_path / "b.pkl.gz", b"\x80\x02" + built)
+    refuses(lambda: read_pickle(path), path, "more than 5,000,000 bytes")

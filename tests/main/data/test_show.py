@@ -104,3 +104,11 @@ def test_writes_the_file_that_was_asked_for(tmp_path, name):
 def test_refuses_a_place_that_cannot_be_written(tmp_path, refuses):
     (tmp_path / "file").touch()
     refuses(lambda: show_data(DIGITS, tmp_path / "file" / "a.png"), "cannot be written")
+
+
+def test_wide_images_are_drawn_no_wider_than_others():
+    flat = make_split(20, side=28, n_classes=2)
+    data = made(Split(flat.images.reshape(20, 1, 784, 1), flat.labels), 2)
+    drawn = sheet(data)
+    assert drawn.examples.shape[2:] == (1, 112, 1)
+    assert draw(data, drawn).get_figwidth() * DPI < 3_000
