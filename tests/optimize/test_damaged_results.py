@@ -109,16 +109,6 @@ def test_a_model_that_was_removed_is_not_shown(sweep: Results) -> None:
     assert "test accuracy" not in ask("show", sweep.folder)[1]
 
 
-def test_a_card_that_does_not_say_what_was_trained_cannot_be_trained_again(sweep: Results) -> None:
-    exported(sweep)
-    card = sweep.card()
-    assert card is not None
-    sweep.write_json(sweep.card_file, {key: card[key] for key in ("test", "trial", "seed")})
-    status, said = ask("reproduce", sweep.folder, columns=400)
-    assert status == 2
-    assert "without config, data, values" in said
-
-
 def test_trials_that_are_gone_leave_nothing_to_export(sweep: Results) -> None:
     status, said = ask("export", sweep.folder)
     assert status == 2

@@ -149,7 +149,8 @@ def test_a_damaged_model_is_told_before_anything_is_trained(
 @pytest.mark.parametrize(
     ("file", "key"),
     [
-        ("cnn.json", "fold"), ("cnn.json", "configuration"), ("cnn.json", "test.low"), ("cnn.json", "data.checksum"),
+        ("cnn.json", "config"), ("cnn.json", "values"), ("cnn.json", "fold"), ("cnn.json", "configuration"),
+        ("cnn.json", "test.low"), ("cnn.json", "data.checksum"),
         ("provenance.json", "precision"), ("provenance.json", "versions"), ("provenance.json", "threads"),
     ],
 )  # fmt: skip
