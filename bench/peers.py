@@ -328,7 +328,8 @@ def main() -> None:
     where = machine(())
     contenders = (OURS, *(options.only or sweep.contenders[1:]))
     runs = measure(options.sweep, rounds=options.rounds, data=data, cache=options.cache, contenders=contenders)
-    versions = " ".join((PEERS / "requirements.txt").read_text().split("\n", 1)[1].split())
+    required = (PEERS / "requirements.txt").read_text().splitlines()
+    versions = " ".join(found for line in required if (found := line.partition("#")[0].strip()))
     text = "\n\n".join(
         [
             f"## {sweep.title}",

@@ -35,10 +35,10 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 def machine(packages: Sequence[str] = PACKAGES) -> str:
     """Processor, cores, load, versions and date, in a line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = ", ".join(f"{package} {version(package)}" for package in packages)
+    versions = [f"Python {platform.python_version()}", *(f"{package} {version(package)}" for package in packages)]
     return (
-        f"{_processor()}, {cores} cores, load {os.getloadavg()[0]:.1f} at the start; Python "
-        f"{platform.python_version()}, {versions}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        f"{_processor()}, {cores} cores, load {os.getloadavg()[0]:.1f} at the start; {', '.join(versions)}; "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     )
 
 
