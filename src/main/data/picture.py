@@ -38,8 +38,16 @@ def read_image(path: Path) -> Images:
         raise
     except Image.DecompressionBombError:
         raise DataError(f"{path}: has more than the {MAX_PIXELS:,} pixels that are read") from None
+    except OSError as error:
+        if error.errno is None:  # Pillow's own, of what it reads
+            raise _unreadable(path, error) from None
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except Exception as error:  # Pillow's readers raise many things for a damaged file
-        raise DataError(f"{path}: is no image of a known format, or a damaged one: {error}") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: is no image of a known format, or a damaged one: {error}")
 
 
 def _check(image: Image.Image, path: Path) -> None:

@@ -107,3 +107,8 @@ def test_damage_is_refused_by_name_or_read(tmp_path, ending):
     for seed in range(100):
         path.write_bytes(damaged(whole, seed))
         assert str(path) in (refusal(lambda: read_image(path)) or str(path))
+
+
+def test_what_is_not_there_or_no_file_is_said_in_the_systems_words(tmp_path, refuses):
+    refuses(lambda: read_image(tmp_path / "absent.png"), tmp_path / "absent.png", "cannot be read: No such file")
+    refuses(lambda: read_image(tmp_path), tmp_path, "cannot be read: Is a directory")
