@@ -204,3 +204,15 @@ def test_of_many_equal_marks_some_are_kept():
         left, top = 20 + place % 8 * 45, 20 + place // 8 * 45
         ImageDraw.Draw(page).rectangle((left, top, left + 12, top + 12), fill=0)
     assert prepare(pixels(page), MNIST, "mnist").max() > 230
+
+
+def test_white_strokes_on_a_transparent_ground_are_turned_as_the_picture_says(tmp_path):
+    pixels = np.full((40, 40, 4), 255, np.uint8)
+    pixels[..., 3] = 0
+    pixels[5:35, 8:12, 3] = pixels[31:35, 8:32, 3] = 255  # an L
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(np.rot90(pixels, -1)).save(tmp_path / "plain.png")
+    turned, plain = (read_prepared(tmp_path / name, (28, 28, 1), "mnist") for name in ("turned.png", "plain.png"))
+    np.testing.assert_array_equal(turned, plain)

@@ -145,3 +145,9 @@ def test_half_a_download_is_missing_data(nowhere, downloads, fashion):
     downloads(folder, "fashion-mnist")
     with pytest.raises(MissingData, match="not where Keras keeps it"):
         load_training(DataConfig(source="fashion_mnist"))
+
+
+def test_a_home_of_nobody_is_said(nowhere, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", "~nobody-of-that-name/keras")
+    with pytest.raises(MissingData, match="no user of this machine has that name"):
+        load_training(DataConfig(source="mnist"))
