@@ -28,7 +28,7 @@ TARGETS = {"cnn.h5": 0.9975, "ensemble/cnn.h5": 0.998}
 MOST_BYTES = 3_000_000
 """Of the single model's file."""
 MOST_MINUTES = 60
-"""Until the single model is trained, on two cores, beside another seed."""
+"""Of the whole sweep, on two cores."""
 
 
 class Scored(NamedTuple):
@@ -83,8 +83,8 @@ def trained(folder: Path) -> str:
     exported = float(since[trials["trial"] == card["trial"]].iloc[0])
     each = ", ".join(f"{accuracy:.2%}" for accuracy in trials["val_accuracy"])
     return (
-        f"From the first trial's start to the end of the exported one, trial {card['trial']}, {exported:.0f} minutes "
-        f"(at most {MOST_MINUTES}), to the last one's {since.max():.0f}; validation accuracies {each}."
+        f"From the first trial's start to the last one's end {since.max():.0f} minutes (at most {MOST_MINUTES}), to "
+        f"that of the exported one, trial {card['trial']}, {exported:.0f}; validation accuracies {each}."
     )
 
 

@@ -11,8 +11,8 @@ LABEL_WIDTH = 14
 def card_lines(card: Mapping[str, Any]) -> list[str]:
     """The card in lines: what is known of the model, in the order in which one asks.
 
-    A card is a file that anybody may have written: what is missing is left out, nothing of it
-    is computed with, and nothing of it reaches a terminal that the terminal would obey.
+    A card is a file that anybody may have written: what is missing is left out, nothing of it is computed
+    with, and nothing of it reaches a terminal that the terminal would obey.
     """
     return [line for part in (_result, _data, _configuration, _origin) for line in part(card)]
 

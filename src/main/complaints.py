@@ -10,12 +10,11 @@ from unicodedata import east_asian_width
 
 from main.errors import UserError
 
-LINE_END = re.compile(r"\r\n|\r|\n")
-"""Where YAML, and with it every place, begins another line; `str.splitlines` does so at form feeds too."""
-
 if TYPE_CHECKING:
     from rich.text import Text
 
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where YAML, and with it every place, begins another line; `str.splitlines` does so at form feeds too."""
 _WIDEST_EXCERPT = 96
 _MOST_SHOWN = 25
 

@@ -77,7 +77,7 @@ def assess(model: keras.Model, path: Path, data: str | None, card: Mapping[str, 
     split, classes = load_test(config), describe(config).classes
     _check_fit(model, split, classes, source, path)
     _check_classes(classes, _section(card, "data").get("classes"), source, path)
-    if data is None and _section(card, "test").get("checksum", checksum(split)) != checksum(split):
+    if data is None and _section(card, "test").get("checksum") not in (None, checksum(split)):
         warnings.warn(
             f"{source}: its test set is not the one that {path} was scored on; where a source has none of its own, it "
             "is drawn, and of others this one may hold images that the model was trained on",
@@ -166,12 +166,13 @@ def _section(card: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
 
 def _check_classes(found: tuple[str, ...], known: Any, source: str, path: Path) -> None:
     """Refuse classes that are the model's in part, or in another order; of wholly other names the order is taken."""
-    if not isinstance(known, list) or set(found).isdisjoint(known) or list(found) == known:
+    names = tuple(map(str, known)) if isinstance(known, list) else ()
+    if len(names) != len(found) or set(found).isdisjoint(names) or found == names:
         return
-    first = next(place for place, names in enumerate(zip(found, known, strict=True)) if names[0] != names[1])
+    first = next(place for place, (theirs, ours) in enumerate(zip(found, names, strict=True)) if theirs != ours)
     raise DataError(
         f"{source}: its classes are not those of {path}: number {first} is {found[first]!r} there, and "
-        f"{known[first]!r} to the model"
+        f"{names[first]!r} to the model"
     )
 
 

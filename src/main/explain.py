@@ -28,8 +28,9 @@ MAX_MAPS = 8
 """Channels shown of a layer: those whose values differ most."""
 MAX_STAGES = 8
 MAX_POINTS = 1_500
-MIN_POINTS = 200
 """Test images drawn in two dimensions; t-SNE of so many takes about five seconds."""
+MIN_POINTS = 200
+"""Test images drawn however wide the layer is."""
 MAX_CLASSES = 10
 """Classes of which an example's saliency is drawn."""
 SMOOTHING_SAMPLES, SMOOTHING_NOISE = 32, 0.15

@@ -147,15 +147,10 @@ def read_card(path: str | Path) -> dict[str, Any]:
     Raises:
         ModelFileError: the model or its card is missing, damaged, or the card is of another file.
     """
-    card = find_card(path)
+    _, card = _with_card(Path(path))
     if card is None:
         raise ModelFileError(f"{path} has no card: {card_path(Path(path))} does not exist")
     return card
-
-
-def find_card(path: str | Path) -> dict[str, Any] | None:
-    """As `read_card`, but None where there is no card."""
-    return _with_card(Path(path))[1]
 
 
 def _with_card(path: Path) -> tuple[bytes, dict[str, Any] | None]:

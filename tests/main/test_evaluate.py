@@ -229,7 +229,8 @@ def test_another_test_set_than_the_cards_is_said(trained, model_file):
 @pytest.mark.training
 def test_classes_in_another_order_are_refused_and_wholly_other_names_taken_in_order(trained, model_file):
     shifted = [*map(str, range(1, 10)), "0"]
-    for known in (shifted, list("abcdefghij")):
+    foreign = (list("abcdefghij"), ["0", "1"], [["a"]] * 10, "0123456789", list(range(10)))
+    for known in (shifted, *foreign):
         card = {**trained.card, "data": {**trained.card["data"], "classes": known}}
         write_model_file(model_file.parent, model_file.read_bytes(), card)
         if known == shifted:
