@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from main.annotations import KeyPath
 from main.checking import Problem, complaints
 from main.complaints import ConfigError
 from main.modelsize import refuse_too_large
@@ -91,7 +92,7 @@ def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: in
 
 def _configurations(space: SearchSpace) -> Iterator[dict[str, Value]]:
     """Every combination of what networks depend on: parameters of `model`, and those that their `when` names."""
-    needed = {parameter.path for parameter in space.parameters if parameter.path.startswith("model.")}
+    needed = {parameter.path for parameter in space.parameters if keys_of(parameter.path)[0] == "model"}
     for parameter in reversed(space.parameters):  # a parameter stands after those that its `when` names
         if parameter.path in needed:
             needed |= set(parameter.when)
@@ -110,10 +111,17 @@ def _values(parameter: Parameter) -> tuple[Value, ...]:
 
 def _impossible(space: SearchSpace, values: dict[str, Value], error: ImpossibleNetwork) -> Problem:
     """The complaint, at the field that makes a network impossible, or at a swept value beside it."""
-    field = f"model.{error.field}"
-    swept = next((path for path in values if path == field or path.startswith(f"{field}.")), None)
-    place = written_path(space[swept], values[swept]) if swept else keys_of(field)
+    field = keys_of(f"model.{error.field}")
+    swept = next((path for path in values if _are_nested(keys_of(path), field)), None)
+    place = field
+    if swept:
+        place = (*written_path(space[swept], values[swept]), *field[len(keys_of(swept)) :])
     return Problem(place, str(error), shown({path: v for path, v in values.items() if path != swept}))
+
+
+def _are_nested(path: KeyPath, other: KeyPath) -> bool:
+    """Whether one of them holds the other, or is it."""
+    return all(key == beside for key, beside in zip(path, other, strict=False))
 
 
 def _first_of(group: list[Problem]) -> Problem:

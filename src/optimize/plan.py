@@ -17,6 +17,7 @@ from main.annotations import value_at
 from main.checking import Problem, complaints
 from main.checkpoint import KEPT
 from main.complaints import ConfigError
+from main.config import TrainConfig
 from main.data import DataError, DataInfo, describe, fold_sizes, images_at_once
 from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
@@ -24,7 +25,7 @@ from optimize.cores import threads_to_spare, trials_at_once
 from optimize.networks import PlannedNetwork, planned_networks
 from optimize.paths import keys_of
 from optimize.rules import MOST_TRIALS, Draft
-from optimize.space import Choices, label
+from optimize.space import label
 from optimize.wording import counted
 
 _WORKER_BYTES = 700_000_000
@@ -133,11 +134,9 @@ def _memory(config: SweepConfig, data: DataInfo, networks: Collection[PlannedNet
 
 
 def _largest_batch(config: SweepConfig) -> int:
-    if "train.batch_size" not in config.space:
-        return config.base.train.batch_size
-    swept = config.space["train.batch_size"]
-    values = swept.values if isinstance(swept, Choices) else (swept.high,)
-    return max(int(value) for value in values if isinstance(value, int | float))
+    default = TrainConfig.model_fields["batch_size"].default
+    swept = [default if value is None else value for value in config.space.values_of("train.batch_size")]
+    return max([config.base.train.batch_size, *(int(value) for value in swept if isinstance(value, int | float))])
 
 
 def _disk(config: SweepConfig, networks: Iterable[PlannedNetwork], trials: int) -> int:
@@ -227,7 +226,7 @@ def _tells_networks_apart(path: str, networks: Iterable[PlannedNetwork]) -> bool
 def _total_lines(plan: Plan) -> Iterator[str]:
     study, epochs = plan.config.study, f"up to {plan.most_epochs} epochs"
     if (
-        "train.epochs" not in plan.config.space
+        not plan.config.space.values_of("train.epochs")
         and plan.config.base.train.early_stopping is None
         and study.pruner is None
     ):

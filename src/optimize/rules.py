@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from itertools import islice
 
 from main.checking import Problem, unknown_value
-from main.config import TrainingConfig
+from main.config import TrainConfig, TrainingConfig
 from main.document import described
 from optimize.algorithms import GridSampler
 from optimize.conditions import not_swept
@@ -36,11 +36,12 @@ class Draft:
     @property
     def most_epochs(self) -> int | None:
         """Epochs of the longest trial; None where they cannot be told."""
-        if "train.epochs" not in self.space:
+        swept = self.space.values_of("train.epochs")
+        if not swept:
             return self.base.train.epochs if self.base else None
-        epochs = self.space["train.epochs"]
-        values = epochs.values if isinstance(epochs, Choices) else (epochs.high,)
-        return max((int(value) for value in values if isinstance(value, int | float)), default=None)
+        default = TrainConfig.model_fields["epochs"].default
+        epochs = (default if value is None else value for value in swept)
+        return max((int(value) for value in epochs if isinstance(value, int | float)), default=None)
 
 
 def study_problems(study: StudyConfig) -> list[Problem]:
@@ -161,7 +162,8 @@ def _grid(draft: Draft) -> Iterator[Problem]:
 
 def _comparable(draft: Draft) -> Iterator[Problem]:
     for path in _MEANING_OF_LOSS:
-        if draft.study.metric == "val_loss" and path in draft.space:
+        swept = draft.space.values_of(path)
+        if draft.study.metric == "val_loss" and any(value != swept[0] for value in swept):
             message = f"val_loss is not comparable between trials, as {path}, which changes what it means, is swept"
             yield Problem(("study", "metric"), message, "write val_accuracy or val_crossentropy")
 

@@ -193,6 +193,19 @@ class SearchSpace:
         """Full paths of all that is swept."""
         return tuple(parameter.path for parameter in self.parameters)
 
+    def values_of(self, path: str) -> list[Value]:
+        """Values that a field can take: its choices or a range's ends, and what choices of all that holds it say.
+
+        Empty where the space does not touch it, and None for a choice of its section that leaves it at its default.
+        """
+        found: list[Value] = []
+        for parameter in self.parameters:
+            if parameter.path == path:
+                found += parameter.values if isinstance(parameter, Choices) else (parameter.low, parameter.high)
+            elif path.startswith(f"{parameter.path}.") and isinstance(parameter, Choices):
+                found += [_within(choice, path.removeprefix(f"{parameter.path}.")) for choice in parameter.values]
+        return found
+
     def cells(self) -> Iterator[dict[str, Value]]:
         """Every cell of the grid, later parameters changing fastest; parameters that are off are absent.
 
@@ -242,6 +255,13 @@ class SearchSpace:
         if len(self.parameters) == 1:
             return label(next(iter(shown.values())))
         return self.short_label(shown)
+
+
+def _within(choice: Value, path: str) -> Value:
+    """What a mapping holds at a path, None where it holds nothing."""
+    for key in path.split("."):
+        choice = choice.get(key) if isinstance(choice, dict) else None
+    return choice
 
 
 def _shown(parameter: Parameter, value: Value) -> Value:

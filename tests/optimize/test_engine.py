@@ -11,6 +11,7 @@ from pathlib import Path
 import dask.config
 import psutil
 import pytest
+from distributed import get_worker
 
 import stubs
 from optimize.cores import machine_cores
@@ -238,11 +239,22 @@ def test_a_call_whose_worker_dies_is_made_once_more(
         engine.call(_dies)
 
 
+def test_workers_do_not_look_at_themselves_while_they_train(engines: Callable[[TrialRunner], DaskEngine]) -> None:
+    seconds = engines(stubs.learn).call(_seconds_between_callbacks)
+    assert "heartbeat" in seconds  # or the next line would say nothing
+    assert min(seconds.values()) >= 0.5
+
+
 def test_what_a_call_takes_may_be_large(engines: Callable[[TrialRunner], DaskEngine]) -> None:
     """A model's weights: Dask would have the user told to load its data otherwise."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert engines(stubs.learn).call(len, b"0" * 20_000_000) == 20_000_000
+
+
+def _seconds_between_callbacks() -> dict[str, float]:
+    callbacks = get_worker().periodic_callbacks
+    return {name: callback.callback_time / 1000 for name, callback in callbacks.items()}
 
 
 def _dies_once(mark: Path) -> str:

@@ -95,6 +95,18 @@ def test_the_plan_of_a_search_is_shown_whole() -> None:
     assert "median stops trials that will not win" in text
 
 
+def test_sections_that_are_swept_as_a_whole() -> None:
+    sections = (
+        "name: g\ndata: {source: digits}\nmodel:\n  choices: [{filters: [8]}, {filters: [8, 8], padding: same}]\n"
+        "train:\n  choices: [{epochs: 3}, {epochs: 9, batch_size: 4096}, {loss: focal}]\n"
+    )
+    plan = make_plan(loaded(sections))
+    assert [len(network.spec.filters) for network in plan.networks] == [1, 2]
+    assert plan.most_epochs == 9
+    assert "trials of up to 9 epochs" in shown(sections)
+    assert plan.memory > make_plan(loaded(sections, "train.choices.1.batch_size=32")).memory
+
+
 def test_data_that_cannot_be_had_are_told_at_their_line() -> None:
     with pytest.raises(ConfigError) as raised:
         make_plan(loaded(GRID, "data.source=no/such/images.npz"))

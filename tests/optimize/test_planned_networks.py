@@ -53,6 +53,14 @@ def test_a_kernel_larger_than_what_pooling_left_is_told_by_line_with_the_combina
     ]
 
 
+def test_a_model_that_is_swept_as_a_whole_is_looked_at_and_its_faults_told_within_the_choice() -> None:
+    text = HEAD + "  choices:\n    - {filters: [8]}\n    - filters: [8, 8, 8]\n      kernel_size: 7\n"
+    assert impossible(loaded(text)) == [
+        "6:20 model.choices.1.kernel_size: kernel_size 7 is larger than the 2 × 2 image that is left before "
+        "convolution 3"
+    ]
+
+
 def test_combinations_that_fail_alike_are_told_once() -> None:
     text = HEAD + "  filters: [8, 8, 8]\n  kernel_size: 7\n  activation: {choices: [relu, elu, gelu]}\n"
     assert impossible(loaded(text)) == [

@@ -41,6 +41,9 @@ CASES = {
     "val_loss when the loss is swept": Case(
         GRID + "train: {loss: {choices: [mse, focal]}}\n", "study.metric=val_loss", "study.metric", "not comparable"
     ),
+    "val_loss when whole trainings are swept, of other losses": Case(
+        GRID + "train: {choices: [{loss: mse}, {epochs: 2}]}\n", "study.metric=val_loss", "study.metric", "comparable"
+    ),
     "val_loss when label smoothing is swept": Case(
         GRID + "train: {label_smoothing: {choices: [0, 0.1]}}\n", "study.metric=val_loss", "study.metric", "comparable"
     ),
@@ -120,6 +123,11 @@ RIGHT = {
         "study.confirm={top: 2, seeds: [7, 8]}",
     ),
     "val_loss when the loss is the same": (GRID, "study.metric=val_loss"),
+    "val_loss when every training has the same loss": (
+        GRID,
+        "study.metric=val_loss",
+        "train={choices: [{loss: mse, epochs: 2}, {loss: mse}]}",
+    ),
     "a range with a step in a grid": (GRID, "model.dropout={low: 0, high: 0.5, step: 0.25}"),
     "cmaes with a range": (TPE, "study.sampler=cmaes"),
     "a sweep of one, on several seeds": (GRID, "model.pooling=max", "study.seeds=2"),

@@ -28,6 +28,11 @@ from optimize.charts.palette import GRID, INK, MUTED, PAPER, WARNING, tone
 MARGIN = 0.14
 """Inches around everything."""
 
+LETTER_GAP = 0.04
+"""Inches between labels that stand side by side."""
+POINTS = 72
+"""To an inch: what files of lines rather than pixels measure in."""
+
 CLIP_PATH = re.compile(rb"\bp[0-9a-f]{10}\b")
 RULES: Any = {
     "text.parse_math": False,  # a title is shown as it was written, dollars and all
@@ -91,6 +96,7 @@ class Page:
         """Without words, whoever embeds the chart says them."""
         self._words = words
         self.figure = Figure(layout="constrained")
+        FigureCanvasAgg(self.figure)
 
     @property
     def width(self) -> float:
@@ -126,39 +132,45 @@ class Page:
         return list(self.figure.subplots(rows, columns, squeeze=False, **how).flat)
 
     def settle(self) -> None:
-        """Lay the axes out, so that places on paper can be computed."""
-        FigureCanvasAgg(self.figure)
+        """Lay the axes out, so that places on paper can be computed.
+
+        By the layout alone: matplotlib would draw everything on nothing for it, here and before it saves a file.
+        """
+        engine = self.figure.get_layout_engine()
+        assert engine is not None
         with _without_layout_warnings():
-            self.figure.draw_without_rendering()
+            engine.execute(self.figure)
 
     def render(self, format: str) -> bytes:  # noqa: A002 - the word matplotlib and the command have for it
         """The finished file."""
-        self._turn_crowded_labels()
+        # In points, letters end on fractions that six digits hold: the file does not depend on the solver's last one.
+        self.figure.dpi = mpl.rcParams["savefig.dpi"] if format == "png" else POINTS
+        self.settle()
+        if self._turn_crowded_labels():
+            self.settle()
+        self.figure.set_layout_engine(None)  # one that is "none" would have it drawn twice still
         # A file that holds the moment it was made is never the same twice.
         undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
         buffer = io.BytesIO()
-        with _without_layout_warnings():
-            self.figure.savefig(buffer, format=format, metadata=undated.get(format))
+        self.figure.savefig(buffer, format=format, metadata=undated.get(format))
         return _with_stable_ids(buffer.getvalue()) if format == "svg" else buffer.getvalue()
 
-    def _turn_crowded_labels(self) -> None:
-        """Turn the labels under an axis of choices where they would run into each other, and lay out anew only then."""
-        named = [ax for ax in self.figure.axes if isinstance(ax.xaxis.get_major_locator(), FixedLocator)]
-        if not named:
-            return
-        self.settle()
-        crowded = False
-        for ax in named:
+    def _turn_crowded_labels(self) -> bool:
+        """Turn the labels under axes of choices where they would run into each other; whether any would."""
+        turned = False
+        gap = LETTER_GAP * self.figure.dpi
+        for ax in self.figure.axes:
+            if not isinstance(ax.xaxis.get_major_locator(), FixedLocator):
+                continue
             low, high = sorted(ax.get_xlim())
             ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
             boxes = [tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text()]
-            if any(left.x1 + 4 > right.x0 for left, right in itertools.pairwise(boxes)):
-                crowded = True
+            if any(left.x1 + gap > right.x0 for left, right in itertools.pairwise(boxes)):
+                turned = True
                 ax.tick_params(axis="x", labelrotation=35)
                 for label in ax.get_xticklabels():
                     label.set(horizontalalignment="right", rotation_mode="anchor")
-        if not crowded:
-            self.figure.set_layout_engine("none")
+        return turned
 
     def _write(self, words: Words, width: float) -> tuple[float, float]:
         room = 0.97 * (width - 2 * MARGIN)  # at a low resolution, hinted letters are a little wider than measured

@@ -61,7 +61,7 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
     curves = evidence.curves.merge(evidence.judged[["trial", "choice"]], on="trial")
     if curves.empty or curves["epoch"].max() < 2:
         raise NotForThisSweep("no trial was trained for two epochs")
-    swept_loss = any(p.path == "train.loss" for p in evidence.parameters)
+    swept_loss = any(p.path in ("train", "train.loss") for p in evidence.parameters)
     loss = "val_crossentropy" if swept_loss or evidence.metric.name == "val_crossentropy" else "val_loss"
     seeds = min(curves.groupby("choice")["trial"].nunique())
     banded = seeds if len(evidence.choices) <= MOST_BANDS else 0
