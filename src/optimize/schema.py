@@ -22,13 +22,14 @@ _DEFAULT_NETWORK = "cnn"
 def json_schema() -> Schema:
     """The schema, draft 2020-12, with the networks that are installed.
 
-    A value under `model` or `train` may be choices, a range or a winner instead; a choice may not.
+    A value under `model` or `train`, and each as a whole, may be choices, a range or a winner instead; a choice may not.
     """
     schema = SweepFile.model_json_schema()
     builder = _Builder(schema.setdefault("$defs", {}))
     properties = schema["properties"]
     properties["model"] = {"description": properties["model"]["description"], **builder.model()}
-    properties["train"] = {"description": properties["train"]["description"], **builder.section(TrainConfig)}
+    train = _or_whole(builder.section(TrainConfig), {"$ref": f"#/$defs/{TrainConfig.__name__}"})
+    properties["train"] = {"description": properties["train"]["description"], **train}
     for definition in schema["$defs"].values():
         if "const" in definition.get("properties", {}).get("name", {}):  # one of several that `name` tells apart
             definition["required"] = sorted({*definition.get("required", []), "name"})
@@ -58,11 +59,11 @@ class _Builder:
             if name != _DEFAULT_NETWORK:
                 section["required"] = sorted({*section.get("required", []), "network"})
         self._definitions["SweptNetwork"] = self._swept_network(known)
-        default = sections.pop(_DEFAULT_NETWORK)
-        schema = _either({"type": "object"}, {"$ref": "#/$defs/SweptNetwork"}, default)
-        for name, section in sections.items():
-            schema = _either({"const": name}, section, schema)
-        return {"type": "object", "properties": {"network": _network(known)}, **schema}
+        concrete = {name: {"$ref": f"#/$defs/{spec.__name__}"} for name, spec in known.items()}
+        default, concrete_default = sections.pop(_DEFAULT_NETWORK), concrete.pop(_DEFAULT_NETWORK)
+        schema = _by_network(sections, _either({"type": "object"}, {"$ref": "#/$defs/SweptNetwork"}, default))
+        schema = {"properties": {"network": _network(known)}, **schema}
+        return {"type": "object", **_or_whole(schema, _by_network(concrete, concrete_default))}
 
     def section(self, section: type[BaseModel]) -> Schema:
         """A reference to a section whose values may be swept, which is defined where it is not yet."""
@@ -133,6 +134,20 @@ def _network(known: Mapping[str, type[BaseModel]]) -> Schema:
 def _either(network: Schema, then: Schema, otherwise: Schema) -> Schema:
     """`then` where the section's network is such, `otherwise` where it is not."""
     return {"if": {"properties": {"network": network}, "required": ["network"]}, "then": then, "else": otherwise}
+
+
+def _by_network(sections: Mapping[str, Schema], otherwise: Schema) -> Schema:
+    """The section of the network that is named, `otherwise` where none of these is."""
+    for name, section in sections.items():
+        otherwise = _either({"const": name}, section, otherwise)
+    return otherwise
+
+
+def _or_whole(section: Schema, concrete: Schema) -> Schema:
+    """A section, or what may stand in its place; `concrete` is the section in which nothing is swept."""
+    for form, key in ((_winner(concrete), "winner"), (_choices(concrete), "choices")):
+        section = {"if": {"required": [key]}, "then": form, "else": section}
+    return section
 
 
 def _choices(value: Schema) -> Schema:

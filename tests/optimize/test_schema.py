@@ -70,6 +70,15 @@ def test_each_network_has_its_own_keys_and_a_swept_one_has_all() -> None:
     assert not valid(model={"network": "resnet"})
 
 
+def test_a_section_as_a_whole_may_be_choices_or_a_winner() -> None:
+    assert valid(model={"choices": [{"filters": [8]}, {"network": "mlp", "hidden_units": [3]}]})
+    assert valid(model={"winner": "networks", "otherwise": {"filters": [8]}})
+    assert valid(train={"choices": [{"epochs": 3}, {"loss": "mse"}]})
+    assert not valid(model={"choices": [{"filters": [8]}, {"hidden_units": [3]}]})
+    assert not valid(model={"choices": [{"filters": {"choices": [[8], [9]]}}]})
+    assert not valid(train={"choices": [{"epochs": "x"}]})
+
+
 def test_abbreviations_are_allowed_and_arguments_belong_to_their_name() -> None:
     assert valid(train={"optimizer": "adam", "schedule": "cosine", "early_stopping": 3})
     assert valid(train={"optimizer": {"choices": ["adam", {"name": "sgd", "momentum": 0.9}]}})
