@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from main.errors import UserError
 from optimize.comparison_table import print_comparison
 from optimize.config import stored_sweep
+from optimize.paths import SWEEPABLE, are_nested, keys_of
 from optimize.space import label, short_names
 from optimize.statistics import judge, judge_sweep
 from optimize.trialtable import cell_label, has_folds, judged_trials, usable
@@ -282,12 +283,13 @@ def _between_winners(entries: Sequence[_Entry], metric: str, direction: Directio
 
 def _differences(entries: Sequence[_Entry]) -> tuple[str, ...]:
     """Settings of model and train that no sweep sweeps, and that are not the same in all."""
-    swept = {path for entry in entries for path in entry.config.space.paths}
+    swept = {keys_of(path) for entry in entries for path in entry.config.space.paths}
     flat = {entry.name: dict(_flat(entry.config.base.to_dict())) for entry in entries}
     paths = dict.fromkeys(path for settings in flat.values() for path in settings)
     lines = []
     for path in paths:
-        if path in swept or path.split(".")[0] not in ("model", "train"):
+        keys = keys_of(path)
+        if keys[0] not in SWEEPABLE or any(are_nested(keys, other) for other in swept):
             continue
         values = {name: label(settings.get(path)) for name, settings in flat.items()}
         if len(set(values.values())) > 1:

@@ -15,7 +15,7 @@ from main.config import Section, TrainConfig
 from main.yaml12 import Plain, flow, plain
 from models import CnnSpec, networks
 from optimize.forms import FORM_KEYS, USAGE, ChoicesForm, RangeForm, WinnerForm, form_of, forms_within
-from optimize.paths import keys_of, removed
+from optimize.paths import SWEEPABLE, keys_of, removed
 from optimize.space import Choices, Parameter, Range, label
 
 
@@ -57,7 +57,7 @@ def extract(sections: Mapping[str, Plain], results: Path) -> Extraction:
     """
     extractor = _Extractor(sections, results)
     found = extractor.found
-    for section in ("model", "train"):
+    for section in SWEEPABLE:
         value = extractor.walk(sections.get(section, {}), (section,))
         found.sections[section] = {} if isinstance(value, _Broken) else value
     _leave_out_what_waits_for_broken(found)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from main.annotations import KeyPath
 from main.checking import Problem, complaints
 from main.complaints import ConfigError
 from main.modelsize import refuse_too_large
@@ -14,7 +13,7 @@ from models import ImageShape, ImpossibleNetwork, LayerSize, NetworkSpec
 from optimize.combinations import written_path
 from optimize.conditions import shown
 from optimize.config import SweepConfig
-from optimize.paths import keys_of
+from optimize.paths import are_nested, keys_of
 from optimize.space import Choices, Parameter, Range, SearchSpace, Value
 
 MOST_LOOKED_AT = 20_000
@@ -112,16 +111,11 @@ def _values(parameter: Parameter) -> tuple[Value, ...]:
 def _impossible(space: SearchSpace, values: dict[str, Value], error: ImpossibleNetwork) -> Problem:
     """The complaint, at the field that makes a network impossible, or at a swept value beside it."""
     field = keys_of(f"model.{error.field}")
-    swept = next((path for path in values if _are_nested(keys_of(path), field)), None)
+    swept = next((path for path in values if are_nested(keys_of(path), field)), None)
     place = field
     if swept:
         place = (*written_path(space[swept], values[swept]), *field[len(keys_of(swept)) :])
     return Problem(place, str(error), shown({path: v for path, v in values.items() if path != swept}))
-
-
-def _are_nested(path: KeyPath, other: KeyPath) -> bool:
-    """Whether one of them holds the other, or is it."""
-    return all(key == beside for key, beside in zip(path, other, strict=False))
 
 
 def _first_of(group: list[Problem]) -> Problem:

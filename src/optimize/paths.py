@@ -5,10 +5,18 @@ from __future__ import annotations
 from main.annotations import KeyPath
 from main.yaml12 import Plain
 
+SWEEPABLE = ("model", "train")
+"""The sections in which values can be swept, or each as a whole."""
+
 
 def keys_of(path: str) -> KeyPath:
     """`model.filters.1` as keys and indices."""
     return tuple(int(key) if key.isdigit() else key for key in path.split("."))
+
+
+def are_nested(path: KeyPath, other: KeyPath) -> bool:
+    """Whether one of two paths leads into the other, or both are the same."""
+    return all(key == beside for key, beside in zip(path, other, strict=False))
 
 
 def placed(tree: Plain, keys: KeyPath, value: Plain) -> Plain:

@@ -226,7 +226,7 @@ def _tells_networks_apart(path: str, networks: Iterable[PlannedNetwork]) -> bool
 def _total_lines(plan: Plan) -> Iterator[str]:
     study, epochs = plan.config.study, f"up to {plan.most_epochs} epochs"
     if (
-        not plan.config.space.values_of("train.epochs")
+        len(set(plan.config.space.values_of("train.epochs"))) < 2
         and plan.config.base.train.early_stopping is None
         and study.pruner is None
     ):

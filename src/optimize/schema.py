@@ -22,7 +22,7 @@ _DEFAULT_NETWORK = "cnn"
 def json_schema() -> Schema:
     """The schema, draft 2020-12, with the networks that are installed.
 
-    A value under `model` or `train`, and each as a whole, may be choices, a range or a winner instead; a choice may not.
+    A value under `model` or `train`, or either as a whole, may be choices, a range or a winner; a choice may not.
     """
     schema = SweepFile.model_json_schema()
     builder = _Builder(schema.setdefault("$defs", {}))

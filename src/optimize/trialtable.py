@@ -9,6 +9,7 @@ import numpy as np
 
 from main.document import parse
 from main.errors import UserError
+from optimize.paths import SWEEPABLE, keys_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +53,8 @@ def by_choice_and_block(trials: pd.DataFrame, metric: str, by: str) -> pd.DataFr
 
 
 def swept_paths(trials: pd.DataFrame) -> list[str]:
-    """Full paths of the swept parameters: the columns whose names are paths."""
-    return [name for name in trials.columns if "." in name]
+    """Full paths of the swept parameters: the columns whose names are paths in the sections that can be swept."""
+    return [name for name in trials.columns if keys_of(name)[0] in SWEEPABLE]
 
 
 def values_of(trials: pd.DataFrame, by: str, choice: str | None) -> dict[str, Any]:

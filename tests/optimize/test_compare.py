@@ -155,6 +155,13 @@ def test_settings_that_differ_are_listed_and_swept_ones_are_not(stored: Maker) -
     assert found.differences == ("train.optimizer.name: adam (a), sgd (b)", "train.epochs: 3 (a), 9 (b)")
 
 
+def test_nothing_that_is_swept_with_its_section_is_listed(stored: Maker) -> None:
+    swept = "model: {choices: [{pooling: max, dropout: 0.1}, {pooling: average, dropout: 0.1}]}"
+    labels = {"{pooling: max, dropout: 0.1}": 0.98, "{pooling: average, dropout: 0.1}": 0.96}
+    whole = stored("b", noisy(labels, path="model"), swept=swept)
+    assert compare([stored("a", noisy(POOLING)), whole]).differences == ()
+
+
 def test_other_precision_and_versions_are_warned_of(stored: Maker) -> None:
     other = {"precision": "bfloat16", "versions": {"keras": "3.16.0", "tensorflow": "2.22.0"}}
     found = compare([stored("a", noisy(POOLING)), stored("b", noisy(POOLING), **other)])

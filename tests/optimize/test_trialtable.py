@@ -91,6 +91,12 @@ def test_swept_paths_are_the_columns_that_are_paths() -> None:
     assert swept_paths(grid({"max": [0.9]})) == ["model.pooling"]
 
 
+def test_a_section_that_is_swept_as_a_whole_is_a_column_too() -> None:
+    trials = grid({"{filters: [8]}": [0.9]}, path="model")
+    assert swept_paths(trials) == ["model"]
+    assert values_of(as_read(trials), "configuration", "{filters: [8]}") == {"model": {"filters": (8,)}}
+
+
 def test_trials_of_several_seeds_and_folds_are_paired_by_both() -> None:
     trials = pd.concat([grid({"max": [0.9, 0.8], "blur": [0.7, 0.6]}).assign(fold=fold) for fold in (0, 1)])
     assert by_choice_and_block(trials, "val_accuracy", "configuration").loc["max"].tolist() == [0.9, 0.9, 0.8, 0.8]
