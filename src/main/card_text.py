@@ -25,10 +25,11 @@ def _result(card: Mapping[str, Any]) -> Iterator[str]:
     if "accuracy" in test:
         yield from _line("test accuracy", _accuracy(test))
         yield from _line("", test.get("note"))
-    yield from _line("crossentropy", _number(test.get("crossentropy"), "of the test set, in nats per image"))
+    if crossentropy := _figure("crossentropy", test.get("crossentropy")):
+        yield from _line("crossentropy", f"{crossentropy} of the test set, in nats per image")
     for name, metric in _section(card, "metrics").items():
         if isinstance(metric, Mapping):
-            yield from _line(name, _metric(metric))
+            yield from _line(name, _metric(name, metric))
     yield from _line("verdict", card.get("verdict"))
 
 
@@ -87,22 +88,23 @@ def _accuracy(test: Mapping[str, Any]) -> str:
         return str(test["accuracy"])
 
 
-def _metric(metric: Mapping[str, Any]) -> str:
-    words = [_number(metric.get("value"))]
-    if metric.get("mean") is not None:
-        words.append(_number(metric["mean"], "is the mean"))
-    if metric.get("low") is not None and metric.get("high") is not None:
-        words.append(f"95 %: {_number(metric['low'])} to {_number(metric['high'])}")
+def _metric(name: str, metric: Mapping[str, Any]) -> str:
+    figures = {key: _figure(name, metric.get(key)) for key in ("value", "mean", "low", "high")}
+    words = [figures["value"]]
+    if figures["mean"]:
+        words.append(f"{figures['mean']} is the mean")
+    if figures["low"] and figures["high"]:
+        words.append(f"95 %: {figures['low']} to {figures['high']}")
     if metric.get("n") is not None:
         words.append(f"n = {metric['n']}")
     return ", ".join(word for word in words if word)
 
 
-def _number(value: Any, after: str = "") -> str:
+def _figure(name: str, value: Any) -> str:
     if not isinstance(value, int | float):
         return ""
     try:
-        return f"{value:.6g} {after}".strip()
+        return f"{value:.2%}" if "accuracy" in name else f"{value:.6g}"
     except OverflowError:  # a whole number that no float holds
         return ""
 

@@ -165,6 +165,8 @@ def _own_words(found: _Finding, details: ErrorDetails) -> Problem:
         return Problem(found.where, str(context["error"]))
     bounds = {key: _whole(value) for key, value in context.items()}
     rule = _RULES[details["type"]].format(**bounds) if details["type"] in _RULES else details["msg"]
+    if details["type"] == "too_short" and bounds["min_length"] == 1:
+        rule = "must not be empty"
     read = flow(found.value)[:40] if isinstance(found.value, int | float) else described(found.value)
     return Problem(found.where, f"{rule}, but read {read}")
 

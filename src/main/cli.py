@@ -118,7 +118,7 @@ def train(
         out.print(f"epoch {trained.card['epoch']} is kept; {trained.card['parameters']:,} parameters")
         out.print(
             f"test accuracy {test['accuracy']:.2%} "
-            f"(95%: {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)",
+            f"(95 %: {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)",
             style="bold",
         )
         out.print(f"model  {trained.model}\ncurve  {trained.folder / 'curve.csv'}  {trained.folder / 'curve.png'}")
@@ -151,7 +151,7 @@ def evaluate(
 ) -> None:
     """Score a model on a test set, with tables and charts.
 
-    Accuracy with its 95% interval, precision and recall of each class, confusion matrix, the worst mistakes,
+    Accuracy with its 95 % interval, precision and recall of each class, confusion matrix, the worst mistakes,
     calibration, ROC and precision-recall curves.
     """
     with _messages():
@@ -338,7 +338,7 @@ def _messages() -> Iterator[None]:
     """Turn what a person can mend into one message and status 2; a fault of the program stays a traceback."""
     from main.complaints import ConfigError, render
     from main.data import DataError
-    from main.errors import UserError
+    from main.errors import UserError, told
     from main.single import TrainingFailedError
     from models import ImpossibleNetwork
 
@@ -350,7 +350,7 @@ def _messages() -> Iterator[None]:
         err.print(render(error.complaints))
         raise typer.Exit(BAD_INPUT) from None
     except (UserError, DataError, ImpossibleNetwork, OSError) as error:
-        err.print(f"error: {error}", style="red", markup=False)
+        err.print(f"error: {told(error)}", style="red", markup=False)
         raise typer.Exit(BAD_INPUT) from None
     except TrainingFailedError as error:
         err.print(f"error: {error}", style="red", markup=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from main.annotations import KeyPath
 from main.checking import Problem, check, complaints, unknown_key, unknown_value
 from main.complaints import ConfigError
 from main.document import described, read
@@ -273,7 +275,10 @@ def check_model(section: Plain) -> tuple[NetworkSpec | None, list[Problem]]:
     name = section.get("network", "cnn")
     known = networks()
     if not isinstance(name, str) or name not in known:
-        return None, [Problem(("model", "network"), *unknown_value(name, known))]
+        problem = Problem(("model", "network"), *unknown_value(name, known))
+        meant = get_close_matches(str(name), known, n=1)
+        others = check_model({**section, "network": meant[0]})[1] if meant else []
+        return None, [problem, *others]
     spec, problems = check(known[name], section, ("model",))
     return spec, [_of_another_network(problem, name) for problem in problems]
 
@@ -296,6 +301,9 @@ def load(path: Path | str, overrides: Iterable[str] = ()) -> TrainingConfig:
     """
     document = read(path, overrides)
     config, problems = check_training(document.data)
+    swept = [*_swept(document.data.get("model"), ("model",)), *_swept(document.data.get("train"), ("train",))]
+    problems = [problem for problem in problems if not any(problem.path[: len(path)] == path for path in swept)]
+    problems += [Problem(path, *_SWEPT) for path in swept]
     missing = [key for key in ("data", "model") if key not in document.data]
     foreign = [key for key in document.data if key not in SECTIONS and key not in TITLES]
     problems += [Problem((key,), f"required: {SECTIONS[key]}", at_key=True) for key in missing]
@@ -307,6 +315,22 @@ def load(path: Path | str, overrides: Iterable[str] = ()) -> TrainingConfig:
 
 TITLES = ("name", "question")
 """Keys of a sweep file that a single training has no use for, and lets stand."""
+
+
+_SWEPT = ("is swept, and this command trains once", "write one value; sweeps are run with: python -m optimize run")
+
+
+def _swept(value: Plain, path: KeyPath) -> Iterator[KeyPath]:
+    """Where choices, ranges and other sweeps' winners stand in a section."""
+    if isinstance(value, dict):
+        if "choices" in value or "winner" in value or {"low", "high"} <= set(value):
+            yield path
+            return
+        for key, item in value.items():
+            yield from _swept(item, (*path, key))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _swept(item, (*path, index))
 
 
 def _foreign_key(key: str) -> tuple[str, str]:

@@ -1,6 +1,13 @@
-"""The one kind of error that is a message for a person, not a fault of the program."""
+"""Errors that are a message for a person, not a fault of the program."""
 
 from __future__ import annotations
+
+
+def told(error: Exception) -> str:
+    """An error's message for a person: of what the system refused, the file first and no number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 class UserError(ValueError):

@@ -33,7 +33,7 @@ class Proportion(NamedTuple):
         return cls(count / n, float(interval.low), float(interval.high), int(n))
 
     def __str__(self) -> str:
-        return f"{self.value:.2%} (95%: {self.low:.2%} to {self.high:.2%}, {self.n:,} images)"
+        return f"{self.value:.2%} (95 %: {self.low:.2%} to {self.high:.2%}, {self.n:,} images)"
 
 
 @dataclass(frozen=True, eq=False)

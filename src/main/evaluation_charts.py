@@ -113,7 +113,7 @@ def classes(evaluation: Evaluation) -> Figure:
     scores, accuracy = evaluation.per_class, evaluation.accuracy
     figure, grid = page(
         f"Accuracy {accuracy.value:.2%}, {accuracy.low:.2%} to {accuracy.high:.2%}",
-        f"{_tested(evaluation)}; of each class precision and recall, with 95% Wilson intervals",
+        f"{_tested(evaluation)}; of each class precision and recall, with 95 % Wilson intervals",
         width=7,
         height=1.1 + 0.34 * len(scores),
     )
@@ -144,7 +144,9 @@ def mistakes(evaluation: Evaluation) -> Figure:
     shown = every[:MAX_MISTAKES]
     if len(shown) == 0:
         return _nothing("No mistakes", f"{_tested(evaluation)}; every one is given its true class")
-    title = "Every mistake" if len(shown) == len(every) else f"The {len(shown)} most confident of {len(every)} mistakes"
+    title = (
+        "Every mistake" if len(shown) == len(every) else f"The {len(shown)} most confident of {len(every):,} mistakes"
+    )
     return gallery(
         evaluation,
         shown,
@@ -192,7 +194,7 @@ def calibration(evaluation: Evaluation) -> Figure:
     confidence = found.confidence[filled]
     figure, grid = page(
         f"Expected calibration error {found.error:.2%}",
-        f"{_tested(evaluation)}, in {len(found.accuracy)} bins of confidence; 95% Wilson intervals",
+        f"{_tested(evaluation)}, in {len(found.accuracy)} bins of confidence; 95 % Wilson intervals",
         width=6.4, height=5.2, rows=2, sharex=True, height_ratios=(3.2, 1),
     )  # fmt: skip
     upper, lower = grid[:, 0]

@@ -21,7 +21,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         OSError: the folder cannot be written or the disk is full; no partial file is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a name that nobody gave helps nobody
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

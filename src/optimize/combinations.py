@@ -12,7 +12,7 @@ from main.checking import REQUIRED, Problem, check
 from main.config import TrainConfig, check_model
 from main.yaml12 import Plain
 from optimize.conditions import satisfied, shown
-from optimize.paths import keys_of, placed, removed
+from optimize.paths import SWEEPABLE, keys_of, placed, removed
 from optimize.space import Choices, Parameter, SearchSpace, Value, Values, label
 
 MOST_COMBINATIONS = 2_000
@@ -27,7 +27,7 @@ def substituted(sections: Sections, space: SearchSpace, values: Values) -> dict[
         keys, is_on = keys_of(parameter.path), parameter.path in values
         result = placed(result, keys, values[parameter.path]) if is_on else removed(result, keys)
     assert isinstance(result, dict)
-    return result
+    return {**{section: {} for section in SWEEPABLE}, **result}  # one may be off as a whole
 
 
 def written_path(parameter: Parameter, value: Value) -> KeyPath:
@@ -101,8 +101,8 @@ class _Checker:
         if problem.message == REQUIRED and dotted(problem.path) in self._space:
             problem = Problem(problem.path, "has no default for when its `when` turns it off")
         swept = next((path for path in values if keys_of(path) == problem.path[: len(keys_of(path))]), None)
-        if swept is not None and not problem.at_key:
-            below = problem.path[len(keys_of(swept)) :]
+        below = problem.path[len(keys_of(swept)) :] if swept is not None else ()
+        if swept is not None and (below or not problem.at_key):
             problem = problem._replace(path=(*written_path(self._space[swept], values[swept]), *below))
         key = problem.path, problem.message
         others = {path: value for path, value in blamed.items() if path != swept}

@@ -10,7 +10,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from main.checking import Problem, check, complaints
+from main.annotations import KeyPath, value_at
+from main.checking import REQUIRED, Problem, check, complaints
 from main.complaints import ConfigError
 from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConfig, check_training
 from main.document import Document, read
@@ -104,6 +105,14 @@ class SweepConfig:
             raise ConfigError(complaints(self.document, problems))
         return config
 
+    def refusal(self, place: KeyPath, message: str) -> ConfigError:
+        """What is found wrong with a value of the file only when it is used, by line."""
+        return ConfigError(complaints(self.document, [Problem(place, message)]))
+
+    def written(self, path: str) -> Plain:
+        """The value at a path as it was written, or as another sweep decided it; defaults are left out."""
+        return value_at(self._sections, keys_of(path))
+
     def with_data(self, data: DataConfig) -> SweepConfig:
         """The same sweep on other images: on those that are used where the file's own cannot be had."""
         sections = {**self._sections, "data": data.model_dump()}
@@ -180,6 +189,8 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
     """The sweep that a document describes; `stem` is its name where it names none. See `load_config`."""
     misplaced = _misplaced(document.data)
     file, problems = check(SweepFile, _without(document.data, misplaced))
+    written = {problem.path for problem in misplaced}
+    problems = [problem for problem in problems if problem.message != REQUIRED or problem.path not in written]
     study, _ = check(StudyConfig, document.data.get("study", {}))  # by itself: its rules do not wait for the rest
     swept = _read_swept(document.data, results)
     problems += [*misplaced, *([] if "name" in document.data else _bad_name(stem)), *swept.problems]
@@ -222,7 +233,7 @@ def _read_swept(data: Mapping[str, Plain], results: Path) -> _Swept:
     space, circular = conditioned(found.parameters, found.conditions)
     problems = [*found.problems, *circular]
     if not circular:
-        problems += [p for p in check_combinations(sections, space) if not found.is_about_broken(p)]
+        problems += [found.located(p) for p in check_combinations(sections, space) if not found.is_about_broken(p)]
     base, _ = check_training(substituted(sections, space, space.complete({})))
     return _Swept(sections, space, base, found.origins, problems, is_whole=not found.broken and not circular)
 

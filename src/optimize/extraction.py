@@ -31,6 +31,8 @@ class Extraction:
     """By path, `when` as it is written."""
     origins: dict[str, str] = field(default_factory=dict)
     """By path, where a value comes from that another sweep decides."""
+    places: dict[KeyPath, KeyPath] = field(default_factory=dict)
+    """By path, where in the file a value stands that holds until another sweep decides it."""
     problems: list[Problem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """Paths of values that cannot be told, as what stands in their place is wrong; they are left out."""
@@ -39,6 +41,14 @@ class Extraction:
         """Whether a problem only follows from what could not be told."""
         path = dotted(problem.path)
         return any(broken == path or broken.startswith(f"{path}.") for broken in self.broken)
+
+    def located(self, problem: Problem) -> Problem:
+        """A problem within a value that stands elsewhere than at its path, where it stands."""
+        for path, place in self.places.items():
+            below = problem.path[len(path) :]
+            if below and problem.path[: len(path)] == path:
+                return problem._replace(path=(*place, *below))
+        return problem
 
 
 class _Broken:
@@ -159,6 +169,7 @@ class _Extractor:
         for key in ("otherwise", "over"):
             if key in form.model_fields_set:
                 self.found.origins[dotted(path)] = f"as long as {form.winner} has no verdict"
+                self.found.places[path] = (*path, key)
                 return plain(getattr(form, key))
         message = f"the sweep '{form.winner}' has no verdict in {folder}"
         hint = f"run it first, or say what to take until then: {{winner: {form.winner}, otherwise: ...}}"

@@ -63,7 +63,7 @@ def factor_verdict(
         budget=budget,
         winner=found[0].choice,
         decided=bool(pairs) and all(pair.decided for pair in of_winner),
-        sentence=_sentence(metric, found, of_winner),
+        sentence=_sentence(metric, found, of_winner, budget),
         warnings=(*failed, *_warnings(found)),
     )
 
@@ -161,7 +161,7 @@ def _pairs(searches: Sequence[_Search], draws: FloatArray) -> tuple[TunedPair, .
     )
 
 
-def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPair]) -> str:
+def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPair], budget: int) -> str:
     fewest, most = min(s.n for s in searches), max(s.n for s in searches)
     tried = wording.counted(most, "configuration") if fewest == most else f"{fewest:,} to {most:,} configurations"
     if not pairs:
@@ -169,7 +169,7 @@ def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPai
     closest, *rest = pairs
     beaten = [pair.worse for pair in rest if pair.decided]
     open_ = [pair.worse for pair in rest if not pair.decided]
-    return wording.tuned_sentence(metric, closest, tried=tried, beaten=beaten, open_=open_)
+    return wording.tuned_sentence(metric, closest, tried=f"{budget:,} of its {tried}", beaten=beaten, open_=open_)
 
 
 def _warnings(searches: Sequence[_Search]) -> list[str]:

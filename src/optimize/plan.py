@@ -6,24 +6,19 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import prod
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from main.annotations import value_at
-from main.checking import Problem, complaints
 from main.checkpoint import KEPT
-from main.complaints import ConfigError
 from main.config import TrainConfig
 from main.data import DataError, DataInfo, describe, fold_sizes, images_at_once
 from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
 from optimize.networks import PlannedNetwork, planned_networks
-from optimize.paths import keys_of
 from optimize.rules import MOST_TRIALS, Draft
 from optimize.space import label
 from optimize.wording import counted
@@ -112,7 +107,7 @@ def _described(config: SweepConfig) -> DataInfo:
         n_train, n_validation = fold_sizes(data.n_train + data.n_validation, config.study.folds, data.source)
         return replace(data, n_train=n_train, n_validation=n_validation)
     except DataError as error:
-        raise ConfigError(complaints(config.document, [Problem(place, str(error))])) from None
+        raise config.refusal(place, str(error)) from None
 
 
 def _memory(config: SweepConfig, data: DataInfo, networks: Collection[PlannedNetwork]) -> int:
@@ -183,10 +178,8 @@ def _space_table(config: SweepConfig) -> Table:
         met = [f"{path} is {' or '.join(map(label, allowed))}" for path, allowed in parameter.when.items()]
         cells = (parameter.path, str(parameter), " and ".join(met))[: len(table.columns)]
         table.add_row(*map(Text, cells))
-    concrete: Any = config.base.to_dict()
     for path, origin in config.origins.items():
-        value = value_at(concrete, keys_of(path))
-        table.add_row(Text(path), Text(f"{label(value)}, {origin}"))
+        table.add_row(Text(path), Text(f"{label(config.written(path))}, {origin}"))
     return table
 
 

@@ -128,9 +128,11 @@ class Progress:
     def _line(self, finished: Finished) -> Text:
         outcome, value = finished.outcome, self._tally.value(finished)
         shown = f"{self._config.study.metric} {self._figure(value)}" if value is not None else ""
+        reason, state = outcome.reason or "", str(outcome.state)
+        ended = reason if reason.startswith(state) else f"{state} ({reason})" if reason else state
         words = (
-            f"trial {outcome.trial}", f"{finished.configuration}, seed {finished.seed}:", shown, outcome.state,
-            f"({outcome.reason})" if outcome.reason else "", f"in {outcome.seconds:.1f} s",
+            f"trial {outcome.trial}", f"{finished.configuration}, seed {finished.seed}:", shown, ended,
+            f"in {outcome.seconds:.1f} s",
         )  # fmt: skip
         left = self._tally.seconds_left()
         tail = f"; {self._tally.remaining} to go, about {duration(left)}" if left and self._tally.remaining else ""

@@ -36,7 +36,9 @@ def draw_rates(readings: Sequence[RateReading], question: str | None, notice: st
         start = max(reading.loss[0] for reading in readings)
         ax.set(xscale="log", xlabel="learning rate", ylabel="training loss")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
-        ax.set_ylim(top=_ROOM_ABOVE * start if np.isfinite(start) else None)
+        if np.isfinite(start):  # where a curve explodes, neither end is to follow it
+            lowest, top = min(float(np.nanmin(reading.loss)) for reading in readings), _ROOM_ABOVE * start
+            ax.set_ylim(lowest - 0.05 * (top - lowest), top)
         legend_below(page, choices, lines=True, marker="")
         return page.render("png")
 

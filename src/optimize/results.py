@@ -85,7 +85,8 @@ class Results:
             name = glob.escape(Path(folder).name)
             elsewhere = sorted(Path("results").glob(f"*/{name}/{results.sweep_file.name}")) if name else []
             instead = f"did you mean {elsewhere[0].parent}?" if elsewhere else "run one first"
-            raise NoSweep(f"{results.folder}: no sweep here ({results.sweep_file.name} is missing); {instead}")
+            nor = "" if named.folder == results.folder else f", nor in {named.folder}"
+            raise NoSweep(f"{results.folder}: no sweep here{nor} ({results.sweep_file.name} is missing); {instead}")
         return results
 
     def trial_folder(self, trial: int) -> Path:

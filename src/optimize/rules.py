@@ -175,6 +175,10 @@ def _rising_rate(draft: Draft) -> Iterator[Problem]:
     for path in ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule"):
         if any(swept == path or swept.startswith(f"{path}.") for swept in draft.space.paths):
             yield Problem(keys_of(path), "has no effect in a range test, which sets the rate itself")
+        elif any(value is not None for value in draft.space.values_of(path)):
+            holding = next(p.path for p in draft.space.parameters if path.startswith(f"{p.path}."))
+            message = f"its choices have {path}, which has no effect in a range test"
+            yield Problem(keys_of(holding), message, "leave it out of them: the test sets the rate itself")
     if draft.base is not None and draft.base.train.schedule.name != "constant":
         yield Problem(("train", "schedule"), "a range test has a schedule of its own", "leave it out")
 

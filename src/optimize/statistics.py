@@ -283,7 +283,7 @@ def _baseline_warnings(baseline: str | None, choices: Sequence[ChoiceSummary], c
     if baseline not in labels or len(labels) < 2:
         return []
     if labels[0] == baseline:
-        return [f"The baseline, {baseline}, beats the search: nothing that was tried has a better mean."]
+        return [f"Nothing that was tried has a better mean than the baseline, {baseline}."]
     if contest and baseline in contest.labels and not contest.winner_beats[contest.labels.index(baseline) - 1]:
         return [f"The winner, {labels[0]}, is not separable from the baseline, {baseline}."]
     return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimize.terminal import err, out, say
+from optimize.wording import counted
 
 if TYPE_CHECKING:
     from optimize.config import SweepConfig
@@ -20,7 +21,7 @@ def summarise(result: SweepResult) -> None:
     """The winner, the files and the next command; the verdict's sentence comes last."""
     folder = result.results.folder
     if result.ending in ("interrupted", "terminated"):
-        out.print(f"stopped with {result.trained} trials trained; run the same command again to go on")
+        out.print(f"stopped with {counted(result.trained, 'trial')} trained; run the same command again to go on")
         return
     if result.trained == 0 and result.ending == "done":
         out.print("every trial is finished already; nothing was trained", highlight=False)

@@ -29,7 +29,7 @@ def say(text: str) -> None:
 def bad_input() -> Iterator[None]:
     """Turn what a person can mend into one message and exit status 2; anything else is a fault of ours, and shown."""
     from main.complaints import ConfigError, render
-    from main.errors import UserError
+    from main.errors import UserError, told
 
     try:
         yield
@@ -39,7 +39,7 @@ def bad_input() -> Iterator[None]:
     except BrokenPipeError:  # whoever reads us has read enough
         raise
     except (UserError, OSError) as error:
-        err.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        err.print(f"error: {told(error)}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
 
 

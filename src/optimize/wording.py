@@ -154,21 +154,21 @@ def verdict_sentence(
 
 
 def tuned_sentence(metric: str, closest: TunedPair, *, tried: str, beaten: Sequence[str], open_: Sequence[str]) -> str:
-    """The winner among the choices of a factor, each at its best over the others' values.
+    """The winner among the choices of a factor, each at its expected best over the others' values.
 
     Args:
         metric: Name of the metric.
         closest: The winner and the next best.
-        tried: What was tried of each: `20 configurations`.
+        tried: Of what each is the best: `10 of its 20 configurations`.
         beaten: Of the other choices, those that the winner beats.
         open_: Of the other choices, those that it is not separable from.
     """
     winner, other = short(closest.better), short(closest.worse)
     if not closest.decided:
-        lead = f"{winner} and {other}, each at its best of {tried}, are not separable"
+        lead = f"{winner} and {other}, each at the best to be expected of {tried}, are not separable"
         return f"{lead}{_beside_an_open_pair(winner, beaten, open_)}, {CONDITION}."
     difference, interval = interval_text(metric, closest.difference, closest.low, closest.high)
-    lead = f"{winner} beats {other} by {difference} ({interval}), each at its best of {tried}"
+    lead = f"{winner} beats {other} by {difference} ({interval}), each at the best to be expected of {tried}"
     return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {CONDITION}."
 
 

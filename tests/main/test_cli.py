@@ -77,7 +77,7 @@ def test_life_of_a_model(here):
     test = card["test"]
     last = evaluated.stdout.splitlines()[-1]
     assert last == (
-        f"accuracy {test['accuracy']:.2%} (95%: {test['low']:.2%} to {test['high']:.2%}, 360 images) on digits"
+        f"accuracy {test['accuracy']:.2%} (95 %: {test['low']:.2%} to {test['high']:.2%}, 360 images) on digits"
     )
     assert (here / "results/one/evaluation/confusion.png").exists()
 

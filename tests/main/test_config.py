@@ -61,6 +61,12 @@ def test_missing_sections_and_foreign_ones_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_swept_is_told_where_it_stands(tmp_path: Path) -> None:
+    text = "data: {}\nmodel: {filters: [{choices: [8, 9]}], dropout: {low: 0, high: 1}}\ntrain: {winner: x}\n"
+    said = "is swept, and this command trains once"
+    assert messages(tmp_path, text) == [f"model.filters.0: {said}", f"model.dropout: {said}", f"train: {said}"]
+
+
 def test_an_unknown_network_is_named_with_the_nearest(tmp_path: Path) -> None:
     assert messages(tmp_path, "data: {}\nmodel: {network: cn}\n") == [
         "model.network: unknown value 'cn'; did you mean 'cnn'?"

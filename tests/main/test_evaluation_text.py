@@ -26,7 +26,7 @@ def test_names_are_shown_as_they_are_written_and_mistakes_counted():
     assert ["[/x]", "100.00%", "50.00%", "66.67%", "2"] in rows
     assert ["[bold]", "1", "·", "·"] in rows
     assert ["[/x]", "1", "1", "·"] in rows
-    assert lines[-1] == "accuracy 75.00% (95%: 30.06% to 95.44%, 4 images) on pets [1]"
+    assert lines[-1] == "accuracy 75.00% (95 %: 30.06% to 95.44%, 4 images) on pets [1]"
 
 
 def test_figure_that_cannot_be_computed_is_a_dash():

@@ -45,7 +45,7 @@ def test_a_list_that_is_a_choice_is_that_choice() -> None:
         ("{model.activation: []}", "when.model.activation", "expected relu, leaky_relu or elu"),
         ("{model.dropout: 0.1}", "when.model.dropout", "a range; only choices decide"),
         ("{train.loss: mse}", "when", "waits for itself: train.loss needs train.loss"),
-        ("{}", "when", "must have at least 1 elements"),
+        ("{}", "when", "must not be empty"),
         ("relu", "when", "expected a mapping, but read the word 'relu'"),
     ],
 )

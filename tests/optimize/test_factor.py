@@ -35,13 +35,13 @@ def test_a_choice_that_is_better_at_its_best_wins_although_it_is_worse_on_averag
     assert np.mean(fussy) < np.mean(steady)
     assert (found.winner, found.decided) == ("fussy", True)
     assert found.sentence.startswith("fussy beats steady by ")
-    assert "), each at its best of 20 configurations, on this validation set" in found.sentence
+    assert "), each at the best to be expected of 10 of its 20 configurations, on this validation set" in found.sentence
 
 
 def test_equal_choices_are_not_separable() -> None:
     found = verdict(drawn({"max": 0.98, "average": 0.98, "stride": 0.9}))
     assert not found.decided
-    assert ", each at its best of 20 configurations, are not separable; " in found.sentence
+    assert ", each at the best to be expected of 10 of its 20 configurations, are not separable; " in found.sentence
     assert (
         found.sentence.split(";")[1].strip() == f"{found.winner} beats stride, on this validation set and these seeds."
     )

@@ -51,6 +51,9 @@ CASES = {
         GRID.replace("pooling: {choices: [max, average]}", "l2: {choices: [0, 0.1]}"),
         "study.metric=val_loss", "study.metric", "not comparable",
     ),
+    "a rate within whole trainings, in a range test": Case(
+        GRID + "train: {choices: [{learning_rate: 0.1}, {epochs: 2}]}\n", "study.range_test={}", "train", "no effect"
+    ),
     "cmaes without a range": Case(
         GRID + "study: {sampler: random, trials: 5}\n", "study.sampler=cmaes", "study.sampler", "adapts numeric ranges"
     ),

@@ -104,7 +104,7 @@ def test_what_is_heavy_is_refused_at_no_cost(text: str, said: str) -> None:
         ("{low: 0.5, high: 0.1}", "`low` must be less than `high`, but they are 0.5 and 0.1"),
         ("{low: 0, high: 0.5, log: true}", "begins above 0, but `low` is 0"),
         ("{low: -0.5, high: 0.5, log: true}", "begins above 0, but `low` is -0.5"),
-        ("{choices: []}", "must have at least 1 elements"),
+        ("{choices: []}", "must not be empty"),
         ("{choices: [0.1, 0.2, 0.1]}", "0.1 is the same as 0.1; each choice stands once"),
         ("{low: 0.1, high: 0.5, step: 0.3}", "whole steps of 0.3 from 0.1 must end at 0.5, but they end at 0.4"),
         (".nan", ".nan is not a finite number"),
@@ -150,3 +150,46 @@ def test_nothing_is_imported_that_trains_and_nothing_is_written(tmp_path: Path) 
     assert done.stdout
     assert not {"tensorflow", "keras", "optuna"} & set(done.stdout.split())
     assert list(tmp_path.iterdir()) == [path]
+
+
+WHOLE = "data: {source: digits}\nmodel: {%s}\ntrain: {%s}\nstudy: {seeds: 2}\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "train", "said"),
+    [
+        (
+            "choices: [{filters: [8]}, {filtrs: [9]}]", "epochs: 1",
+            "x.yaml:2:36: model.choices.1.filtrs: unknown key; did you mean 'filters'?",
+        ),
+        (
+            "filters: [8]", "choices: [{epochs: 1}, {epochs: one}]",
+            "x.yaml:3:41: train.choices.1.epochs: expected a whole number, but read the word 'one'",
+        ),
+        (
+            "winner: none, otherwise: {filtes: [4]}", "epochs: 1",
+            "x.yaml:2:35: model.otherwise.filtes: unknown key; did you mean 'filters'?",
+        ),
+        (
+            "network: cnnn, droput: 0.1", "epochs: 1",
+            "x.yaml:2:24: model.droput: unknown key; did you mean 'dropout'?",
+        ),
+    ],
+    ids=["a key of a choice", "a value of a choice", "what holds meanwhile", "what stands beside a misspelt network"],
+)  # fmt: skip
+def test_faults_within_a_section_that_stands_in_one_piece(model: str, train: str, said: str) -> None:
+    assert said in [complaint.headline for complaint in refused(WHOLE % (model, train))]
+
+
+def test_a_section_may_be_off_as_a_whole() -> None:
+    text = WHOLE % ("batch_norm: {choices: [true, false]}", "choices: [{epochs: 1}], when: {model.batch_norm: true}")
+    config = loaded(text)
+    epochs = [config.concrete(values).train.epochs for values in config.space.cells()]
+    assert epochs == [1, 6]  # the default
+
+
+def test_data_that_are_swept_are_not_said_to_be_missing() -> None:
+    text = GOOD.replace("data: {source: digits}", "data: {choices: [{source: digits}]}")
+    assert [complaint.headline for complaint in refused(text)] == [
+        "x.yaml:2:7: data: only values under `model` and `train` can be swept"
+    ]

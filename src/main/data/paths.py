@@ -45,7 +45,8 @@ def open_path(name: str) -> Source:
     """
     path = expanded(name)
     if not path.exists():
-        raise MissingData(f"{name} was not found: looked for {path.absolute()}")
+        where = "" if Path(name).is_absolute() else f": looked for {path.absolute()}"
+        raise MissingData(f"{name} was not found{where}")
     if path.is_dir() and not is_idx_folder(path):
         from main.data.images import ImageFolder  # Pillow
 

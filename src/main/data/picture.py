@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from main.data.errors import DataError
 from main.data.records import Images
@@ -47,7 +47,8 @@ def read_image(path: Path) -> Images:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: is no image of a known format, or a damaged one: {error}")
+    why = "" if isinstance(error, UnidentifiedImageError) else f": {error}"  # which says no more, and the path again
+    return DataError(f"{path}: is no image of a known format, or a damaged one{why}")
 
 
 def _check(image: Image.Image, path: Path) -> None:

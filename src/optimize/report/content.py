@@ -140,5 +140,6 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, s
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key} · ")
         elif value is not None:
-            text = " × ".join(map(str, value)) if isinstance(value, list) else str(value)
+            between = " × " if key.endswith("shape") else ", "
+            text = between.join(map(str, value)) if isinstance(value, list) else str(value)
             yield f"{prefix}{key}".replace("_", " "), text

@@ -57,6 +57,6 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
         }
         ax.plot(curve.epochs, scale * curve.mean, markevery=max(1, len(curve.epochs) // 8), **style)
     means = np.concatenate([curve.mean for curve in panel.curves])
-    ends = np.array([end for curve in panel.curves for end in (*curve.low[-1:], *curve.high[-1:])])
+    ends = np.array([end for curve in panel.curves for end in (*curve.low, *curve.high)])
     metric_axis(ax, "y", panel.metric, means, ends, title=False)
     ax.set_title(panel.metric.axis)

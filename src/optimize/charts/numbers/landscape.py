@@ -167,9 +167,10 @@ def parallel(evidence: Evidence) -> Parallel:
         raise NotForThisSweep("fewer than two swept parameters took several values")
     rows = evidence.complete.sort_values(evidence.metric.name, ascending=evidence.metric.maximize, kind="stable")
     places = np.column_stack([p.places(rows) for p in parameters])
+    blue = "Blue: the best tenth. " if len(rows) >= 20 else ""  # or it is the best alone
     return Parallel(
         evidence.metric, tuple(parameters), places, _values(rows, evidence.metric), _good_region(evidence),
-        f"{counted(len(rows), 'complete trial')}. Blue: the best tenth. Thick: the best.",
+        f"{counted(len(rows), 'complete trial')}. {blue}Thick: the best.",
     )  # fmt: skip
 
 
