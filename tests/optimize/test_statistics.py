@@ -265,7 +265,7 @@ def test_a_verdict_says_what_it_is_conditional_on() -> None:
 
 def test_a_baseline_that_beats_the_search_is_said() -> None:
     assert verdict(noisy({"max": 0.98, "average": 0.9}), baseline="max").warnings == (
-        "The baseline, max, beats the search: nothing that was tried has a better mean.",
+        "Nothing that was tried has a better mean than the baseline, max.",
     )
     open_ = verdict(noisy({"max": 0.98, "blur": 0.98, "stride": 0.9}))
     baseline = open_.choices[1].choice

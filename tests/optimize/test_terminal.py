@@ -43,7 +43,10 @@ def test_a_sweep_that_lies_in_a_folder_of_sweeps_is_found_for_whoever_looks_else
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results/study/loss").mkdir(parents=True)
     (tmp_path / "results/study/loss/sweep.yaml").touch()
-    with pytest.raises(NoSweep, match=r"no sweep here \(sweep.yaml is missing\); did you mean results/study/loss\?"):
+    with pytest.raises(
+        NoSweep,
+        match=r"no sweep here, nor in results/loss \(sweep.yaml is missing\); did you mean results/study/loss\?",
+    ):
         Results.existing("loss")
     for named in ("activation", "study", ".", "/"):
         with pytest.raises(NoSweep, match="run one first"):
