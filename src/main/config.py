@@ -276,7 +276,7 @@ def check_model(section: Plain) -> tuple[NetworkSpec | None, list[Problem]]:
     known = networks()
     if not isinstance(name, str) or name not in known:
         problem = Problem(("model", "network"), *unknown_value(name, known))
-        meant = get_close_matches(str(name), known, n=1)
+        meant = get_close_matches(str(name)[:80], known, n=1)
         others = check_model({**section, "network": meant[0]})[1] if meant else []
         return None, [problem, *others]
     spec, problems = check(known[name], section, ("model",))

@@ -12,11 +12,12 @@ from main.config import TrainConfig, TrainingConfig
 from main.document import described
 from optimize.algorithms import GridSampler
 from optimize.conditions import not_swept
-from optimize.paths import keys_of
+from optimize.paths import keys_of, removed
 from optimize.sections import StudyConfig
 from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
 
 MOST_TRIALS = 100_000
+_RATES = ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule")
 _MEANING_OF_LOSS = ("train.loss", "train.label_smoothing", "model.l2")
 
 
@@ -172,15 +173,24 @@ def _rising_rate(draft: Draft) -> Iterator[Problem]:
     """A range test sets the rate itself, whatever a file says of it."""
     if draft.study.range_test is None:
         return
-    for path in ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule"):
+    for path in _RATES:
         if any(swept == path or swept.startswith(f"{path}.") for swept in draft.space.paths):
             yield Problem(keys_of(path), "has no effect in a range test, which sets the rate itself")
-        elif any(value is not None for value in draft.space.values_of(path)):
-            holding = next(p.path for p in draft.space.parameters if path.startswith(f"{p.path}."))
-            message = f"its choices have {path}, which has no effect in a range test"
-            yield Problem(keys_of(holding), message, "leave it out of them: the test sets the rate itself")
+    for parameter in draft.space.parameters:
+        if isinstance(parameter, Choices) and _differ_in_rates_alone(parameter):
+            message = "some of its choices differ in nothing but the rate, which a range test sets itself"
+            yield Problem(keys_of(parameter.path), message)
     if draft.base is not None and draft.base.train.schedule.name != "constant":
         yield Problem(("train", "schedule"), "a range test has a schedule of its own", "leave it out")
+
+
+def _differ_in_rates_alone(parameter: Choices) -> bool:
+    without = list(parameter.values)
+    for path in _RATES:
+        if path.startswith(f"{parameter.path}."):
+            below = keys_of(path.removeprefix(f"{parameter.path}."))
+            without = [removed(choice, below) for choice in without]
+    return len(set(map(label, without))) < len(without)
 
 
 def _numeric(draft: Draft) -> Iterator[Problem]:

@@ -52,7 +52,8 @@ CASES = {
         "study.metric=val_loss", "study.metric", "not comparable",
     ),
     "a rate within whole trainings, in a range test": Case(
-        GRID + "train: {choices: [{learning_rate: 0.1}, {epochs: 2}]}\n", "study.range_test={}", "train", "no effect"
+        GRID + "train: {choices: [{learning_rate: 0.1}, {learning_rate: 0.2}]}\n", "study.range_test={}", "train",
+        "differ in nothing but the rate",
     ),
     "cmaes without a range": Case(
         GRID + "study: {sampler: random, trials: 5}\n", "study.sampler=cmaes", "study.sampler", "adapts numeric ranges"
@@ -124,6 +125,11 @@ RIGHT = {
     "a confirmation of a grid that is pruned": (
         GRID + "study: {pruner: median}\n",
         "study.confirm={top: 2, seeds: [7, 8]}",
+    ),
+    "optimizers with rates of their own, in a range test": (
+        GRID,
+        "study.range_test={}",
+        "train={choices: [{optimizer: sgd, learning_rate: 0.1}, {learning_rate: 0.2}]}",
     ),
     "val_loss when the loss is the same": (GRID, "study.metric=val_loss"),
     "val_loss when every training has the same loss": (
