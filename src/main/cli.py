@@ -78,7 +78,7 @@ def train(
         typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),
     ] = None,
     out_: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to; results/<name of the file> unless given.")
+        Path | None, typer.Option("--out", help="Folder to write to; results/<its name, or the file's> unless given.")
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Seed of weights, data order, dropout and augmentation.")
@@ -92,9 +92,9 @@ def train(
     Leaves cnn.h5 of the best epoch, its card cnn.json, and the learning curve as table and chart.
     """
     with _messages():
-        from main.config import load
+        from main.config import load, name_of
 
-        loaded = load(config, set_ or ())
+        loaded, name = load(config, set_ or ()), name_of(config, set_ or ())
         from main.backend import choose_precision, quiet_import, set_threads
         from main.single import train_once
 
@@ -104,8 +104,8 @@ def train(
         talk = err if as_json else out
         trained = train_once(
             loaded,
-            out_ or Path("results") / config.stem,
-            name=config.stem,
+            out_ or Path("results") / name,
+            name=name,
             seed=seed,
             precision=choose_precision(precision),
             on_data=lambda data: _tell_data(talk, data),

@@ -14,6 +14,7 @@ from main.annotations import KeyPath
 from main.checking import Problem, check, complaints, unknown_key, unknown_value
 from main.complaints import ConfigError
 from main.document import described, read
+from main.names import valid_name
 from main.yaml12 import Plain, plain
 from models import NetworkSpec, networks
 
@@ -304,6 +305,7 @@ def load(path: Path | str, overrides: Iterable[str] = ()) -> TrainingConfig:
     swept = [*_swept(document.data.get("model"), ("model",)), *_swept(document.data.get("train"), ("train",))]
     problems = [problem for problem in problems if not any(problem.path[: len(path)] == path for path in swept)]
     problems += [Problem(path, *_SWEPT) for path in swept]
+    problems += _bad_name(document.data.get("name"))
     missing = [key for key in ("data", "model") if key not in document.data]
     foreign = [key for key in document.data if key not in SECTIONS and key not in TITLES]
     problems += [Problem((key,), f"required: {SECTIONS[key]}", at_key=True) for key in missing]
@@ -313,8 +315,13 @@ def load(path: Path | str, overrides: Iterable[str] = ()) -> TrainingConfig:
     return config
 
 
+def name_of(path: Path | str, overrides: Iterable[str] = ()) -> str:
+    """What the training of a file is called: its `name`, or the file's own where none is written."""
+    return str(read(path, overrides).data.get("name") or Path(path).stem)
+
+
 TITLES = ("name", "question")
-"""Keys of a sweep file that a single training has no use for, and lets stand."""
+"""Keys beside the sections, as a sweep file has them."""
 
 
 _SWEPT = ("is swept, and this command trains once", "write one value; sweeps are run with: python -m optimize run")
@@ -331,6 +338,18 @@ def _swept(value: Plain, path: KeyPath) -> Iterator[KeyPath]:
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
             yield from _swept(item, (*path, index))
+
+
+def _bad_name(name: Plain) -> list[Problem]:
+    if name is None:
+        return []
+    if not isinstance(name, str):
+        return [Problem(("name",), f"expected a word, but read {described(name)}")]
+    try:
+        valid_name(name)
+    except ValueError as error:
+        return [Problem(("name",), str(error))]
+    return []
 
 
 def _foreign_key(key: str) -> tuple[str, str]:

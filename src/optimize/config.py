@@ -15,13 +15,13 @@ from main.checking import REQUIRED, Problem, check, complaints
 from main.complaints import ConfigError
 from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConfig, check_training
 from main.document import Document, read
+from main.names import Name, valid_name
 from main.yaml12 import Plain
 from models import CnnSpec
 from optimize.combinations import check_combinations, substituted
 from optimize.conditions import conditioned
 from optimize.extraction import extract
 from optimize.forms import forms_within
-from optimize.names import Name, valid_name
 from optimize.paths import keys_of, placed, removed
 from optimize.results import Results
 from optimize.rules import Draft, missing_packages, study_problems, sweep_problems

@@ -14,8 +14,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from main.annotations import KeyPath
 from main.config import Section
+from main.names import Name
 from main.yaml12 import Plain, flow
-from optimize.names import Name
 
 MOST_CHOICES = 200
 MOST_STEPS = 10_000

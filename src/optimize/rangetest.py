@@ -12,10 +12,10 @@ from main.backend import Precision, choose_precision
 from main.config import TrainingConfig
 from main.data import fallback, load_training
 from main.errors import UserError
+from main.names import LONGEST
 from main.provenance import now
 from optimize.config import SweepConfig
 from optimize.engine import first_slots
-from optimize.names import LONGEST
 from optimize.networks import planned_networks
 from optimize.provenance import provenance
 from optimize.ratechart import draw_rates

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from main.errors import UserError
 from main.files import write_atomically
-from optimize.names import valid_name
+from main.names import valid_name
 
 _SCHEMA = Path("docs") / "sweep.schema.json"
 _TEXT = """\

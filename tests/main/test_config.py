@@ -13,6 +13,7 @@ from main.config import (
     TrainConfig,
     TrainingConfig,
     load,
+    name_of,
 )
 from models import MlpSpec
 
@@ -59,6 +60,16 @@ def test_missing_sections_and_foreign_ones_are_named(tmp_path: Path) -> None:
         "study: of a sweep, and this command trains once",
         "modle: unknown key; did you mean 'model'?",
     ]
+
+
+@pytest.mark.parametrize(("name", "said"), [("../x", "a name is 1 to 64 of"), ("3", "expected a word")])
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    assert [said in message for message in messages(tmp_path, f"name: {name}\n{SMALL}")] == [True]
+
+
+def test_a_training_is_called_by_its_name_or_its_file(tmp_path: Path) -> None:
+    assert name_of(written(tmp_path, f"name: mine\n{SMALL}")) == "mine"
+    assert name_of(written(tmp_path, SMALL)) == written(tmp_path, SMALL).stem
 
 
 def test_what_is_swept_is_told_where_it_stands(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from optimize.names import valid_name
+from main.names import valid_name
 from optimize.sections import RunConfig, StopConfig
 
 

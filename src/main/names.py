@@ -1,4 +1,4 @@
-"""Names of sweeps, which are names of folders on every system."""
+"""Names of sweeps and trainings, which are names of folders on every system."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ def valid_name(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(valid_name), Field(json_schema_extra={"pattern": _PATTERN, "maxLength": LONGEST})]
-"""Name of a sweep: `[A-Za-z0-9._-]{1,64}`, and no device of Windows."""
+"""Name of a sweep or training: `[A-Za-z0-9._-]{1,64}`, and no device of Windows."""
