@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from main.annotations import KeyPath
-from main.checking import Problem, check, complaints, unknown_key, unknown_value
+from main.checking import Problem, check, complaints, nearest_to, unknown_key, unknown_value
 from main.complaints import ConfigError
 from main.document import described, read
 from main.names import valid_name
@@ -277,11 +276,15 @@ def check_model(section: Plain) -> tuple[NetworkSpec | None, list[Problem]]:
     known = networks()
     if not isinstance(name, str) or name not in known:
         problem = Problem(("model", "network"), *unknown_value(name, known))
-        meant = get_close_matches(str(name)[:80], known, n=1)
-        others = check_model({**section, "network": meant[0]})[1] if meant else []
-        return None, [problem, *others]
+        meant = nearest_to(name, known) if isinstance(name, str) else None
+        others = check(known[meant], {**section, "network": meant}, ("model",))[1] if meant else []
+        return None, [problem, *(other for other in others if not _is_of_another_network(other))]
     spec, problems = check(known[name], section, ("model",))
     return spec, [_of_another_network(problem, name) for problem in problems]
+
+
+def _is_of_another_network(problem: Problem) -> bool:
+    return _of_another_network(problem, "") is not problem
 
 
 def _of_another_network(problem: Problem, name: str) -> Problem:
@@ -305,7 +308,7 @@ def load(path: Path | str, overrides: Iterable[str] = ()) -> TrainingConfig:
     swept = [*_swept(document.data.get("model"), ("model",)), *_swept(document.data.get("train"), ("train",))]
     problems = [problem for problem in problems if not any(problem.path[: len(path)] == path for path in swept)]
     problems += [Problem(path, *_SWEPT) for path in swept]
-    problems += _bad_name(document.data.get("name"))
+    problems += _misnamed(document.data.get("name"))
     missing = [key for key in ("data", "model") if key not in document.data]
     foreign = [key for key in document.data if key not in SECTIONS and key not in TITLES]
     problems += [Problem((key,), f"required: {SECTIONS[key]}", at_key=True) for key in missing]
@@ -340,7 +343,7 @@ def _swept(value: Plain, path: KeyPath) -> Iterator[KeyPath]:
             yield from _swept(item, (*path, index))
 
 
-def _bad_name(name: Plain) -> list[Problem]:
+def _misnamed(name: Plain) -> list[Problem]:
     if name is None:
         return []
     if not isinstance(name, str):

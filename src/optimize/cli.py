@@ -103,25 +103,24 @@ def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_f
 
     if workers != 0 and config.run.workers != 0 and config.run.engine is None:
         start_fork_server(config.run.threads, training=True)  # it imports TensorFlow while this process goes on
-    from main.data import DataError
+    from optimize.plan import described_data
     from optimize.progress import Progress
     from optimize.signals import StopNow
     from optimize.summary import say_resumable, summarise
     from optimize.sweep import run_sweep
 
     try:
+        with bad_input():
+            described_data(config)  # which tells what is wrong by its line
         with bad_input(), Progress(config, out) as progress:
-            try:
-                result = run_sweep(
-                    config,
-                    results_dir=results,
-                    observer=progress,
-                    workers=workers,
-                    retry_failed=retry_failed,
-                    fresh=fresh,
-                )
-            except DataError as error:
-                raise config.refusal(("data", "source"), str(error)) from None
+            result = run_sweep(
+                config,
+                results_dir=results,
+                observer=progress,
+                workers=workers,
+                retry_failed=retry_failed,
+                fresh=fresh,
+            )
     except StopNow as stop:
         say_resumable(config)
         return EXIT_OF_ENDING[stop.ending]

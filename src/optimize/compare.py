@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from main.errors import UserError
 from optimize.comparison_table import print_comparison
 from optimize.config import stored_sweep
-from optimize.paths import SWEEPABLE, are_nested, keys_of
+from optimize.paths import SWEEPABLE, keys_of
 from optimize.space import label, short_names
 from optimize.statistics import judge, judge_sweep
 from optimize.trialtable import cell_label, has_folds, judged_trials, usable
@@ -289,7 +289,7 @@ def _differences(entries: Sequence[_Entry]) -> tuple[str, ...]:
     lines = []
     for path in paths:
         keys = keys_of(path)
-        if keys[0] not in SWEEPABLE or any(are_nested(keys, other) for other in swept):
+        if keys[0] not in SWEEPABLE or any(keys[: len(other)] == other for other in swept):
             continue
         values = {name: label(settings.get(path)) for name, settings in flat.items()}
         if len(set(values.values())) > 1:

@@ -22,7 +22,7 @@ from optimize.combinations import check_combinations, substituted
 from optimize.conditions import conditioned
 from optimize.extraction import extract
 from optimize.forms import forms_within
-from optimize.paths import keys_of, placed, removed
+from optimize.paths import SWEEPABLE, keys_of, placed, removed
 from optimize.results import Results
 from optimize.rules import Draft, missing_packages, study_problems, sweep_problems
 from optimize.sections import RunConfig, StudyConfig
@@ -229,7 +229,7 @@ class _Swept(NamedTuple):
 def _read_swept(data: Mapping[str, Plain], results: Path) -> _Swept:
     sections: dict[str, Plain] = {key: data.get(key) or {} for key in SECTIONS}
     found = extract(sections, results)
-    sections |= found.sections
+    sections |= {section: found.sections.get(section, {}) for section in SWEEPABLE}  # one may wait for what is broken
     space, circular = conditioned(found.parameters, found.conditions)
     problems = [*found.problems, *circular]
     if not circular:
@@ -286,7 +286,7 @@ def _at_home(problem: Problem) -> Problem:
     if not problem.at_key or not problem.message.startswith("unknown key"):
         return problem
     *around, key = problem.path
-    homes = [name for name, section in _HOMES.items() if key in section.model_fields and [name] != around]
+    homes = [name for name, section in _HOMES.items() if key in section.model_fields and [name] != around[:1]]
     if not homes:
         return problem
     return problem._replace(message=f"unknown key here; it belongs in `{homes[0]}`", hint="")
@@ -296,7 +296,8 @@ def _question(space: SearchSpace) -> str:
     """`Which pooling is best?`, or of a sweep of one `How good is what is written?`."""
     if not space.parameters:
         return "How good is what is written?"
-    names = [name.replace("_", " ").replace(".", " ") for name in short_names(space.paths).values()]
+    titles = {"train": "training"} | short_names(path for path in space.paths if path != "train")
+    names = [titles[path].replace("_", " ").replace(".", " ") for path in space.paths]
     listed = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
     return f"Which {listed} {'is' if len(names) == 1 else 'are'} best?"
 

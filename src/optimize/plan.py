@@ -19,7 +19,7 @@ from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
 from optimize.networks import PlannedNetwork, planned_networks
-from optimize.rules import MOST_TRIALS, Draft
+from optimize.rules import DEFAULTS, MOST_TRIALS, Draft
 from optimize.space import label
 from optimize.wording import counted
 
@@ -65,7 +65,7 @@ def make_plan(config: SweepConfig) -> Plan:
     Raises:
         ConfigError: If its data cannot be used, or if a combination of values makes no network, by line.
     """
-    data = _described(config)
+    data = described_data(config)
     networks = planned_networks(config, data.input_shape, data.n_classes)
     study = config.study
     cells = _configurations(config)
@@ -96,8 +96,12 @@ def _configurations(config: SweepConfig) -> int:
     return sum(1 for _ in islice(config.space.cells(), MOST_TRIALS))
 
 
-def _described(config: SweepConfig) -> DataInfo:
-    """The data as each trial sees them: with folds, one of them validates."""
+def described_data(config: SweepConfig) -> DataInfo:
+    """The data as each trial sees them: with folds, one of them validates.
+
+    Raises:
+        ConfigError: They cannot be had, or are too few for the folds, by line.
+    """
     place = ("data", "source")
     try:
         data = describe(config.base.data)
@@ -129,8 +133,7 @@ def _memory(config: SweepConfig, data: DataInfo, networks: Collection[PlannedNet
 
 
 def _largest_batch(config: SweepConfig) -> int:
-    default = TrainConfig.model_fields["batch_size"].default
-    swept = [default if value is None else value for value in config.space.values_of("train.batch_size")]
+    swept = config.space.values_of("train.batch_size", TrainConfig.model_fields["batch_size"].default)
     return max([config.base.train.batch_size, *(int(value) for value in swept if isinstance(value, int | float))])
 
 
@@ -217,12 +220,10 @@ def _tells_networks_apart(path: str, networks: Iterable[PlannedNetwork]) -> bool
 
 
 def _total_lines(plan: Plan) -> Iterator[str]:
-    study, epochs = plan.config.study, f"up to {plan.most_epochs} epochs"
-    if (
-        len(set(plan.config.space.values_of("train.epochs"))) < 2
-        and plan.config.base.train.early_stopping is None
-        and study.pruner is None
-    ):
+    study, space, epochs = plan.config.study, plan.config.space, f"up to {plan.most_epochs} epochs"
+    lengths = set(space.values_of("train.epochs", DEFAULTS["train.epochs"]))
+    stopping = [plan.config.base.train.early_stopping, *space.values_of("train.early_stopping", None)]
+    if len(lengths) < 2 and not any(stopping) and study.pruner is None:
         epochs = "1 epoch" if plan.most_epochs == 1 else f"{plan.most_epochs} epochs"
     if study.range_test is not None:
         test = study.range_test

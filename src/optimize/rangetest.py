@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
 from main.backend import Precision, choose_precision
-from main.config import TrainingConfig
+from main.config import ScheduleConfig, TrainingConfig
 from main.data import fallback, load_training
 from main.errors import UserError
 from main.names import LONGEST
@@ -65,7 +65,8 @@ def as_range_test(config: SweepConfig) -> list[str]:
     What is about trials is left out, and so is a schedule, which the rising rate replaces.
     """
     study = [f"study.{key}={value}" for key, value in OF_TRIALS.items() if getattr(config.study, key)]
-    if config.base.train.schedule.name != "constant" and "train.schedule" not in config.space:
+    swept = "train.schedule" in config.space or "train" in config.space
+    if config.base.train.schedule.name != "constant" and not swept:
         study.append("train.schedule=constant")
     return [*study, "study.range_test={}", f"name={config.name[: LONGEST - len(BESIDE)]}{BESIDE}"]
 
@@ -142,7 +143,9 @@ def _tasks(
     """Every cell on every seed; cells outer, so that a worker goes on with the network it has traced."""
     found = []
     for cell in config.space.cells():
-        training = config.concrete(cell)
+        written = config.concrete(cell)
+        constant = written.train.model_copy(update={"schedule": ScheduleConfig()})  # the rate that rises is the test's
+        training = replace(written, train=constant)
         steps = training.train.epochs * ceil(n_images / training.train.batch_size)
         rates = tuple(rising_rates(test.start, test.end, steps).tolist())
         label = config.space.configuration_label(cell)

@@ -10,6 +10,7 @@ from itertools import islice
 from main.checking import Problem, unknown_value
 from main.config import TrainConfig, TrainingConfig
 from main.document import described
+from models import CnnSpec
 from optimize.algorithms import GridSampler
 from optimize.conditions import not_swept
 from optimize.paths import keys_of, removed
@@ -19,6 +20,11 @@ from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
 MOST_TRIALS = 100_000
 _RATES = ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule")
 _MEANING_OF_LOSS = ("train.loss", "train.label_smoothing", "model.l2")
+DEFAULTS: dict[str, Value] = {
+    "model.l2": CnnSpec.model_fields["l2"].default,
+    **{f"train.{name}": TrainConfig.model_fields[name].default for name in ("epochs", "loss", "label_smoothing")},
+}
+"""Of fields that rules look at, what they are where nothing is written."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,10 @@ class Draft:
     @property
     def most_epochs(self) -> int | None:
         """Epochs of the longest trial; None where they cannot be told."""
-        swept = self.space.values_of("train.epochs")
+        swept = self.space.values_of("train.epochs", DEFAULTS["train.epochs"])
         if not swept:
             return self.base.train.epochs if self.base else None
-        default = TrainConfig.model_fields["epochs"].default
-        epochs = (default if value is None else value for value in swept)
-        return max((int(value) for value in epochs if isinstance(value, int | float)), default=None)
+        return max((int(value) for value in swept if isinstance(value, int | float)), default=None)
 
 
 def study_problems(study: StudyConfig) -> list[Problem]:
@@ -163,7 +167,7 @@ def _grid(draft: Draft) -> Iterator[Problem]:
 
 def _comparable(draft: Draft) -> Iterator[Problem]:
     for path in _MEANING_OF_LOSS:
-        swept = draft.space.values_of(path)
+        swept = draft.space.values_of(path, DEFAULTS[path])
         if draft.study.metric == "val_loss" and any(value != swept[0] for value in swept):
             message = f"val_loss is not comparable between trials, as {path}, which changes what it means, is swept"
             yield Problem(("study", "metric"), message, "write val_accuracy or val_crossentropy")
@@ -180,7 +184,7 @@ def _rising_rate(draft: Draft) -> Iterator[Problem]:
         if isinstance(parameter, Choices) and _differ_in_rates_alone(parameter):
             message = "some of its choices differ in nothing but the rate, which a range test sets itself"
             yield Problem(keys_of(parameter.path), message)
-    if draft.base is not None and draft.base.train.schedule.name != "constant":
+    if draft.base is not None and "train" not in draft.space and draft.base.train.schedule.name != "constant":
         yield Problem(("train", "schedule"), "a range test has a schedule of its own", "leave it out")
 
 
@@ -190,7 +194,16 @@ def _differ_in_rates_alone(parameter: Choices) -> bool:
         if path.startswith(f"{parameter.path}."):
             below = keys_of(path.removeprefix(f"{parameter.path}."))
             without = [removed(choice, below) for choice in without]
-    return len(set(map(label, without))) < len(without)
+    return len(set(map(_canonical, without))) < len(without)
+
+
+def _canonical(value: Value) -> str:
+    """A label that is the same for the same: `adam` of {name: adam}, and keys in one order."""
+    if not isinstance(value, dict):
+        return label(value)
+    if set(value) == {"name"}:
+        return label(value["name"])
+    return label({key: _canonical(item) for key, item in sorted(value.items()) if item != {}})
 
 
 def _numeric(draft: Draft) -> Iterator[Problem]:

@@ -54,10 +54,10 @@ class _Builder:
         known = networks()
         sections = {name: self.section(spec) for name, spec in known.items()}
         for name, spec in known.items():
-            section = self._definitions[spec.__name__ + _SWEPT]
-            section["properties"]["network"] = {"const": name}
-            if name != _DEFAULT_NETWORK:
-                section["required"] = sorted({*section.get("required", []), "network"})
+            for section in (self._definitions[spec.__name__], self._definitions[spec.__name__ + _SWEPT]):
+                section["properties"]["network"] = {"const": name}
+                if name != _DEFAULT_NETWORK:
+                    section["required"] = sorted({*section.get("required", []), "network"})
         self._definitions["SweptNetwork"] = self._swept_network(known)
         concrete = {name: {"$ref": f"#/$defs/{spec.__name__}"} for name, spec in known.items()}
         default, concrete_default = sections.pop(_DEFAULT_NETWORK), concrete.pop(_DEFAULT_NETWORK)

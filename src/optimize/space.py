@@ -193,17 +193,21 @@ class SearchSpace:
         """Full paths of all that is swept."""
         return tuple(parameter.path for parameter in self.parameters)
 
-    def values_of(self, path: str) -> list[Value]:
-        """Values that a field can take: its choices or a range's ends, and what choices of all that holds it say.
+    def values_of(self, path: str, default: Value) -> list[Value]:
+        """Values that a field takes somewhere in the space, of a range its ends; empty where the field is not swept.
 
-        Empty where the space does not touch it, and None for a choice of its section that leaves it at its default.
+        It is swept by itself, or with a mapping that holds it. What is off, or left out of a mapping, has its default.
         """
         found: list[Value] = []
         for parameter in self.parameters:
             if parameter.path == path:
                 found += parameter.values if isinstance(parameter, Choices) else (parameter.low, parameter.high)
             elif path.startswith(f"{parameter.path}.") and isinstance(parameter, Choices):
-                found += [_within(choice, path.removeprefix(f"{parameter.path}.")) for choice in parameter.values]
+                below = path.removeprefix(f"{parameter.path}.")
+                found += [_within(choice, below, default) for choice in parameter.values]
+            else:
+                continue
+            found += [default] if parameter.when else []
         return found
 
     def cells(self) -> Iterator[dict[str, Value]]:
@@ -257,10 +261,12 @@ class SearchSpace:
         return self.short_label(shown)
 
 
-def _within(choice: Value, path: str) -> Value:
-    """What a mapping holds at a path, None where it holds nothing."""
+def _within(choice: Value, path: str, default: Value) -> Value:
+    """What a mapping holds at a path, `default` where it holds nothing there."""
     for key in path.split("."):
-        choice = choice.get(key) if isinstance(choice, dict) else None
+        if not isinstance(choice, dict) or key not in choice:
+            return default
+        choice = choice[key]
     return choice
 
 

@@ -47,7 +47,7 @@ _SETTINGS = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
     "distributed.admin.tick.limit": "1 h",  # a long step is no fault worth a log line
-    # With which Dask watches itself, a hundred times a second: 7 % of every core on which a worker trains.
+    # With which Dask watches itself, a hundred times a second, on 7 % of the core on which a worker trains.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1 s",
     "distributed.admin.system-monitor.interval": "10 s",

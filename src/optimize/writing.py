@@ -23,6 +23,6 @@ def block(sections: Mapping[str, Any], notes: Mapping[str, str] | None = None) -
         if not isinstance(section, Mapping) or not section:
             lines.append(f"{key}: {flow(section)}")
             continue
-        lines.append(f"{key}:")
+        lines.append(f"{key}:{comments.get(key, '')}")
         lines += [f"  {name}: {flow(value)}{comments.get(f'{key}.{name}', '')}" for name, value in section.items()]
     return "\n".join(lines) + "\n"

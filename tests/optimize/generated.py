@@ -146,7 +146,7 @@ def documents() -> SearchStrategy[dict[str, Any]]:
 
 
 def _sweeping(data: dict[str, Any], chance: int) -> dict[str, Any]:
-    if chance and "choices" not in flow(data) and "low" not in flow(data):
+    if chance and not any(key in flow(data) for key in ("choices", "low", "winner")):
         data = {**data, "model": {**data["model"], "l2": {"choices": [0, 0.001]}}}
     return data
 

@@ -155,6 +155,13 @@ def test_settings_that_differ_are_listed_and_swept_ones_are_not(stored: Maker) -
     assert found.differences == ("train.optimizer.name: adam (a), sgd (b)", "train.epochs: 3 (a), 9 (b)")
 
 
+def test_elements_beside_a_swept_one_are_compared(stored: Maker) -> None:
+    swept = "model: {network: cnn, filters: [%d, {choices: [8, 16]}]}"
+    trials = noisy({"8": 0.98, "16": 0.96}, path="model.filters.1")
+    found = compare([stored("a", trials, swept=swept % 32), stored("b", trials, swept=swept % 64)])
+    assert found.differences == ("model.filters: [32, 8] (a), [64, 8] (b)",)
+
+
 def test_nothing_that_is_swept_with_its_section_is_listed(stored: Maker) -> None:
     swept = "model: {choices: [{pooling: max, dropout: 0.1}, {pooling: average, dropout: 0.1}]}"
     labels = {"{pooling: max, dropout: 0.1}": 0.98, "{pooling: average, dropout: 0.1}": 0.96}

@@ -107,6 +107,15 @@ def test_sections_that_are_swept_as_a_whole() -> None:
     assert plan.memory > make_plan(loaded(sections, "train.choices.1.batch_size=32")).memory
 
 
+def test_a_section_that_is_off_has_its_defaults() -> None:
+    text = "data: {source: digits}\nmodel: {batch_norm: {choices: [true, false]}}\n%s"
+    assert "trials of up to 6 epochs" in shown(
+        text % "train: {choices: [{epochs: 1}], when: {model.batch_norm: true}}\n"
+    )
+    stopping = "train: {choices: [{epochs: 3}, {epochs: 3, early_stopping: 1}]}\n"
+    assert "trials of up to 3 epochs" in shown(text % stopping)
+
+
 def test_data_that_cannot_be_had_are_told_at_their_line() -> None:
     with pytest.raises(ConfigError) as raised:
         make_plan(loaded(GRID, "data.source=no/such/images.npz"))

@@ -44,6 +44,10 @@ CASES = {
     "val_loss when whole trainings are swept, of other losses": Case(
         GRID + "train: {choices: [{loss: mse}, {epochs: 2}]}\n", "study.metric=val_loss", "study.metric", "comparable"
     ),
+    "val_loss when the loss is sometimes off": Case(
+        GRID + "train: {loss: {choices: [mse], when: {model.pooling: max}}}\n", "study.metric=val_loss",
+        "study.metric", "comparable",
+    ),
     "val_loss when label smoothing is swept": Case(
         GRID + "train: {label_smoothing: {choices: [0, 0.1]}}\n", "study.metric=val_loss", "study.metric", "comparable"
     ),
@@ -54,6 +58,10 @@ CASES = {
     "a rate within whole trainings, in a range test": Case(
         GRID + "train: {choices: [{learning_rate: 0.1}, {learning_rate: 0.2}]}\n", "study.range_test={}", "train",
         "differ in nothing but the rate",
+    ),
+    "the same optimizer with and without a rate, in a range test": Case(
+        GRID + "train: {optimizer: {choices: [sgd, {name: sgd, learning_rate: 0.5}]}}\n", "study.range_test={}",
+        "train.optimizer", "differ in nothing but the rate",
     ),
     "cmaes without a range": Case(
         GRID + "study: {sampler: random, trials: 5}\n", "study.sampler=cmaes", "study.sampler", "adapts numeric ranges"
@@ -132,6 +140,21 @@ RIGHT = {
         "train={choices: [{optimizer: sgd, learning_rate: 0.1}, {learning_rate: 0.2}]}",
     ),
     "val_loss when the loss is the same": (GRID, "study.metric=val_loss"),
+    "val_loss when a training leaves out the loss that the other writes": (
+        GRID,
+        "study.metric=val_loss",
+        "train={choices: [{loss: crossentropy, epochs: 2}, {epochs: 3}]}",
+    ),
+    "a pruner where a whole section that is off has more epochs": (
+        GRID,
+        "study.pruner=median",
+        "train={choices: [{epochs: 1}], when: {model.pooling: max}}",
+    ),
+    "a schedule in one of the trainings of a range test": (
+        GRID,
+        "study.range_test={}",
+        "train={choices: [{epochs: 1}, {batch_size: 64, schedule: cosine}]}",
+    ),
     "val_loss when every training has the same loss": (
         GRID,
         "study.metric=val_loss",

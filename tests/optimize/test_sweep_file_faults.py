@@ -171,11 +171,18 @@ WHOLE = "data: {source: digits}\nmodel: {%s}\ntrain: {%s}\nstudy: {seeds: 2}\n"
             "x.yaml:2:35: model.otherwise.filtes: unknown key; did you mean 'filters'?",
         ),
         (
+            "choices: [{filters: [8]}, {network: softmax, filters: [9]}]", "epochs: 1",
+            "x.yaml:2:54: model.choices.1.filters: unknown key of network softmax; it is of cnn",
+        ),
+        (
             "network: cnnn, droput: 0.1", "epochs: 1",
             "x.yaml:2:24: model.droput: unknown key; did you mean 'dropout'?",
         ),
     ],
-    ids=["a key of a choice", "a value of a choice", "what holds meanwhile", "what stands beside a misspelt network"],
+    ids=[
+        "a key of a choice", "a value of a choice", "what holds meanwhile", "another network's key",
+        "what stands beside a misspelt network",
+    ],
 )  # fmt: skip
 def test_faults_within_a_section_that_stands_in_one_piece(model: str, train: str, said: str) -> None:
     assert said in [complaint.headline for complaint in refused(WHOLE % (model, train))]
@@ -186,6 +193,11 @@ def test_a_section_may_be_off_as_a_whole() -> None:
     config = loaded(text)
     epochs = [config.concrete(values).train.epochs for values in config.space.cells()]
     assert epochs == [1, 6]  # the default
+
+
+def test_a_section_that_waits_for_what_is_broken_is_not_complained_of() -> None:
+    text = WHOLE % ("pooling: {choices: 3}", "choices: [{epochs: 1}, {epochs: 2}], when: {model.pooling: max}")
+    assert [complaint.path for complaint in refused(text)] == ["model.pooling.choices"]
 
 
 def test_data_that_are_swept_are_not_said_to_be_missing() -> None:

@@ -68,6 +68,13 @@ RULES: Any = {
 }
 
 
+LEFT_TO_US: Any = {
+    "text.parse_math": False,
+    "text.usetex": False,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+}
+"""What a style may not change: names are shown as they are, and pages are laid out here."""
 LEFT_TO_A_STYLE: Any = {"axes.titlecolor": "auto", "xtick.labelcolor": "inherit", "ytick.labelcolor": "inherit"}
 """Colours that styles name under other names."""
 
@@ -142,9 +149,10 @@ class Page:
             engine.execute(self.figure)
 
     def render(self, format: str) -> bytes:  # noqa: A002 - the word matplotlib and the command have for it
-        """The finished file."""
+        """The finished file; asked for once."""
         # In points, letters end on fractions that six digits hold: the file does not depend on the solver's last one.
-        self.figure.dpi = mpl.rcParams["savefig.dpi"] if format == "png" else POINTS
+        dpi = self.figure.dpi if mpl.rcParams["savefig.dpi"] == "figure" else mpl.rcParams["savefig.dpi"]
+        self.figure.dpi = dpi if format == "png" else POINTS
         self.settle()
         if self._turn_crowded_labels():
             self.settle()
@@ -206,7 +214,7 @@ def drawing_rules(texts: list[str], style: str | None = None) -> Iterator[None]:
         if style is not None:
             mpl.rcParams.update(LEFT_TO_A_STYLE)
             _use(style)
-            mpl.rcParams.update({"text.parse_math": False, "text.usetex": False})
+            mpl.rcParams.update(LEFT_TO_US)
         mpl.rcParams["font.family"] = fonts.families("".join(texts))
         # Said once in words by `fonts`, instead of once per character.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
