@@ -98,10 +98,12 @@ def main() -> None:
     files = [score(results, name) for name in TARGETS if (results / name).exists()]
     if not files:
         parser.error(f"there is no model in {results}")
+    absent = [f"results/{name} has not been made." for name in TARGETS if not (results / name).exists()]
     text = "\n\n".join(
         [
             "## The final model",
             accuracies_table(files),
+            *absent,
             f"One model's file may have {MOST_BYTES / 1e6:g} MB, its sweep may take {MOST_MINUTES} minutes.",
             *(trained(results / Path(scored.name).parts[0]) for scored in files),
             f"{where}.",

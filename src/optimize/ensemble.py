@@ -62,15 +62,15 @@ def export_ensemble(results: Results) -> Ensemble:
 
     Of the trials that have kept their weights, the best `Candidates.TRIALS` by the sweep's metric are considered.
     Members are chosen one by one (Caruana et al. 2004, "Ensemble selection from libraries of models", without
-    replacement): first the trial whose crossentropy of the validation images is lowest, then whichever lowers it most,
-    until none does; each mean is compared at the temperature that suits it best, see `choose_members`. The test images
-    are scored once, at the end.
+    replacement): first the trial whose crossentropy of the validation images is lowest, then whichever lowers it most;
+    as many as are as good as the best, each mean at the temperature that suits it, see `choose_members`. The test
+    images are scored once, at the end.
 
     Raises:
         main.data.DataError: the data is missing or damaged.
         optimize.trial.DataMismatch: the data is not that of the sweep.
-        NothingToExport: fewer than two trials have kept their weights, or no second one helps the best; or the trials
-            validated on different images.
+        NothingToExport: fewer than two trials have kept their weights, or every other makes the best one worse; or the
+            trials validated on different images.
     """
     config = stored_sweep(results)
     if config.study.folds is not None:
@@ -151,12 +151,22 @@ class Tempered(NamedTuple):
 
     scale: float
     """The inverse of that temperature."""
-    crossentropy: float
-    """In nats per image."""
+    losses: NDArray[np.floating[Any]]
+    """Crossentropy of each image, (images,), in nats."""
+
+    @property
+    def crossentropy(self) -> float:
+        """In nats per image."""
+        return float(self.losses.mean())
 
 
 def choose_members(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Chosen:
-    """Choose networks, at most eight, whose mean of logits has the lowest crossentropy that a greedy search finds.
+    """Choose networks, at most eight, whose mean of logits has a low crossentropy, by a greedy search.
+
+    Whichever lowers it most is added, or raises it least. Of all these ensembles the largest is taken whose
+    crossentropy is within one standard error of the lowest (Breiman et al. 1984, "Classification and Regression
+    Trees"): what a search finds lowest on a few thousand images is so by chance in part, and averaging is what helps on
+    others.
 
     Networks and means are taken each at the temperature that suits it best (Guo et al. 2017, arXiv 1706.04599). One
     trained on smoothed labels is less sure than it could be, and a mean of two less than either, which says nothing of
@@ -179,12 +189,19 @@ def choose_members(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer
     while len(chosen) < min(MOST_MEMBERS, len(logits)):
         with_each = {place: together([*chosen, place]) for place in range(len(logits)) if place not in chosen}
         best = min(with_each, key=lambda place: with_each[place].crossentropy)
-        if reached and with_each[best].crossentropy >= reached[-1].crossentropy:
-            break
         chosen.append(best)
         reached.append(with_each[best])
+    count = _most_as_good(reached)
+    chosen, reached = chosen[:count], reached[:count]
     scales = tuple(reached[-1].scale * own[place] for place in chosen)
     return Chosen(tuple(chosen), tuple(tempered.crossentropy for tempered in reached), scales)
+
+
+def _most_as_good(reached: Sequence[Tempered]) -> int:
+    """How many members the largest ensemble has that is within one standard error of the best, image by image."""
+    lowest = min(reached, key=lambda tempered: tempered.crossentropy)
+    excess = [tempered.losses - lowest.losses for tempered in reached]
+    return max(count for count, more in enumerate(excess, 1) if more.mean() <= more.std() / len(more) ** 0.5)
 
 
 def temper(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Tempered:
@@ -202,13 +219,16 @@ def temper(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) 
     doubt = 1 / (len(labels) + 2)
     expected = (1 - doubt) * unit[np.arange(len(labels)), labels] + doubt * unit.mean(axis=1)
 
-    def at(log_scale: float) -> float:
+    def losses(log_scale: float) -> NDArray[np.floating[Any]]:
         scale = np.exp(log_scale)
-        return float(np.mean(logsumexp(scale * unit, axis=1) - scale * expected))
+        of_each: NDArray[np.floating[Any]] = logsumexp(scale * unit, axis=1) - scale * expected
+        return of_each
 
     most = float(np.log(SHARPEST))
-    found = minimize_scalar(at, bounds=(-most, most), method="bounded", options={"xatol": 1e-6})
-    return Tempered(float(np.exp(found.x)) / deviation, float(found.fun))
+    found = minimize_scalar(
+        lambda log_scale: losses(log_scale).mean(), bounds=(-most, most), method="bounded", options={"xatol": 1e-6}
+    )
+    return Tempered(float(np.exp(found.x)) / deviation, losses(found.x))
 
 
 def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], joined: Joined) -> dict[str, Any]:

@@ -95,6 +95,13 @@ def test_the_same_sweep_gives_the_same_files(folder: Make) -> None:
         assert first == second
 
 
+def test_a_style_may_name_the_resolution_and_not_the_layout(folder: Make, tmp_path: Path) -> None:
+    style = tmp_path / "own.mplstyle"
+    style.write_text("savefig.dpi: figure\nfigure.dpi: 50\nfigure.autolayout: True\n")
+    (path,) = charts.draw(folder("pooling"), only=["choices"], style=str(style))
+    assert int.from_bytes(path.read_bytes()[16:20], "big") == 6.4 * 50  # the width in a PNG's header
+
+
 def test_a_style_changes_the_picture(folder: Make) -> None:
     results = folder("pooling")
     corners = []
