@@ -85,6 +85,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
                 slot: {
                     "cls": ForkingNanny if forked else Nanny,
                     "options": {
+                        "config": settings,  # of workers too that it starts later, when they are not in force here
                         "nthreads": 1,
                         "memory_limit": 0,  # a trial's limit is the coordinator's to watch
                         "preload": ["optimize.workers"],

@@ -28,7 +28,7 @@ run: {workers: 0, precision: float32}
 """
 
 
-TEMPERATURES = np.geomspace(0.05, 40, 6000)
+TEMPERATURES = np.geomspace(0.05, 40, 1500)
 
 
 def tempered(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -38,7 +38,7 @@ def tempered(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def best_scale(network: np.ndarray, labels: np.ndarray) -> float:
     best = TEMPERATURES[np.argmin(crossentropies(network, labels))]
-    around = np.geomspace(best / 1.002, best * 1.002, 2001)
+    around = np.geomspace(best / 1.006, best * 1.006, 801)
     return float(around[np.argmin(crossentropies(network, labels, around))])
 
 
