@@ -156,7 +156,7 @@ def lr_range(
 def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> int:
     from optimize.plan import described_data
     from optimize.rangetest import run_range_test
-    from optimize.wording import counted
+    from optimize.summary import summarise_range_test
 
     try:
         with bad_input():
@@ -165,11 +165,7 @@ def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> i
     except KeyboardInterrupt:
         say(f"{config.name} was stopped; a range test is short, and starts from its beginning when it is run again")
         return EXIT_OF_ENDING["interrupted"]
-    say(f"chart    {tested.results.rates_chart}")
-    say(f"tables   {tested.results.rates_file}  {tested.results.rate_curves_file}")
-    for reading in tested.readings:
-        ends = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {counted(reading.seeds, 'seed')}"
-        say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
+    summarise_range_test(tested)
     return DONE
 
 

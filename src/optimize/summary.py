@@ -1,4 +1,4 @@
-"""What `optimize run` says once a sweep has ended."""
+"""What `optimize run` and `lr-range` say once a sweep or a range test has ended."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from optimize.wording import counted
 
 if TYPE_CHECKING:
     from optimize.config import SweepConfig
+    from optimize.rangetest import RangeTested
     from optimize.sweep import SweepResult
 
 
@@ -40,3 +41,12 @@ def summarise(result: SweepResult) -> None:
         )
         say(f"next     python -m main evaluate {result.results.model_file}")
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
+
+
+def summarise_range_test(tested: RangeTested) -> None:
+    """The files, and of each configuration the rate that is suggested."""
+    say(f"chart    {tested.results.rates_chart}")
+    say(f"tables   {tested.results.rates_file}  {tested.results.rate_curves_file}")
+    for reading in tested.readings:
+        ends = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {counted(reading.seeds, 'seed')}"
+        say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
