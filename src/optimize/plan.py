@@ -13,13 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from main.checkpoint import KEPT
-from main.config import TrainConfig
 from main.data import DataError, DataInfo, describe, fold_sizes, images_at_once
 from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
 from optimize.networks import PlannedNetwork, planned_networks
-from optimize.rules import DEFAULTS, MOST_TRIALS, Draft
+from optimize.rules import MOST_TRIALS, Draft
 from optimize.space import label
 from optimize.wording import counted
 
@@ -133,7 +132,7 @@ def _memory(config: SweepConfig, data: DataInfo, networks: Collection[PlannedNet
 
 
 def _largest_batch(config: SweepConfig) -> int:
-    swept = config.space.values_of("train.batch_size", TrainConfig.model_fields["batch_size"].default)
+    swept = config.space.values_of("train.batch_size")
     return max([config.base.train.batch_size, *(int(value) for value in swept if isinstance(value, int | float))])
 
 
@@ -221,8 +220,8 @@ def _tells_networks_apart(path: str, networks: Iterable[PlannedNetwork]) -> bool
 
 def _total_lines(plan: Plan) -> Iterator[str]:
     study, space, epochs = plan.config.study, plan.config.space, f"up to {plan.most_epochs} epochs"
-    lengths = set(space.values_of("train.epochs", DEFAULTS["train.epochs"]))
-    stopping = [plan.config.base.train.early_stopping, *space.values_of("train.early_stopping", None)]
+    lengths = set(space.values_of("train.epochs"))
+    stopping = [plan.config.base.train.early_stopping, *space.values_of("train.early_stopping")]
     if len(lengths) < 2 and not any(stopping) and study.pruner is None:
         epochs = "1 epoch" if plan.most_epochs == 1 else f"{plan.most_epochs} epochs"
     if study.range_test is not None:

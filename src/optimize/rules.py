@@ -8,9 +8,8 @@ from importlib.util import find_spec
 from itertools import islice
 
 from main.checking import Problem, unknown_value
-from main.config import TrainConfig, TrainingConfig
+from main.config import TrainingConfig
 from main.document import described
-from models import CnnSpec
 from optimize.algorithms import GridSampler
 from optimize.conditions import not_swept
 from optimize.paths import keys_of, removed
@@ -20,11 +19,6 @@ from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
 MOST_TRIALS = 100_000
 _RATES = ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule")
 _MEANING_OF_LOSS = ("train.loss", "train.label_smoothing", "model.l2")
-DEFAULTS: dict[str, Value] = {
-    "model.l2": CnnSpec.model_fields["l2"].default,
-    **{f"train.{name}": TrainConfig.model_fields[name].default for name in ("epochs", "loss", "label_smoothing")},
-}
-"""Of fields that rules look at, what they are where nothing is written."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +37,7 @@ class Draft:
     @property
     def most_epochs(self) -> int | None:
         """Epochs of the longest trial; None where they cannot be told."""
-        swept = self.space.values_of("train.epochs", DEFAULTS["train.epochs"])
+        swept = self.space.values_of("train.epochs")
         if not swept:
             return self.base.train.epochs if self.base else None
         return max((int(value) for value in swept if isinstance(value, int | float)), default=None)
@@ -167,7 +161,7 @@ def _grid(draft: Draft) -> Iterator[Problem]:
 
 def _comparable(draft: Draft) -> Iterator[Problem]:
     for path in _MEANING_OF_LOSS:
-        swept = draft.space.values_of(path, DEFAULTS[path])
+        swept = draft.space.values_of(path)
         if draft.study.metric == "val_loss" and any(value != swept[0] for value in swept):
             message = f"val_loss is not comparable between trials, as {path}, which changes what it means, is swept"
             yield Problem(("study", "metric"), message, "write val_accuracy or val_crossentropy")

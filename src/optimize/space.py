@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
+from main.config import TrainConfig
 from main.yaml12 import Plain, flow
+from models import CnnSpec
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -20,6 +24,7 @@ Values = Mapping[str, Value]
 Condition = Mapping[str, tuple[Value, ...]]
 """By path, the values of other parameters with which a parameter is on."""
 
+_SECTIONS: Mapping[str, type[BaseModel]] = {"model": CnnSpec, "train": TrainConfig}
 AS_WRITTEN = "as written"
 """The configuration of a sweep of one, in which nothing is swept and several seeds or folds are trained."""
 
@@ -193,12 +198,13 @@ class SearchSpace:
         """Full paths of all that is swept."""
         return tuple(parameter.path for parameter in self.parameters)
 
-    def values_of(self, path: str, default: Value) -> list[Value]:
+    def values_of(self, path: str) -> list[Value]:
         """Values that a field takes somewhere in the space, of a range its ends; empty where the field is not swept.
 
         It is swept by itself, or with a mapping that holds it. What is off, or left out of a mapping, has its default.
         """
         found: list[Value] = []
+        default = default_of(path)
         for parameter in self.parameters:
             if parameter.path == path:
                 found += parameter.values if isinstance(parameter, Choices) else (parameter.low, parameter.high)
@@ -259,6 +265,13 @@ class SearchSpace:
         if len(self.parameters) == 1:
             return label(next(iter(shown.values())))
         return self.short_label(shown)
+
+
+def default_of(path: str) -> Value:
+    """What a field of `train`, or of the default network, is where nothing is written: `train.epochs`, `model.l2`."""
+    section, field_name = path.split(".")
+    default: Value = _SECTIONS[section].model_fields[field_name].default
+    return default
 
 
 def _within(choice: Value, path: str, default: Value) -> Value:

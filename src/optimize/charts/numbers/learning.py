@@ -11,7 +11,6 @@ import pandas as pd
 from optimize.charts.evidence import MOST_CHOICES, Choice, Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep, t_quantile
 from optimize.charts.units import Metric
-from optimize.rules import DEFAULTS
 from optimize.wording import counted, is_accuracy
 
 MOST_BANDS = 10
@@ -62,7 +61,7 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
     curves = evidence.curves.merge(evidence.judged[["trial", "choice"]], on="trial")
     if curves.empty or curves["epoch"].max() < 2:
         raise NotForThisSweep("no trial was trained for two epochs")
-    swept_loss = len(set(evidence.space.values_of("train.loss", DEFAULTS["train.loss"]))) > 1
+    swept_loss = len(set(evidence.space.values_of("train.loss"))) > 1
     loss = "val_crossentropy" if swept_loss or evidence.metric.name == "val_crossentropy" else "val_loss"
     seeds = min(curves.groupby("choice")["trial"].nunique())
     banded = seeds if len(evidence.choices) <= MOST_BANDS else 0
