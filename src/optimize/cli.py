@@ -6,7 +6,6 @@ Everything slow is imported inside the command that needs it, so that `--help` a
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from main.history import Epoch
     from optimize.charts import Drawn
     from optimize.config import SweepConfig
-    from optimize.forecast import Forecast
-    from optimize.plan import Plan
 
 app = typer.Typer(
     name="optimize",
@@ -183,34 +180,9 @@ def plan(
         loaded = _load(config, set_, results_for(config, results))
         print_plan(loaded, out)
         if time:
-            _print_forecast(make_plan(loaded))
+            from optimize.forecast import print_forecast
 
-
-def _print_forecast(plan: Plan) -> None:
-    from dataclasses import replace
-
-    from optimize.cores import threads_to_spare
-    from optimize.forecast import forecast
-    from optimize.progress import duration
-    from optimize.staff import Staff
-    from optimize.trial import run as run_trial
-
-    def timed_plan(plan: Plan) -> Forecast:
-        with Staff(plan.config, run_trial, workers=None, trials=plan.trials, log=Path(os.devnull)) as staff:
-            return forecast(plan, staff.engine)
-
-    expected = timed_plan(plan)
-    timed = f"{expected.timed} of {expected.networks} networks timed" if expected.timed < expected.networks else "timed"
-    out.print(
-        f"about {duration(expected.seconds)} on {expected.workers} workers ({timed}): {duration(expected.starting)} to "
-        f"start, {duration(expected.training)} to train, {duration(expected.concluding)} to judge, export and draw",
-        highlight=False,
-        soft_wrap=True,
-    )
-    spare = threads_to_spare(plan.config.run, plan.trials)
-    if spare is not None:
-        shared = timed_plan(replace(plan, config=plan.config.with_threads(spare)))
-        out.print(f"about {duration(shared.seconds)} with run.threads: {spare}", highlight=False)
+            print_forecast(make_plan(loaded), out)
 
 
 @app.command()

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from main.backend import choose_precision
 from main.config import TrainingConfig
 from main.tracing import graph_key
+from optimize.cores import threads_to_spare
 from optimize.engine import first_slots
 from optimize.plan import Plan
+from optimize.progress import duration
+from optimize.staff import Staff
 from optimize.trial import load_data
+from optimize.trial import run as run_trial
 from optimize.workers import prepare
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from main.timing import TrainingTimes
     from optimize.engine import Engine
 
@@ -129,3 +137,24 @@ def _times_of(training: TrainingConfig, timed: Sequence[_Timed], plan: Plan) -> 
     """The training's own times, or those of the timed network that is nearest in size."""
     key, size = graph_key(training), _size(training, plan)
     return min(timed, key=lambda other: (other.graph != key, abs(other.size - size))).times
+
+
+def print_forecast(plan: Plan, console: Console) -> None:
+    """How long a sweep will take, and with the cores that it leaves idle."""
+
+    def timed_plan(plan: Plan) -> Forecast:
+        with Staff(plan.config, run_trial, workers=None, trials=plan.trials, log=Path(os.devnull)) as staff:
+            return forecast(plan, staff.engine)
+
+    expected = timed_plan(plan)
+    timed = f"{expected.timed} of {expected.networks} networks timed" if expected.timed < expected.networks else "timed"
+    console.print(
+        f"about {duration(expected.seconds)} on {expected.workers} workers ({timed}): {duration(expected.starting)} to "
+        f"start, {duration(expected.training)} to train, {duration(expected.concluding)} to judge, export and draw",
+        highlight=False,
+        soft_wrap=True,
+    )
+    spare = threads_to_spare(plan.config.run, plan.trials)
+    if spare is not None:
+        shared = timed_plan(replace(plan, config=plan.config.with_threads(spare)))
+        console.print(f"about {duration(shared.seconds)} with run.threads: {spare}", highlight=False)
