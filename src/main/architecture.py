@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from main.layer_rules import RULES, Shape
-from main.layer_settings import Config, RefusedError, check_config
+from main.layer_settings import Config, RefusedError, check_config, words
 
 MAX_LAYERS = 2_000
 MAX_DEPTH = 8  # networks within networks: an ensemble needs two
-MAX_VALUES_PER_IMAGE = 2**26  # 256 MiB of float32 in one layer's output: beyond it, one image exhausts a small machine
+MAX_VALUES_PER_IMAGE = 2**26  # 256 MiB of float32 at once in one layer: beyond it, one image exhausts a small machine
 
 NETWORKS = frozenset({"Functional", "Model", "Sequential"})
 LAYER_MODULES = frozenset({None, "keras", "keras.layers", "keras.models", "keras.src.models.functional",
                            "keras.src.models.sequential"})  # fmt: skip
+LAYER_KEYS = words("class_name config module registered_name name inbound_nodes build_config compile_config")
 Key = tuple[str, int]
 """A layer's name and which of its calls is meant."""
 
@@ -60,7 +61,9 @@ def architecture(config: Any) -> Architecture:
         RefusedError: it holds a layer or value that is not on the list, contradicts itself, or is out of
             proportion.
     """
-    described = _network(_layer(config), None, depth=0)
+    item = _layer(config)
+    described = _network(item, None, depth=0)
+    _check_build(item, [described.input_shape])
     if len(described.output_shape) != 1:
         raise RefusedError(f"its output has shape {described.output_shape}, but a classifier's is (classes,)")
     return described
@@ -97,7 +100,28 @@ def _layer(item: Any) -> Mapping[str, Any]:
         check_config(item["config"])
     if not isinstance(item["config"].get("name"), str):
         raise RefusedError(f"a {name} layer has no name")
+    _check_item(item, name, item["config"]["name"])
     return item
+
+
+def _check_item(item: Mapping[str, Any], class_name: str, name: str) -> None:
+    """Refuse what stands beside a layer's settings and would have Keras do what is not looked at here."""
+    if unknown := set(item) - LAYER_KEYS:
+        raise RefusedError(f"layer {name!r} has {min(unknown)!r} beside its settings, which Keras does not write")
+    if item.get("name", name) != name:  # Keras connects layers by this one
+        raise RefusedError(f"layer {name!r} has another name, {item['name']!r:.80}, beside its settings")
+    if item.get("compile_config"):
+        raise RefusedError(f"layer {name!r} is to be compiled, with whatever it names for that")
+    if class_name == "InputLayer" and (item.get("inbound_nodes") or item.get("build_config")):
+        raise RefusedError(f"input layer {name!r} has an input of its own")
+
+
+def _check_build(item: Mapping[str, Any], shapes: Sequence[Shape]) -> None:
+    """Refuse a shape other than that of the layer's inputs, for which Keras would make its weights all the same."""
+    inputs = [[None, *shape] for shape in shapes]
+    allowed = [{"input_shape": shape} for shape in (inputs, inputs[0], None)]  # None of networks, which are built
+    if item.get("build_config") and item["build_config"] not in allowed:
+        raise RefusedError(f"layer {item['config']['name']!r} is to be built for another shape than its input's")
 
 
 def _sequential(
@@ -140,7 +164,8 @@ def _functional(
 
 def _apply(layer: Mapping[str, Any], shapes: list[Shape], depth: int) -> tuple[Shape, tuple[Shape, ...]]:
     """Output shape and weight shapes of one layer, or of one network within the network."""
-    name = layer["config"]["name"]
+    config, name = layer["config"], layer["config"]["name"]
+    _check_build(layer, shapes)
     if layer["class_name"] in NETWORKS:
         inner = _network(layer, shapes[0], depth + 1)
         return inner.output_shape, tuple(shape for inside in inner.weights.values() for shape in inside)
@@ -148,11 +173,13 @@ def _apply(layer: Mapping[str, Any], shapes: list[Shape], depth: int) -> tuple[S
         raise RefusedError(f"input layer {name!r} stands behind other layers")
     rule = RULES[layer["class_name"]]
     try:
-        output, weights = rule.output(layer["config"], shapes), rule.weights(layer["config"], shapes)
+        output, weights = rule.output(config, shapes), rule.weights(config, shapes)
+        between = rule.between(config, shapes)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, ArithmeticError) as error:
         raise RefusedError(f"layer {name!r} ({layer['class_name']}) cannot be built: {error}") from error
-    if min(output, default=1) < 1 or math.prod(output) > MAX_VALUES_PER_IMAGE:
-        raise RefusedError(f"layer {name!r} would put out {output} values per image")
+    for made in (*between, output):
+        if min(made, default=1) < 1 or math.prod(made) > MAX_VALUES_PER_IMAGE:
+            raise RefusedError(f"layer {name!r} would make {made} values per image")
     return output, weights
 
 

@@ -16,14 +16,7 @@ import numpy as np
 from main.layer_settings import Config, words
 
 Shape = tuple[int, ...]
-Weights = tuple[Shape, ...]
-
-
-class Rule(NamedTuple):
-    """What is known of a layer: functions of its configuration and of the shapes that reach it."""
-
-    output: Callable[[Config, list[Shape]], Shape]
-    weights: Callable[[Config, list[Shape]], Weights]
+Shapes = tuple[Shape, ...]
 
 
 def _same(config: Config, shapes: list[Shape]) -> Shape:
@@ -31,8 +24,17 @@ def _same(config: Config, shapes: list[Shape]) -> Shape:
     return shape
 
 
-def _none(config: Config, shapes: list[Shape]) -> Weights:
+def _none(config: Config, shapes: list[Shape]) -> Shapes:
     return ()
+
+
+class Rule(NamedTuple):
+    """What is known of a layer: functions of its configuration and of the shapes that reach it."""
+
+    output: Callable[[Config, list[Shape]], Shape]
+    weights: Callable[[Config, list[Shape]], Shapes]
+    between: Callable[[Config, list[Shape]], Shapes] = _none
+    """Of what is made on the way from input to output and may be larger than both."""
 
 
 def _positive(value: Any, what: str, least: int = 1) -> int:
@@ -70,7 +72,7 @@ def _convolved(channels: Callable[[Config, int], int]) -> Callable[[Config, list
     return output
 
 
-def _bias(config: Config, units: int) -> Weights:
+def _bias(config: Config, units: int) -> Shapes:
     return ((units,),) if config.get("use_bias", True) else ()
 
 
@@ -82,7 +84,7 @@ def _multiplied(config: Config, channels: int) -> int:
     return channels * _positive(config["depth_multiplier"], "depth_multiplier")
 
 
-def _conv_weights(config: Config, shapes: list[Shape]) -> Weights:
+def _conv_weights(config: Config, shapes: list[Shape]) -> Shapes:
     channels, filters = shapes[0][-1], _filters(config, 0)
     groups = _positive(config.get("groups", 1), "groups")
     if channels % groups or filters % groups:
@@ -94,12 +96,25 @@ def _depthwise_kernel(config: Config, channels: int) -> Shape:
     return *_pair(config, "kernel_size"), channels, _positive(config["depth_multiplier"], "depth_multiplier")
 
 
-def _depthwise_weights(config: Config, shapes: list[Shape]) -> Weights:
+def _depthwise_weights(config: Config, shapes: list[Shape]) -> Shapes:
     channels = shapes[0][-1]
     return _depthwise_kernel(config, channels), *_bias(config, _multiplied(config, channels))
 
 
-def _separable_weights(config: Config, shapes: list[Shape]) -> Weights:
+def _dilated(config: Config, shapes: list[Shape]) -> Shapes:
+    """At least as large an image as the one that TensorFlow pads, and cuts up, for a kernel that is dilated."""
+    height, width, channels = shapes[0]
+    kernel, dilation = _pair(config, "kernel_size"), _pair(config, "dilation_rate", (1, 1))
+    rows, columns = (k * d if d > 1 else 0 for k, d in zip(kernel, dilation, strict=True))
+    return ((height + rows, width + columns, channels),)
+
+
+def _depthwise(config: Config, shapes: list[Shape]) -> Shapes:
+    """As `_dilated`, and what the channels become one by one, before any pixel is skipped."""
+    return *_dilated(config, shapes), _convolved(_multiplied)({**config, "strides": 1}, shapes)
+
+
+def _separable_weights(config: Config, shapes: list[Shape]) -> Shapes:
     channels, filters = shapes[0][-1], _filters(config, 0)
     pointwise = (1, 1, _multiplied(config, channels), filters)
     return _depthwise_kernel(config, channels), pointwise, *_bias(config, filters)
@@ -121,7 +136,7 @@ def _dense(config: Config, shapes: list[Shape]) -> Shape:
     return *shape[:-1], _positive(config["units"], "units")
 
 
-def _dense_weights(config: Config, shapes: list[Shape]) -> Weights:
+def _dense_weights(config: Config, shapes: list[Shape]) -> Shapes:
     units = _positive(config["units"], "units")
     return (shapes[0][-1], units), *_bias(config, units)
 
@@ -197,25 +212,27 @@ def _concatenated(config: Config, shapes: list[Shape]) -> Shape:
 
 def _normalized_axes(config: Config, shape: Shape) -> Shape:
     axes = config["axis"] if isinstance(config["axis"], list) else [config["axis"]]
+    if 0 in axes:
+        raise ValueError("it normalises along the batch, of any size")
     return tuple(shape[axis if axis < 0 else axis - 1] for axis in axes)
 
 
-def _scale_and_offset(config: Config, size: Shape) -> Weights:
+def _scale_and_offset(config: Config, size: Shape) -> Shapes:
     return (size,) * (bool(config.get("scale", True)) + bool(config.get("center", True)))
 
 
-def _batch_norm_weights(config: Config, shapes: list[Shape]) -> Weights:
+def _batch_norm_weights(config: Config, shapes: list[Shape]) -> Shapes:
     size = _normalized_axes(config, shapes[0])
     if len(size) != 1:
         raise ValueError("it normalises more than one axis")
     return *_scale_and_offset(config, size), size, size
 
 
-def _layer_norm_weights(config: Config, shapes: list[Shape]) -> Weights:
+def _layer_norm_weights(config: Config, shapes: list[Shape]) -> Shapes:
     return _scale_and_offset(config, _normalized_axes(config, shapes[0]))
 
 
-def _prelu_weights(config: Config, shapes: list[Shape]) -> Weights:
+def _prelu_weights(config: Config, shapes: list[Shape]) -> Shapes:
     shared = config.get("shared_axes") or ()
     return (tuple(1 if axis in shared else size for axis, size in enumerate(shapes[0], start=1)),)
 
@@ -233,10 +250,10 @@ RULES: Mapping[str, Rule] = {
     "AveragePooling2D": Rule(_pooled, _none),
     "BatchNormalization": Rule(_same, _batch_norm_weights),
     "Concatenate": Rule(_concatenated, _none),
-    "Conv2D": Rule(_convolved(_filters), _conv_weights),
+    "Conv2D": Rule(_convolved(_filters), _conv_weights, _dilated),
     "Cropping2D": Rule(_cropped, _none),
     "Dense": Rule(_dense, _dense_weights),
-    "DepthwiseConv2D": Rule(_convolved(_multiplied), _depthwise_weights),
+    "DepthwiseConv2D": Rule(_convolved(_multiplied), _depthwise_weights, _depthwise),
     "Flatten": Rule(_flat, _none),
     "GlobalAveragePooling2D": Rule(_globally_pooled, _none),
     "GlobalMaxPooling2D": Rule(_globally_pooled, _none),
@@ -246,7 +263,7 @@ RULES: Mapping[str, Rule] = {
     "Rescaling": Rule(_rescaled, _none),
     "Reshape": Rule(_reshaped, _none),
     "Resizing": Rule(_resized, _none),
-    "SeparableConv2D": Rule(_convolved(_filters), _separable_weights),
+    "SeparableConv2D": Rule(_convolved(_filters), _separable_weights, _depthwise),
     "UpSampling2D": Rule(_upsampled, _none),
     "ZeroPadding2D": Rule(_padded, _none),
 }

@@ -70,6 +70,7 @@ MUST_BE: Mapping[str, frozenset[Any]] = {
     "sparse": frozenset({None, False}),
     "optional": frozenset({None, False}),
     "crop_to_aspect_ratio": frozenset({None, False}),
+    "pad_to_aspect_ratio": frozenset({None, False}),  # pads the image to any size before it is resized
 }
 MAX_NAME = 256
 WORD = re.compile(r"[A-Za-z0-9_]{0,64}")

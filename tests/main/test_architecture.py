@@ -16,7 +16,16 @@ from main.layer_settings import RefusedError
 def changed(position: int, **config: Any) -> dict[str, Any]:
     """The tiny network with settings of one layer changed."""
     network = tiny_config()
-    network["config"]["layers"][position]["config"].update(config)
+    item = network["config"]["layers"][position]
+    item["config"].update(config)
+    item["name"] = item["config"]["name"]
+    return network
+
+
+def beside(position: int, **entries: Any) -> dict[str, Any]:
+    """The tiny network with something else beside the settings of one layer."""
+    network = tiny_config()
+    network["config"]["layers"][position].update(entries)
     return network
 
 
@@ -62,6 +71,13 @@ def test_keras_2_configuration_is_described():
     layers[1]["inbound_nodes"] = [[["image", 0, 0, {}]]]
     layers[2]["inbound_nodes"] = [[["flatten", 0, 0, {"training": None}]]]
     network = functional(layers, "dense", output_layers=[["dense", 0, 0]])
+    assert architecture(network).parameters == 51
+
+
+def test_what_later_releases_of_keras_2_write_beside_a_layers_settings_is_described():
+    network = tiny_config()
+    for item, shape in zip(network["config"]["layers"][1:], [(4, 4, 1), (16,), (3,)], strict=True):
+        item.update(module="keras.layers", registered_name=None, build_config={"input_shape": [None, *shape]})
     assert architecture(network).parameters == 51
 
 
@@ -200,6 +216,43 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "behind other layers",
     ),
     "input shape under another name": (changed(2, input_shape=[9]), "'input_shape'"),
+    "layer built for another shape": (
+        beside(2, module="keras.layers", build_config={"input_shape": [None, 2 * 10**9]}),
+        "'logits' is to be built for another shape",
+    ),
+    "layer built for another shape under another key": (
+        beside(2, module="keras.layers", build_config={"shapes_dict": {"input_shape": [None, 16]}}),
+        "'logits' is to be built for another shape",
+    ),
+    "network built for another shape": (
+        {**tiny_config(), "module": "keras", "build_config": {"input_shape": [None, 9, 9, 1]}},
+        "'net' is to be built for another shape",
+    ),
+    "layer that is to be compiled": (beside(2, compile_config={"optimizer": CUSTOM}), "'logits' is to be compiled"),
+    "layer connected by another name": (beside(2, name="flatten"), "'logits' has another name, 'flatten'"),
+    "input layer that is called": (
+        beside(0, inbound_nodes=[{"args": [CUSTOM], "kwargs": {}}]),
+        "'image' has an input of its own",
+    ),
+    "input layer that is built": (beside(0, build_config={"input_shape": [None, 9]}), "has an input of its own"),
+    "anything else beside a layer's settings": (beside(2, shared_object_id=1), "has 'shared_object_id' beside"),
+    "image padded before it is resized": (
+        with_layer("Resizing", height=1, width=65_536, pad_to_aspect_ratio=True),
+        "pad_to_aspect_ratio True",
+    ),
+    "channels multiplied on the way": (
+        with_layer("SeparableConv2D", filters=1, kernel_size=1, padding="same", depth_multiplier=10**7),
+        "would make (4, 4, 10000000) values",
+    ),
+    "channels multiplied before pixels are skipped": (
+        with_layer("DepthwiseConv2D", kernel_size=1, padding="same", strides=4, depth_multiplier=10**7),
+        "would make (4, 4, 10000000) values",
+    ),
+    "image padded for a kernel that is dilated": (
+        with_layer("Conv2D", filters=1, kernel_size=2, padding="same", dilation_rate=10**4),
+        "would make (20004, 20004, 1) values",
+    ),
+    "normalisation along the batch": (with_layer("BatchNormalization", axis=0), "along the batch"),
     "no layers": (functional([], "image"), "'layers' is not a list"),
     "list at the top": ([], "not what Keras writes"),
     "text at the top": ("Functional", "not what Keras writes"),
@@ -332,11 +385,13 @@ def test_agrees_with_keras_on_every_allowed_layer(tmp_path):
 
     quiet_import()
     import h5py
+    import keras
 
     for name, model in keras_networks().items():
         model.save(tmp_path / "cnn.h5", include_optimizer=False)
         with h5py.File(tmp_path / "cnn.h5") as file:
             described = architecture(json.loads(file.attrs["model_config"]))
+        assert architecture(json.loads(json.dumps(keras.saving.serialize_keras_object(model)))) == described, name
         assert described.input_shape == model.input_shape[1:], name
         assert described.output_shape == model.output_shape[1:], name
         assert described.parameters == model.count_params(), name
