@@ -7,6 +7,7 @@ makes it ask for a gigabyte), and a file that brings it down must not take the c
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -63,7 +64,7 @@ def inspect(data: bytes) -> Architecture:
 def inspect_apart(data: bytes) -> Architecture:
     """As `inspect`, in another process that may crash, hang or run out of memory without harm.
 
-    Memory is bounded where the system can do that (not on Windows).
+    Memory is bounded where the system can do that: Linux does, macOS and Windows do not.
 
     Raises:
         RefusedError: as `inspect`, or because the file exhausted or crashed that process.
@@ -86,7 +87,8 @@ def inspect_apart(data: bytes) -> Architecture:
     except subprocess.TimeoutExpired as error:
         raise RefusedError(f"it was not checked within {MAX_SECONDS} seconds") from error
     if answer.returncode not in (0, REFUSED):
-        raise RefusedError(f"checking it ended with status {answer.returncode}")
+        said = answer.stderr.decode(errors="replace").strip().splitlines() or ["nothing was said of it"]
+        raise RefusedError(f"checking it ended with status {answer.returncode}: {said[-1]:.200}")
     result = json.loads(answer.stdout)
     if answer.returncode == REFUSED:
         raise RefusedError(result)
@@ -99,13 +101,17 @@ REFUSED = 3
 
 
 def _answer() -> int:
-    """The other process: model file on standard input, its architecture or the reason on standard output."""
+    """The other process: model file on standard input, its architecture or the reason on standard output.
+
+    A system that knows the limit on memory and refuses to set one, as macOS does, leaves that process without.
+    """
     data = sys.stdin.buffer.read()
     if os.name == "posix":
         import resource
 
         limit = MAX_MEMORY + 4 * len(data)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
         result: Any = asdict(inspect(data))
         status = 0

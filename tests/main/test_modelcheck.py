@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -242,6 +244,29 @@ def test_other_process_that_crashes_is_a_refusal(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(crashing))
     with pytest.raises(RefusedError, match="ended with status -11"):
         inspect_apart(model_bytes())
+
+
+def test_refusal_says_what_the_other_process_said_last(monkeypatch, tmp_path):
+    failing = tmp_path / "python"
+    failing.write_text("#!/bin/sh\necho Traceback: >&2\necho 'ImportError: no h5py' >&2\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(failing))
+    with pytest.raises(RefusedError, match=r"ended with status 1: ImportError: no h5py$"):
+        inspect_apart(model_bytes())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a process's memory of this kind")
+def test_where_the_system_refuses_a_limit_on_memory_the_file_is_checked_without(monkeypatch, capsys):
+    """As macOS does."""
+    import resource
+
+    def refuse(*_):
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(model_bytes())))
+    assert modelcheck._answer() == 0
+    assert json.loads(capsys.readouterr().out)["input_shape"] == [4, 4, 1]
 
 
 def test_other_process_that_hangs_is_a_refusal(monkeypatch, tmp_path):
