@@ -70,8 +70,12 @@ class ArraySource:
 
     def rounded(self) -> tuple[str, ...]:
         """Which images are stored finer than the 256 grey levels that are read."""
-        names = [self._names[Role(part, "images")] for part in self._parts]
-        return tuple(name for name in names if normal.is_rounded(self._arrays.read(name), self._arrays.where(name)))
+        names = {part: self._names[Role(part, "images")] for part in self._parts}
+        return tuple(
+            name
+            for part, name in names.items()
+            if normal.is_rounded(self._arrays.read(name), self._arrays.where(name), self._scale(part))
+        )
 
     @cached_property
     def _shapes(self) -> dict[str, tuple[int, ...]]:
@@ -141,12 +145,25 @@ class ArraySource:
 
     def _read(self, part: Part) -> Split:
         images_role, labels_role = Role(part, "images"), Role(part, "labels")
-        images = normal.images(self._arrays.read(self._names[images_role]), self._where(images_role))
+        array = self._arrays.read(self._names[images_role])
+        images = normal.images(array, self._where(images_role), self._scale(part))
         labels = normal.numbered(self._raw_labels(part), self._values, self._where(labels_role))
         if self._known:
             self._check_md5(self._known, images_role, images[..., 0])
             self._check_md5(self._known, labels_role, labels.astype(np.uint8))
         return Split(images, labels)
+
+    def _scale(self, part: Part) -> int | None:
+        """By what the part's pixels are multiplied; None where they say so themselves, as the main part's do.
+
+        Those of a known source do too: their checksums are compared.
+        """
+        return None if self._known or part == self._main_part else self._main_scale
+
+    @cached_property
+    def _main_scale(self) -> int:
+        role = Role(self._main_part, "images")
+        return normal.scale_of(self._arrays.read(self._names[role]), self._where(role))
 
     def _raw_labels(self, part: Part) -> Labels:
         role = Role(part, "labels")

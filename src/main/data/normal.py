@@ -18,6 +18,12 @@ ROWS_AT_ONCE = 4_096
 ROUNDING = 1e-2
 """How far from a grey level a pixel must lie to count as rounded; bytes stored as floats lie nearer."""
 
+NEARLY_ONE = 1 + 1e-3
+"""The largest pixel of floats in 0 to 1: arithmetic may have put one a little above."""
+
+NEITHER_RANGE = 16
+"""A largest pixel above 1 and up to this is that of neither range: scikit-learn's digits, say, end at 16."""
+
 
 def times(shape: tuple[int, ...]) -> str:
     """A shape as people write it: 60,000 × 28 × 28."""
@@ -44,30 +50,32 @@ def image_shape(shape: tuple[int, ...], where: str) -> tuple[int, int, int]:
     )
 
 
-def images(array: NDArray[Any], where: str) -> Images:
-    """Images of any number type as uint8 (n, height, width, channels).
+def images(array: NDArray[Any], where: str, scale: int | None = None) -> Images:
+    """Images of any number type as uint8 (n, height, width, channels), by `scale_of` unless a scale is given.
 
-    Integers must lie in 0 to 255. Floats in 0 to 1 are taken times 255 and rounded (times 256 where
-    every one of them is a 256th, as in `mnist.pkl.gz`); floats in 0 to 255 are rounded. Raises DataError
-    for NaN, infinity, and anything outside.
+    That of one part of a source is given for its other parts, which are then what they would be beside it. Raises
+    DataError as `scale_of` does, and for pixels of another range than the given scale is for.
     """
     height, width, channels = image_shape(array.shape, where)
     if len(array) == 0:
         raise DataError(f"{where}: holds no images")
     if array.ndim == 4 and array.shape[3] != channels:
         array = np.moveaxis(array, 1, 3)
-    scale = _scale(array, where)
-    if array.dtype != np.uint8:
+    if scale is None:
+        scale = scale_of(array, where)
+    else:
+        _check_scale(array, scale, where)
+    if array.dtype != np.uint8 or scale != 1:
         converted = np.empty(array.shape, dtype=np.uint8)
         for rows in _chunks(len(array)):
-            converted[rows] = np.rint(array[rows] * scale) if scale != 1 else np.rint(array[rows])
+            converted[rows] = np.rint(np.minimum(array[rows] * np.float32(scale), 255))
         array = converted
     return np.ascontiguousarray(array).reshape(len(array), height, width, channels)
 
 
-def is_rounded(array: NDArray[Any], where: str) -> bool:
+def is_rounded(array: NDArray[Any], where: str, scale: int | None = None) -> bool:
     """Whether `images` rounds pixels that lie between two of the 256 grey levels."""
-    scale = _scale(array, where)
+    scale = scale_of(array, where) if scale is None else scale
     if array.dtype.kind != "f":
         return False
     chunks = (array[rows] * scale for rows in _chunks(len(array)))
@@ -126,22 +134,46 @@ def numbered(found: Labels, classes: tuple[int, ...], where: str) -> Labels:
     return found - classes[0] if classes[0] else found
 
 
-def _scale(array: NDArray[Any], where: str) -> int:
-    if array.dtype == np.uint8:
+def scale_of(array: NDArray[Any], where: str) -> int:
+    """By what pixels are multiplied to be grey levels from 0 to 255, before they are rounded.
+
+    1 for numbers in 0 to 255; 255 for black and white as booleans or as whole numbers up to 1, and for floats in 0 to
+    1, but 256 where every one of them is a 256th, as in `mnist.pkl.gz`. Raises DataError for NaN, infinity, anything
+    outside, and where the largest pixel lies between 1 and 16, which belongs to neither range.
+    """
+    low, high = _ends(array, where)
+    is_float = array.dtype.kind == "f"
+    if low < 0 or high > 255:
+        allowed = "0 to 1 or 0 to 255" if is_float else "0 to 255"
+        raise DataError(f"{where}: pixels must lie in {allowed}, but found {low:g} to {high:g}")
+    if high > NEITHER_RANGE:
         return 1
-    if array.dtype == np.bool_:
-        return 255
-    if array.dtype.kind not in "iuf":
+    if high > NEARLY_ONE:
+        raise DataError(
+            f"{where}: pixels must lie in 0 to 1 or 0 to 255, but the largest is {high:g}, which belongs to neither; "
+            f"bring them to 0 to 255 first"
+        )
+    return 256 if is_float and high < 1 and _all_256ths(array) else 255
+
+
+def _check_scale(array: NDArray[Any], scale: int, where: str) -> None:
+    """Raises DataError where pixels are of another range than those which `scale` was found for."""
+    low, high = _ends(array, where)
+    white = 255 if scale == 1 else 1
+    if low < 0 or high > max(white, NEARLY_ONE) or (white == 255 and 0 < high <= NEARLY_ONE):
+        raise DataError(
+            f"{where}: pixels must lie in 0 to {white}, as those that train do, but found {low:g} to {high:g}"
+        )
+
+
+def _ends(array: NDArray[Any], where: str) -> tuple[float, float]:
+    """The smallest and the largest pixel. Raises DataError where they are no finite numbers."""
+    if array.dtype.kind not in "iufb":
         raise DataError(f"{where}: expected numbers as pixels, but the type is {array.dtype}")
     low, high = float(array.min()), float(array.max())
     if not math.isfinite(low) or not math.isfinite(high):
         raise DataError(f"{where}: {_first_not_finite(array)}")
-    if low < 0 or high > 255:
-        allowed = "0 to 1 or 0 to 255" if array.dtype.kind == "f" else "0 to 255"
-        raise DataError(f"{where}: pixels must lie in {allowed}, but found {low:g} to {high:g}")
-    if array.dtype.kind != "f" or high > 1:
-        return 1
-    return 256 if high < 1 and _all_256ths(array) else 255
+    return low, high
 
 
 def _all_256ths(array: NDArray[Any]) -> bool:

@@ -15,7 +15,7 @@ from main.data.records import Split
 
 def fashion_like(count, seed=0):
     images = np.zeros((count, 28, 28, 1), np.uint8)
-    images[:, 0, 0, 0] = seed + 1
+    images[:, 0, 0, 0] = 100 + seed
     return Split(images, np.arange(count) % 10)
 
 
@@ -100,7 +100,7 @@ def test_the_users_folder_comes_before_the_cache(nowhere, fashion):
     train, test = fashion
     save_npz(nowhere / "data" / "fashion_mnist.npz", train, test)
     write_folder(nowhere / "keras/datasets/fashion-mnist", fashion_like(60_000, seed=7), test)
-    assert load_training(DataConfig(source="fashion_mnist")).train.images.max() == 1
+    assert load_training(DataConfig(source="fashion_mnist")).train.images.max() == 100
 
 
 def test_fashion_mnist_is_checked_for_labels(nowhere, refuses, fashion):

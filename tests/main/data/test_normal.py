@@ -51,6 +51,49 @@ def test_black_and_white_become_0_and_255():
     assert set(np.unique(normal.images(np.eye(4)[np.newaxis], "a"))) == {0, 255}
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64, ">i2"])
+def test_whole_numbers_up_to_1_are_black_and_white(kind):
+    assert set(np.unique(normal.images(np.eye(4, dtype=kind)[np.newaxis], "a"))) == {0, 255}
+
+
+def test_floats_a_little_above_1_are_white():
+    stored = (GREYS / 255).astype(np.float32)
+    stored[0, 0, 0] = 1.0000001
+    expected = GREYS.copy()
+    expected[0, 0, 0] = 255
+    np.testing.assert_array_equal(normal.images(stored, "a")[..., 0], expected)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.float64])
+@pytest.mark.parametrize("largest", [2, 16])
+def test_refuses_pixels_that_are_of_neither_range(refuses, kind, largest):
+    stored = np.linspace(0, largest, 16).astype(kind).reshape(1, 4, 4)
+    refuses(lambda: normal.images(stored, "a"), "0 to 1 or 0 to 255", f"the largest is {largest}")
+
+
+@pytest.mark.parametrize("divisor", [1, 255, 256])
+def test_a_part_is_brought_to_grey_levels_as_another_is(divisor):
+    stored = GREYS / divisor
+    scale = normal.scale_of(stored, "a")
+    for part in (slice(1), slice(1, 3)):
+        np.testing.assert_array_equal(normal.images(stored[part], "a", scale)[..., 0], GREYS[part])
+
+
+def test_white_stays_white_where_another_part_has_256ths():
+    assert set(np.unique(normal.images(np.eye(4)[np.newaxis], "a", 256))) == {0, 255}
+
+
+@pytest.mark.parametrize(
+    ("stored", "scale", "words"),
+    [(np.full((1, 2, 2), 0.5), 1, "0 to 255, as those that train do, but found 0.5 to 0.5"),
+     (np.full((1, 2, 2), 7), 255, "0 to 1, as those that train do, but found 7 to 7"),
+     (np.full((1, 2, 2), -0.5), 256, "0 to 1, as those that train do, but found -0.5"),
+     (np.full((1, 2, 2), np.nan), 255, "finite")],
+)  # fmt: skip
+def test_refuses_a_part_of_another_range(refuses, stored, scale, words):
+    refuses(lambda: normal.images(stored, "a", scale), words)
+
+
 def test_many_images_are_converted_alike():
     count = normal.ROWS_AT_ONCE + 5
     stored = np.repeat(np.arange(count) % 256, 4).reshape(count, 2, 2).astype(np.float32)

@@ -88,6 +88,26 @@ def test_a_train_part_alone_gives_up_a_test_set_too(write):
     same(data.validation, VALIDATION)
 
 
+@pytest.mark.parametrize("divisor", [255, 256])
+def test_every_part_is_brought_to_grey_levels_as_the_training_images_are(write, divisor):
+    """Whatever the smaller part would have been taken for by itself."""
+    arrays = named(train=TRAIN, validation=VALIDATION, test=TEST)
+    for part in ("train", "validation", "test"):
+        arrays[f"x_{part}"] = (arrays[f"x_{part}"] / divisor).astype(np.float32)
+    levels = (20 * arrays["y_test"] / 256).astype(np.float32)
+    arrays["x_test"] = np.broadcast_to(levels[:, None, None], (50, 8, 8))
+    config = write(arrays)
+    data = load_training(config)
+    same(data.train, TRAIN)
+    same(data.validation, VALIDATION)
+    np.testing.assert_array_equal(load_test(config).images[:, 0, 0, 0], np.rint(levels * divisor))
+
+
+def test_refuses_parts_of_different_ranges(write, refuses):
+    config = write(named(train=TRAIN, test=TEST) | {"x_test": TEST.images[..., 0] / 255})
+    refuses(lambda: load_test(config), config.source, "x_test", "0 to 255, as those that train do")
+
+
 def test_classes_from_1(write):
     arrays = named(train=TRAIN, test=TEST)
     arrays["y_train"], arrays["y_test"] = TRAIN.labels + 1, TEST.labels + 1
