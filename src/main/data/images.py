@@ -27,6 +27,7 @@ PART_NAMES = {
 class ImageFolder:
     """Images in one folder per class, beneath `train/` and `test/`, or without these.
 
+    A folder of one of these names that holds images itself is a class like any other, unless another holds folders.
     Classes are the sorted names of the folders (by number where all are numbers). All images have one size.
     Where the first is greyscale all are (one channel); where it is in colour all are read as colour (three
     channels). Without `test/` one image in five is drawn for it. `validation/`, where there is one, becomes
@@ -37,6 +38,9 @@ class ImageFolder:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         parts = {part: _subfolder(folder, names) for part, names in PART_NAMES.items()}
+        found = [path for path in parts.values() if path]
+        if found and all(map(_is_class, found)):
+            parts = dict.fromkeys(PART_NAMES)  # classes called so: trains, say, beside cars and planes
         if parts["train"] is None and any(parts.values()):
             raise DataError(f"{folder}: has {', '.join(f'{part}/' for part in parts if parts[part])} but no train/")
         self._train = _Part(parts["train"] or folder)
@@ -167,6 +171,12 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(
         path for path in folder.iterdir() if not path.name.startswith(".") and path.name.lower() not in IGNORED
     )
+
+
+def _is_class(folder: Path) -> bool:
+    """Whether a folder holds images itself, and no folders of them."""
+    held = _visible(folder)
+    return any(path.suffix.lower() in SUFFIXES for path in held) and not any(path.is_dir() for path in held)
 
 
 def _subfolder(folder: Path, names: tuple[str, ...]) -> Path | None:

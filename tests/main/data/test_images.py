@@ -66,6 +66,18 @@ def test_a_validation_folder_validates(tmp_path):
     ]
 
 
+def test_a_folder_that_holds_images_is_a_class_whatever_it_is_called(tmp_path):
+    fill(tmp_path / "toys", {"car": 20, "Train": 20, "valid": 20, "test": 20})
+    info = describe(DataConfig(source=str(tmp_path / "toys")))
+    assert info.classes == ("Train", "car", "test", "valid")
+
+
+def test_images_of_no_class_beside_those_that_train_are_refused(tmp_path, refuses):
+    fill(tmp_path / "a" / "train", {"cat": 20, "dog": 20})
+    fill(tmp_path / "a", {"test": 20})
+    refuses(lambda: load_test(DataConfig(source=str(tmp_path / "a"))), tmp_path / "a" / "test", "found none")
+
+
 def test_the_same_folder_gives_the_same_split(tmp_path):
     config = DataConfig(source=str(fill(tmp_path / "pets", {"dog": 20, "cat": 20})))
     assert load_training(config).checksum == load_training(config).checksum
