@@ -24,6 +24,10 @@ from main.data.errors import DataError
 
 MAX_OPERATIONS = 10_000
 """Operations of a whole pickle: arrays take about 40 each."""
+MAX_DIMENSIONS = 4
+"""Of an array: images, height, width and channels."""
+MAX_BITS = 64
+"""Of a whole number: nothing said of an array takes more, and the product of a few that do takes minutes."""
 PLAIN_TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 PARTS = {2: ("train", "test"), 3: ("train", "validation", "test")}
 """What the pairs of (images, labels) in a pickled tuple are, by how many there are."""
@@ -85,6 +89,8 @@ def _inspect(path: Path) -> None:
                 slot = argument if "PUT" in operation.name and argument is not None else 0
                 if count > MAX_OPERATIONS or slot > MAX_OPERATIONS:
                     raise DataError(f"{path}: expected a pickle of a few arrays, but it holds much more")
+                if isinstance(argument, int) and argument.bit_length() > MAX_BITS:
+                    raise DataError(f"{path}: expected a pickle of arrays, but it holds a number above {MAX_BITS} bits")
         except DataError:
             raise
         except (ValueError, UnicodeError) as error:
@@ -169,13 +175,17 @@ def _build(data: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
     """An array from its bytes, once they are what its type and shape need."""
     if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray) or order not in ("C", "F"):
         raise ValueError("expected an array of numbers")
-    if not isinstance(shape, tuple) or not all(isinstance(size, int) and size >= 0 for size in shape):
+    if not isinstance(shape, tuple) or len(shape) > MAX_DIMENSIONS or not all(map(_is_size, shape)):
         raise ValueError(f"expected the shape of an array, but found {shape!r:.80}")
     if math.prod(shape) * kind.plain.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} and type {kind.plain} does not take {len(data):,} bytes")
     array = np.frombuffer(data, dtype=kind.plain).reshape(shape, order=order)
     array.flags.writeable = False
     return array
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and 0 <= size <= MAX_BYTES
 
 
 def _named(value: Any, where: str) -> dict[str, NDArray[Any]]:

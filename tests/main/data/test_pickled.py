@@ -112,6 +112,7 @@ def test_refuses_arrays_of_other_things_than_numbers(tmp_path, refuses, array):
 @pytest.mark.parametrize(
     "state",
     [(1, (2**40,), "u1", False, b"12"), (1, (-2, -1), "u1", False, b"12"), (1, "12", "u1", False, b"12"),
+     (1, (1, 1, 1, 1, 2), "u1", False, b"12"),
      (1, (2,), "O", False, [1, 2]), (1, (2,), "u1", False, [1, 2]), (1, (2,), "u1"), None],
 )  # fmt: skip
 def test_an_array_gets_no_memory_that_its_bytes_do_not_fill(tmp_path, refuses, state):
@@ -167,6 +168,13 @@ def test_a_huge_memo_slot_takes_no_memory(tmp_path):
     )
     assert "DataError" in output
     assert memory < 300 * 2**20
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**200), 2**80_000], ids=["65 bits", "below zero", "80,000 bits"])
+def test_a_number_that_no_shape_has_is_refused_before_anything_is_made_of_it(tmp_path, refuses, number):
+    """A few of 64 MB, which gzip makes small, and their product would take minutes."""
+    path = write(tmp_path / "a.pkl.gz", pickle.dumps((X, (number,) * 3), protocol=2))
+    refuses(lambda: read_pickle(path), path, "a number above 64 bits")
 
 
 def test_no_damage_to_a_gzip_passes_for_data(tmp_path):
