@@ -93,13 +93,15 @@ def assess_split(model: keras.Model, path: Path, split: Split, *, classes: tuple
     Raises:
         ModelFileError: What the model gives are no probabilities.
     """
+    outputs, logits = outputs_and_logits(model, split.images)
     return Evaluation(
         model=str(path),
         source=source,
         classes=classes,
         images=split.images,
         labels=split.labels,
-        probabilities=predict_probabilities(model, split.images, path),
+        probabilities=as_probabilities(outputs, path),
+        logits=logits,
     )
 
 
@@ -131,12 +133,35 @@ def outputs_of(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.floa
 
     Keras's `predict` takes all of them as floats at once: 188 MB of MNIST's, where 4 do.
     """
+    (outputs,) = _all_outputs(model, images)
+    return outputs
+
+
+def outputs_and_logits(
+    model: keras.Model, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """As `outputs_of`, with the logits of which those are the softmax; None where the model does not end in a softmax
+    layer, as those of `models.build` do.
+    """
+    import keras
+
+    last = model.layers[-1]
+    if not isinstance(last, keras.layers.Softmax) or last.output is not model.outputs[0]:
+        return outputs_of(model, images), None
+    outputs, logits = _all_outputs(keras.Model(model.inputs[0], [last.output, last.input]), images)
+    return outputs, logits
+
+
+def _all_outputs(model: keras.Model, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Each of a model's outputs."""
+    import keras
+
     size = at_once(model)
     batches = [
-        np.asarray(model.predict_on_batch(images[start : start + size].astype(np.float32) / 255.0))
+        keras.tree.flatten(model.predict_on_batch(images[start : start + size].astype(np.float32) / 255.0))
         for start in range(0, len(images), size)
     ]
-    return np.concatenate(batches)
+    return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
 
 def at_once(model: keras.Model) -> int:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
+LEAST_PROBABILITY = float(np.finfo(np.float32).smallest_subnormal)
+"""What a probability of 0 counts as, which has no logarithm: 103 nats."""
 
 
 class Proportion(NamedTuple):
@@ -36,6 +38,28 @@ class Proportion(NamedTuple):
         return f"{self.value:.2%} (95 %: {self.low:.2%} to {self.high:.2%}, {self.n:,} images)"
 
 
+def mean_crossentropy(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    logits: NDArray[np.floating[Any]] | None = None,
+) -> float:
+    """Mean of −ln p(true class), in nats per image.
+
+    Args:
+        labels: (n,), the true classes.
+        probabilities: (n, classes); one of 0 counts as `LEAST_PROBABILITY`.
+        logits: (n, classes), of which the probabilities are the softmax, where they are known: a confident mistake
+            has a probability that float32 rounds to 0, and a logarithm all the same.
+    """
+    from scipy.special import log_softmax
+
+    if logits is not None:
+        logarithms = log_softmax(logits.astype(np.float64), axis=1)
+    else:
+        logarithms = np.log(np.maximum(probabilities.astype(np.float64), LEAST_PROBABILITY))
+    return float(-logarithms[np.arange(len(labels)), labels].mean())
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What a model says of every image of a test set; all figures follow from it."""
@@ -52,6 +76,8 @@ class Evaluation:
     """(n,), the true classes."""
     probabilities: NDArray[np.float64]
     """(n, classes), rows sum to 1."""
+    logits: NDArray[np.float32] | None = None
+    """(n, classes), of which the probabilities are the softmax; None where the model does not have them."""
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
@@ -76,9 +102,7 @@ class Evaluation:
     @cached_property
     def crossentropy(self) -> float:
         """Mean of −ln p(true class), in nats per image."""
-        from sklearn.metrics import log_loss
-
-        return float(log_loss(self.labels, self.probabilities, labels=range(len(self.classes))))
+        return mean_crossentropy(self.labels, self.probabilities, self.logits)
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:

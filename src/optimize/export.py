@@ -228,12 +228,11 @@ def scored(model: keras.Model, config: TrainingConfig, data: TrainingData) -> Ex
 
 def _score(model: keras.Model, split: Split) -> tuple[float, float]:
     """Accuracy, and crossentropy in nats per image, of a model on a split."""
-    import keras
     import numpy as np
 
-    from main.evaluate import outputs_of
+    from main.evaluate import outputs_and_logits
+    from main.evaluation import mean_crossentropy
 
-    probabilities = outputs_of(model, split.images)
+    probabilities, logits = outputs_and_logits(model, split.images)
     accuracy = float(np.mean(probabilities.argmax(axis=1) == split.labels))
-    crossentropy = keras.losses.sparse_categorical_crossentropy(split.labels, probabilities)
-    return accuracy, float(np.mean(crossentropy))
+    return accuracy, mean_crossentropy(split.labels, probabilities, logits)

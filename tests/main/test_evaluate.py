@@ -10,8 +10,16 @@ from PIL import Image
 
 from main import evaluation_charts
 from main.data import DataError
-from main.evaluate import UnknownTestSetWarning, _tables, at_once, evaluate, outputs_of, predict_probabilities
-from main.evaluation import Calibration, Evaluation, Proportion
+from main.evaluate import (
+    UnknownTestSetWarning,
+    _tables,
+    at_once,
+    evaluate,
+    outputs_and_logits,
+    outputs_of,
+    predict_probabilities,
+)
+from main.evaluation import Calibration, Evaluation, Proportion, mean_crossentropy
 from main.modelfile import ModelFileError, load_model, write_model_file
 
 TABLES = ["calibration.csv", "classes.csv", "confusion.csv", "evaluation.json", "mistakes.csv"]
@@ -64,6 +72,14 @@ def test_figures_are_those_counted_by_hand(six):
     assert (eel.precision.value, eel.recall.n) == (1, 2)
     assert cat.roc_auc == pytest.approx(6 / 8)  # of 8 pairs, 0.8 and 0.5 outrank all but 0.9
     assert eel.average_precision == pytest.approx(1)
+
+
+def test_crossentropy_of_a_confident_mistake_is_that_of_its_logits():
+    """Of the probability, which float32 rounds to 0, it is as large as a number of that kind can say."""
+    labels, logits = np.array([0, 1]), np.array([[0, 200, 0], [0, 0, 0]], np.float32)
+    probabilities = np.array([[0, 1, 0], [1 / 3, 1 / 3, 1 / 3]], np.float32)
+    assert mean_crossentropy(labels, probabilities, logits) == pytest.approx((200 + np.log(3)) / 2)
+    assert mean_crossentropy(labels, probabilities) == pytest.approx((149 * np.log(2) + np.log(3)) / 2)
 
 
 def test_mistakes_come_with_the_most_confident_first_and_the_hardest_by_their_true_class(six):
@@ -213,6 +229,21 @@ def test_batches_do_not_change_probabilities(model_file, monkeypatch):
     whole = predict_probabilities(model, images, model_file)
     monkeypatch.setattr("main.data.records.MOST_AT_ONCE", 3)
     np.testing.assert_allclose(predict_probabilities(model, images, model_file), whole, atol=1e-6)
+
+
+@pytest.mark.training
+def test_logits_are_those_before_a_softmax_layer_at_the_end(model_file):
+    import keras
+
+    model = load_model(model_file)
+    images = np.random.default_rng(0).integers(0, 255, (7, 28, 28, 1), dtype=np.uint8)
+    outputs, logits = outputs_and_logits(model, images)
+    np.testing.assert_array_equal(outputs, outputs_of(model, images))
+    before = keras.Model(model.inputs[0], model.get_layer("logits").output)
+    np.testing.assert_allclose(logits, outputs_of(before, images), atol=1e-6)
+    named_so = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()])
+    named_so.add(keras.layers.Dense(3, activation="softmax", name="logits"))
+    assert outputs_and_logits(named_so, images)[1] is None
 
 
 @pytest.mark.training
