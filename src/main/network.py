@@ -100,9 +100,11 @@ class TracedNetwork:
         with dtype_policy(self._precision), _keras_draws_from(random.Random(seed)):
             fresh = self._build(config.model)
         self.model.set_weights(fresh.get_weights())
+        # By position: Keras numbers layers that were given no name, and counts on from one network to the next.
+        counterparts = {kept.name: new for kept, new in zip(self.model.layers, fresh.layers, strict=True)}
         for layer in self.trainer.layers:
             if isinstance(layer, VariableDropout):
-                layer.rate.assign(fresh.get_layer(layer.name).rate)
+                layer.rate.assign(counterparts[layer.name].rate)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
         set_learning_rate(self.optimizer, base_learning_rate(config.train))

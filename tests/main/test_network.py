@@ -1,7 +1,9 @@
 """What restarting a traced network must leave alone."""
 
+import dataclasses
 import random
 import threading
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,28 @@ def test_a_restart_draws_the_weights_of_its_seed() -> None:
         network.restart(config, seed)
         kernels.append(network.model.get_weights()[0].tolist())
     assert kernels[0] == kernels[2] != kernels[1]
+
+
+def test_a_restart_finds_layers_of_dropout_that_nobody_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another package's network may have them: Keras numbers them on from one network to the next."""
+    import keras
+
+    import models
+    from main.network import TracedNetwork
+    from main.training_form import VariableDropout
+
+    def build(spec: CnnSpec, input_shape: tuple[int, int, int], n_classes: int) -> Any:
+        image = keras.Input(input_shape)
+        features = keras.layers.Dropout(spec.dropout)(keras.layers.Flatten()(image))
+        logits = keras.layers.Dense(n_classes, name="logits")(features)
+        return keras.Model(image, keras.layers.Softmax(name="probabilities")(logits))
+
+    monkeypatch.setattr(models, "build", build)
+    config = TrainingConfig(DataConfig(source="digits"), CnnSpec(dropout=0.5), TrainConfig())
+    network = TracedNetwork(config, (28, 28, 1), 10, precision="float32", steps=2)
+    network.restart(dataclasses.replace(config, model=CnnSpec(dropout=0.25)), seed=3)
+    (dropout,) = (layer for layer in network.trainer.layers if isinstance(layer, VariableDropout))
+    assert float(dropout.rate) == 0.25
 
 
 def test_other_threads_that_draw_numbers_change_no_weights() -> None:
