@@ -260,30 +260,56 @@ class TrainingBatches:
         return self._dataset
 
 
-@lru_cache(maxsize=8)
+class _OfOneSplit:
+    """What `make` made of a split, by its other arguments, until it is asked for another.
+
+    What is made of a split holds its images, and folds are many splits, of which a process trains on one at a time.
+    """
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self._made = lru_cache(maxsize=8)(make)
+        self._split: Split | None = None
+
+    def __call__(self, split: Split, *arguments: Any) -> Any:
+        if split is not self._split:
+            self._made.cache_clear()
+            self._split = split
+        return self._made(split, *arguments)
+
+
 def training_batches(split: Split, *, batch_size: int, augment: AugmentConfig | None) -> TrainingBatches:
-    """This process's batches of a split, made once."""
-    return TrainingBatches(split, batch_size=batch_size, augment=augment)
+    """This process's batches of a split, made once for as long as no other split is trained on."""
+    batches: TrainingBatches = _batches(split, batch_size, augment, "trained on")
+    return batches
 
 
-@lru_cache(maxsize=4)
 def statistics_batches(split: Split, *, batch_size: int, augment: AugmentConfig | None) -> TrainingBatches:
     """Those of `training_batches`, for another to read while they are trained on."""
+    batches: TrainingBatches = _batches(split, batch_size, augment, "measured")
+    return batches
+
+
+@_OfOneSplit
+def _batches(split: Split, batch_size: int, augment: AugmentConfig | None, use: str) -> TrainingBatches:
     return TrainingBatches(split, batch_size=batch_size, augment=augment)
 
 
-@lru_cache(maxsize=4)
 def validation_batches(split: Split) -> Any:
     """The whole split in order, in batches of `images_at_once`, as a tf.data.Dataset like that of `TrainingBatches`."""
+    return _in_order(split)
+
+
+@_OfOneSplit
+def _in_order(split: Split) -> Any:
     import tensorflow as tf
 
     dataset = tf.data.Dataset.from_tensor_slices(_resident(split)).batch(images_at_once(split.images.shape[1:]))
     return _plain(dataset.map(lambda images, labels: (tf.cast(images, tf.float32) / 255.0, labels)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)  # what is trained on, and what validates
 def _resident(split: Split) -> Any:
-    """The split's images (uint8) and labels as tensors in main memory, copied once per process."""
+    """The split's images (uint8) and labels as tensors in main memory, copied once for all that is made of them."""
     import tensorflow as tf
 
     with tf.device("CPU:0"):

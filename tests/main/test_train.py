@@ -1,4 +1,6 @@
 import dataclasses
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 
 import models
 from main import network
+from main.backend import statistics_batches, training_batches
 from main.config import AugmentConfig, DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig, TrainingConfig
 from main.data import TrainingData, load_training
 from main.history import Epoch
@@ -138,6 +141,24 @@ def test_statistics_are_of_whole_batches(data: TrainingData, batch_size: int, si
     assert len(data.train) == 300
     batches = statistics_sample(TrainConfig(batch_size=batch_size), data.train, seed=0, epoch=0)
     assert [len(labels) for _, labels in batches] == sizes
+
+
+def test_a_splits_batches_are_made_once_and_let_go_when_another_is_trained_on(data: TrainingData) -> None:
+    """Each holds its images, and folds are many splits."""
+    first, second = data.train.take(slice(100)), data.train.take(slice(100, 200))
+
+    def made() -> list[object]:
+        trained_on = [training_batches(first, batch_size=size, augment=None) for size in (32, 64)]
+        return [*trained_on, statistics_batches(first, batch_size=64, augment=None)]
+
+    batches = made()
+    assert len(set(batches)) == 3
+    assert made() == batches
+    forgotten = [weakref.ref(each) for each in batches]
+    del batches
+    training_batches(second, batch_size=64, augment=None)
+    gc.collect()
+    assert [reference() for reference in forgotten] == [None] * 3
 
 
 def test_seeds_differ_and_a_seed_repeats(data: TrainingData) -> None:
