@@ -103,6 +103,13 @@ class OptimizerConfig(Section):
     def _taken(cls, value: object, info: ValidationInfo) -> object:
         return _refuse_untaken(value, info, OPTIMIZER_ARGUMENTS)
 
+    @field_validator("nesterov")
+    @classmethod
+    def _with_momentum(cls, value: bool | None, info: ValidationInfo) -> bool | None:
+        if value and not info.data.get("momentum", True):  # absent where it was refused itself
+            raise ValueError("Nesterov momentum needs `momentum` above 0")
+        return value
+
     @field_validator("beta_1")
     @classmethod
     def _more_than_signs(cls, value: float | None, info: ValidationInfo) -> float | None:

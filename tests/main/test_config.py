@@ -112,6 +112,18 @@ def test_an_optimizer_takes_its_own_arguments_and_no_others(name: str) -> None:
                 OptimizerConfig.model_validate(section)
 
 
+@pytest.mark.parametrize("momentum", ["", ", momentum: 0", ", momentum: null"])
+def test_nesterov_momentum_without_any_is_refused(tmp_path: Path, momentum: str) -> None:
+    """Keras would take a plain step."""
+    text = SMALL + f"train: {{optimizer: {{name: sgd, nesterov: true{momentum}}}}}\n"
+    assert messages(tmp_path, text) == ["train.optimizer.nesterov: Nesterov momentum needs `momentum` above 0"]
+
+
+def test_momentum_that_is_refused_itself_is_told_once(tmp_path: Path) -> None:
+    text = SMALL + "train: {optimizer: {name: sgd, momentum: 2, nesterov: true}}\n"
+    assert [message.split(":")[0] for message in messages(tmp_path, text)] == ["train.optimizer.momentum"]
+
+
 @pytest.mark.parametrize("name", SCHEDULE_ARGUMENTS)
 def test_a_schedule_takes_its_own_arguments_and_no_others(name: str) -> None:
     values = {"warmup": 1, "final": 0.1, "decay": 0.5, "patience": 2}

@@ -44,7 +44,7 @@ CROSS_FIELD_RULES = (
     r"threshold needs|`lower` must be less than `upper`",
     r"a name does not end in a dot|is a device on Windows|a name is 1 to 64",
     r"must be (greater than|at most|at least) \d+, but read the word",  # durations and sizes
-    r"lion|nesterov",
+    r"lion|[Nn]esterov",
 )
 """What the schema cannot say, one value being about another."""
 EXAMPLES = "SWEEP_FILE_EXAMPLES"
