@@ -335,7 +335,8 @@ def main() -> None:
             f"## {sweep.title}",
             times_table(runs, sweep.targets),
             "\n".join(accuracy_lines(runs)),
-            f"{options.rounds} rounds in turn, whole commands. Contenders: {versions}. {where}.",
+            f"{options.rounds} round{'s' if options.rounds > 1 else ''} in turn, whole commands. "
+            f"Contenders: {versions}. {where}.",
         ]
     )
     print(f"\n{text}")

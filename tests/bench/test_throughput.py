@@ -4,17 +4,18 @@ from throughput import Measured, rank_correlation, ranks_lines, summary, through
 
 
 def test_workers_are_added_up_against_their_own_roofs() -> None:
-    row = summary("bfloat16", [Measured(1000.0, 50.0, 100.0, 0.8), Measured(3000.0, 150.0, 100.0, 0.6)])
+    row = summary("bfloat16", [Measured(1000.0, 50.0, 100.0, 1100.0, 0.8), Measured(3000.0, 150.0, 100.0, 3900.0, 0.6)])
     assert row.images_per_second == 4000
     assert row.share_of_roof == pytest.approx(1.0)
+    assert row.share_of_bare == pytest.approx(0.8)
     assert row.computing == pytest.approx(0.7)
     assert row.share_while_computing == pytest.approx(1 / 0.7)
 
 
 def test_the_table_names_rate_roof_and_share() -> None:
-    row = summary("float32", [Measured(2000.0, 30.0, 120.0, 0.5)])
+    row = summary("float32", [Measured(2000.0, 30.0, 120.0, 2500.0, 0.5)])
     cells = [cell.strip() for cell in throughput_table([row], flops=15e6).splitlines()[-1].split("|")[1:-1]]
-    assert cells == ["float32", "1", "2,000", "30", "120", "25%", "50%"]
+    assert cells == ["float32", "1", "2,000", "30", "120", "25%", "50%", "80%"]
 
 
 def test_operations_are_six_per_multiply_add_of_the_forward_pass() -> None:
