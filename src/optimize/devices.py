@@ -20,7 +20,7 @@ from typing import Any
 
 from main.backend import choose_precision
 from main.gpus import DRIVER, VISIBLE, cuda_is_installed, gpus
-from optimize.cores import machine_cores, places
+from optimize.cores import core_count, machine_cores, places
 from optimize.provenance import instruction_sets, processor
 
 SECONDS = 0.5
@@ -88,10 +88,9 @@ def find_devices() -> Devices:
     """What this machine trains on; takes as long as TensorFlow takes to import, and a second."""
     seen = _ask_tensorflow()
     fault, found = (seen, Seen((), {})) if isinstance(seen, str) else (None, seen)
-    cores = machine_cores()
     return Devices(
         processor=processor(),
-        cores=len(cores),
+        cores=core_count(),
         instruction_sets=instruction_sets(),
         tensorflow=_version(),
         fault=fault,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
@@ -88,13 +89,13 @@ def forecast(plan: Plan, start_engine: Callable[[], Engine]) -> Forecast:
         list(pool.map(lambda config: engine.call(prepare, config, plan.config.run.threads), data))
         starting = time.monotonic() - began
         precision = choose_precision(plan.config.run.precision)
-        padded = chosen + chosen[: -len(chosen) % workers]
+        padded = list(islice(cycle(chosen), workers * math.ceil(len(chosen) / workers)))
         measured = list(pool.map(lambda training: engine.call(time_on_worker, training, precision), padded))
     timed = [_Timed(graph_key(t), _size(t, plan), spent) for t, spent in zip(padded, measured, strict=True)]
     per_trial = [_times_of(training, timed, plan).trial(training, plan.data.n_train) for training in trainings]
     return Forecast(
         starting=starting,
-        training=plan.trials * fmean(per_trial) / max(min(workers, plan.trials), 1),
+        training=math.ceil(plan.trials / workers) * fmean(per_trial),
         concluding=SECONDS_TO_CONCLUDE,
         workers=workers,
         timed=len(chosen),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import math
 import time
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -63,7 +66,7 @@ class Tally:
         """What the latest trials took, for those still to come; None before the first has ended."""
         if not self.seconds:
             return None
-        return self.remaining * sum(self.seconds) / len(self.seconds) / self.at_once
+        return math.ceil(self.remaining / self.at_once) * sum(self.seconds) / len(self.seconds)
 
 
 class Progress:
@@ -86,7 +89,8 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._console.is_terminal:
-            self._live.stop()
+            with self._heard():
+                self._live.stop()
 
     # What the coordinator tells
 
@@ -121,7 +125,18 @@ class Progress:
         self._print(Text(text, style="bold yellow"))
 
     def _print(self, what: RenderableType) -> None:
-        self._console.print(what, highlight=False, soft_wrap=True)
+        with self._heard():
+            self._console.print(what, highlight=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def _heard(self) -> Iterator[None]:
+        """Say nothing more once the terminal has been closed: what trains goes on to its epoch's end without it."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._console.quiet = True
 
     # What is shown
 

@@ -180,7 +180,7 @@ def _differences(config: SweepConfig, facts: Mapping[str, Any], *, own_worker: b
         found.append("a GPU adds up in no fixed order")
     if facts["threads"] != 1:
         found.append(f"{facts['threads']} threads added up")
-    elif config.run.threads != 1 or not own_worker:
+    elif config.run.threads != 1 or not own_worker or facts.get("workers") == 0:
         found.append("threads of this process added up, not one worker's")
     return found
 

@@ -26,7 +26,8 @@ class StopNow(KeyboardInterrupt):
 def first_asks_second_ends(ask: Callable[[Interruption], None]) -> Iterator[None]:
     """While the body runs, call `ask` upon the first signal, and raise upon any other, wherever the body is.
 
-    Outside the main thread, where Python delivers no signals, the body runs as it is.
+    A signal that is ignored stays so: `nohup` has a sweep outlive its terminal. Outside the main thread, where Python
+    delivers no signals, the body runs as it is.
 
     Raises:
         StopNow: a second signal came.
@@ -43,7 +44,8 @@ def first_asks_second_ends(ask: Callable[[Interruption], None]) -> Iterator[None
         asked.append(ending)
         ask(ending)
 
-    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    numbers = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
     before: dict[int, Any] = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield

@@ -60,6 +60,17 @@ def test_two_workers_take_half_as_long_to_train(sweep: Load) -> None:
     assert two.workers == 2
 
 
+def test_every_worker_is_busy_while_networks_are_timed(sweep: Load) -> None:
+    engine = Clockwork(8)
+    forecast(make_plan(sweep(POOLING)), lambda: engine)
+    assert len(engine.timed) == 8
+
+
+def test_the_last_trials_leave_workers_idle(sweep: Load) -> None:
+    plan = make_plan(sweep(POOLING))  # 6 trials
+    assert forecast(plan, lambda: Clockwork(4)).training == pytest.approx(forecast(plan, lambda: Clockwork(3)).training)
+
+
 def test_training_is_trials_times_their_own_time(sweep: Load) -> None:
     config = sweep(POOLING)
     plan = make_plan(config)

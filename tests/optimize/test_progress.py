@@ -1,3 +1,4 @@
+import errno
 import io
 
 import pytest
@@ -66,6 +67,30 @@ def test_a_sweep_that_goes_on_says_so(config: SweepConfig) -> None:
     with Progress(config, where) as progress:
         progress.begin([ended(0, "complete")], 5)
     assert text.getvalue() == "going on: 1 trial is finished, 5 to go\n"
+
+
+def test_a_last_round_that_is_not_full_takes_as_long_as_a_full_one() -> None:
+    tally = Tally("val_accuracy", remaining=9, at_once=8)
+    assert tally.seconds_left() is None
+    tally.end(ended(0, "complete"), 9)
+    assert tally.seconds_left() == 2 * 2.5
+
+
+def test_a_terminal_that_was_closed_is_told_nothing_more(config: SweepConfig) -> None:
+    """SIGHUP asks the sweep to stop at its epochs' end; what cannot be written must not end it before."""
+
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        def isatty(self) -> bool:
+            return True
+
+    where = Console(file=Closed(), force_terminal=False)
+    with Progress(config, where) as progress:
+        progress.note("stopping")
+        progress.ended(ended(0, "complete"), 5)
+    assert where.quiet
 
 
 def test_the_best_is_the_best_complete_trial_in_the_metrics_direction() -> None:

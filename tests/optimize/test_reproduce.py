@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from optimize.cli import app
 from optimize.config import load_config
-from optimize.reproduce import Reproduction, reproduce
+from optimize.reproduce import Reproduction, _differences, reproduce
 from optimize.results import Results
 from optimize.sweep import run_sweep
 from sweeps import Witness
@@ -104,6 +104,15 @@ def test_what_was_trained_elsewhere_is_not_expected_to_the_bit(
     facts = json.loads((committed / "provenance.json").read_text())
     (committed / "provenance.json").write_text(json.dumps(facts | fact))
     assert said in reproduce(Results(committed)).elsewhere
+
+
+def test_what_was_trained_in_the_commands_own_process_is_not_expected_to_the_bit(committed: Path) -> None:
+    """All cores added up there, though the file says one thread."""
+    facts = json.loads((committed / "provenance.json").read_text())
+    config = load_config(committed / "sweep.yaml")
+    assert _differences(config, facts, own_worker=True) == []
+    found = _differences(config, {**facts, "workers": 0}, own_worker=True)
+    assert found == ["threads of this process added up, not one worker's"]
 
 
 def test_other_data_are_refused(committed: Path) -> None:

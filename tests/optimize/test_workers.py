@@ -1,6 +1,7 @@
 """Which cores and GPUs this machine's workers get; the GPUs are made up."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,22 @@ def test_without_gpus_there_is_a_place_per_so_many_cores(monkeypatch: pytest.Mon
     monkeypatch.setattr(cores, "gpus", lambda: ())
     monkeypatch.setattr(cores, "machine_cores", lambda: [0, 1, 2, 3, 4])
     assert [places(threads) for threads in (1, 2, 4, 8)] == [5, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [("max 100000", 5), ("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), (None, 5)],
+)
+def test_a_containers_limit_counts_as_so_many_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, count: int
+) -> None:
+    file = tmp_path / "cpu.max"
+    if content is not None:
+        file.write_text(content + "\n")
+    monkeypatch.setattr(cores, "_QUOTAS", ((file, file),))
+    monkeypatch.setattr(cores, "gpus", lambda: ())
+    monkeypatch.setattr(cores, "machine_cores", lambda: [0, 1, 2, 3, 4])
+    assert (cores.core_count(), places(1)) == (count, count)
 
 
 @pytest.mark.usefixtures("two_gpus")
