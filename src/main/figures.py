@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import unicodedata
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,6 +39,12 @@ LINE = 1.4
 """Distance of lines in the heading, in multiples of the letters' size."""
 LETTER = 0.53
 """Mean width of a letter, in multiples of its size: where the heading is broken into lines."""
+
+FONTS = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Hiragino Sans", "Microsoft YaHei",
+    "Yu Gothic", "Malgun Gothic", "WenQuanYi Zen Hei", "Noto Sans Arabic", "Noto Sans Devanagari",
+)  # fmt: skip
+"""Tried in this order for each letter of a class's name, as far as they are installed."""
 
 RULES: dict[Any, Any] = {
     "text.parse_math": False,  # a class is called what its folder is called, dollars and all
@@ -75,7 +82,7 @@ def draw_all(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> tupl
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with mpl.rc_context(RULES), warnings.catch_warnings():
+    with mpl.rc_context(RULES | {"font.family": installed_fonts()}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as a placeholder
         for name, drawing in drawings.items():
             buffer = io.BytesIO()
@@ -84,6 +91,14 @@ def draw_all(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> tupl
             paths.append(folder / f"{name}.png")
             write_atomically(paths[-1], buffer.getvalue())
     return tuple(paths)
+
+
+def installed_fonts() -> list[str]:
+    """Those of `FONTS` that are installed here."""
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return [name for name in FONTS if name in installed]
 
 
 def page(
@@ -99,7 +114,9 @@ def page(
         (subtitle, SUBTITLE_SIZE, {"color": MUTED}),
     ]
     words = [
-        (line, size, look) for text, size, look in looks for line in textwrap.wrap(text, int(room / (size * LETTER)))
+        (line, size, look)
+        for text, size, look in looks
+        for line in textwrap.wrap(text, int(room / (size * LETTER * _breadth(text))))
     ]
     heading = MARGIN + sum(LINE * size for _, size, _ in words) / 72
     total = height + heading
@@ -110,6 +127,12 @@ def page(
         figure.text(MARGIN / width, 1 - down / total, line, size=size, va="top", in_layout=False, **look)
         down += LINE * size / 72
     return figure, figure.subplots(rows, columns, squeeze=False, **how)
+
+
+def _breadth(text: str) -> float:
+    """Mean width of a text's letters in `LETTER`s: Chinese, Japanese and Korean ones are two wide."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return 1 + wide / max(len(text), 1)
 
 
 def show_image(axes: Axes, image: NDArray[Any], **how: Any) -> None:

@@ -167,10 +167,16 @@ def _files(name: str) -> list[Path]:
     path = Path(name)
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    found = sorted(file for file in files if not _left_behind(file.relative_to(path)))
     if not found:
         raise DataError(f"{name}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
     return found
+
+
+def _left_behind(file: Path) -> bool:
+    """Whether it is what file managers and notebooks leave beside pictures, such as ._7.png."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in file.parts)
 
 
 def _data_of(card: Mapping[str, Any] | None) -> Mapping[str, Any]:

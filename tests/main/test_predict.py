@@ -56,6 +56,9 @@ def test_folders_are_read_in_order_with_their_subfolders(predictor, test_set, tm
     save_images(tmp_path / "b", test_set.images[:2])
     save_images(tmp_path / "a" / "deeper", test_set.images[2:3])
     (tmp_path / "a" / "notes.txt").write_text("no picture, and not taken for one")
+    for left_behind in ("a/._000.png", "__MACOSX/a/000.png", ".ipynb_checkpoints/000-checkpoint.png"):
+        (tmp_path / left_behind).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / left_behind).write_bytes(b"no picture")
     found = [result.image for result in predictor.predict([str(tmp_path)])]
     assert found == [str(tmp_path / name) for name in ("a/deeper/000.png", "b/000.png", "b/001.png")]
 

@@ -18,6 +18,7 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 """Pillow's modes of greyscale that may have 16 bits."""
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
+PALETTE_MODES = frozenset({"P", "PA"})
 DEEPEST = 65_535
 
 
@@ -65,12 +66,12 @@ def _check(image: Image.Image, path: Path) -> None:
 def _pixels(image: Image.Image) -> Images:
     if image.mode in DEEP_MODES:
         return _from_16_bits(image)
-    grey = image.mode in GREY_MODES
+    grey, palette = image.mode in GREY_MODES, image.mode in PALETTE_MODES
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
     colour = np.asarray(image.convert("RGB"))
-    if grey or (image.mode == "P" and _is_grey(colour)):
+    if grey or (palette and _is_grey(colour)):
         return np.ascontiguousarray(colour[:, :, :1])
     return colour
 

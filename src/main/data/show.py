@@ -14,6 +14,7 @@ from main.config import AugmentConfig, DataConfig
 from main.data.errors import DataError
 from main.data.loading import load_training
 from main.data.records import Images, TrainingData
+from main.figures import installed_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,11 +39,6 @@ NAME_WIDTH = 11
 MAX_NAME = 24
 NOTICE_WIDTH, LINE = 13, 30
 """Pixels of a letter and of a line of the notice."""
-FONTS = (
-    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Hiragino Sans", "Microsoft YaHei",
-    "Yu Gothic", "Malgun Gothic", "WenQuanYi Zen Hei", "Noto Sans Arabic", "Noto Sans Devanagari",
-)  # fmt: skip
-"""Tried in this order for each letter of a class's name, as far as they are installed."""
 INK, FAINT, WARNING = "#1a1a1a", "#6b6b6b", "#b3261e"
 TRAIN_COLOUR, VALIDATION_COLOUR = "#0072b2", "#e69f00"
 """Blue and orange of Okabe and Ito, which colour-blind readers tell apart."""
@@ -128,7 +124,7 @@ def draw(data: TrainingData, drawn: Sheet) -> Figure:
     """The sheet as a figure, every image a whole multiple of its pixels."""
     import matplotlib as mpl
 
-    with mpl.rc_context({"font.family": _fonts()}):
+    with mpl.rc_context({"font.family": installed_fonts()}):
         return _drawn(data, drawn)
 
 
@@ -241,13 +237,6 @@ def _write(figure: Figure, down: int, text: str, *, size: float, colour: str = I
         weight=weight,
         parse_math=False,
     )
-
-
-def _fonts() -> list[str]:
-    from matplotlib.font_manager import fontManager
-
-    installed = set(fontManager.get_font_names())
-    return [name for name in FONTS if name in installed]
 
 
 def _shortened(name: str) -> str:

@@ -31,6 +31,12 @@ def test_a_palette_is_what_it_shows(tmp_path):
     assert read_image(tmp_path / "colour.png").shape == (4, 6, 3)
 
 
+def test_a_grey_palette_with_a_transparent_entry_is_grey(tmp_path):
+    image = Image.fromarray(GREY).convert("P")
+    image.save(tmp_path / "a.png", transparency=int(np.asarray(image)[0, 0]))
+    assert read_image(tmp_path / "a.png").shape == (4, 6, 1)
+
+
 def test_black_and_white(tmp_path):
     Image.fromarray(GREY > 100).save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png")[..., 0], (GREY > 100) * 255)
