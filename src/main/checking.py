@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar
@@ -149,6 +150,8 @@ def _missing(found: _Finding) -> Problem:
     section = section_of(around.annotation, around.value)
     field = section.model_fields.get(str(found.where[-1])) if section is not None else None
     hint = (field.description or "") if field is not None else ""
+    if isinstance(around.value, str):
+        return Problem(found.where, REQUIRED, f"write {{name: {around.value}, {found.where[-1]}: ...}}")
     return Problem(found.where, REQUIRED, hint, at_key=True)
 
 
@@ -211,6 +214,8 @@ _RULES = {
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
 }
+_GROUPED = re.compile(r"[0-9]+(_[0-9]+)*|[1-9][0-9]{0,2}(,[0-9]{3})+")
+_DECIMAL_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
@@ -220,9 +225,10 @@ def _meant(expected: str, value: Plain) -> str:
         return ""
     if "true or false" in expected and value.lower() in _OLD_BOOLEANS:
         return f"write {_OLD_BOOLEANS[value.lower()]}; {value} is a word in YAML 1.2"
-    digits = value.replace("_", "").replace(",", "")
-    if "number" in expected and digits.isascii() and digits.isdigit():
-        return f"write {digits}"
+    if "number" in expected and _GROUPED.fullmatch(value):
+        return f"write {value.replace('_', '').replace(',', '')}"
+    if "number" in expected and (decimals := _DECIMAL_COMMA.fullmatch(value)):
+        return f"write {decimals[1]}.{decimals[2]}, with a point"
     return ""
 
 
@@ -235,6 +241,8 @@ def _real(details: ErrorDetails, data: Plain) -> KeyPath:
         if isinstance(data, dict) and isinstance(key, str) and (key in data or last_missing):
             path.append(key)
             data = data.get(key)
+        elif isinstance(data, str) and last_missing:  # a word that stands for a mapping with that name
+            path.append(str(key))
         elif isinstance(data, tuple) and isinstance(key, int) and key < len(data):
             path.append(key)
             data = data[key]

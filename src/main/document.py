@@ -5,6 +5,7 @@ YAML 1.2 without what a configuration has no use for: aliases, merges, tags, sev
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,8 @@ class Document:
         """
         written, equals, text = assignment.partition("=")
         source = Source(f"--set {assignment}", assignment, is_file=False)
+        if any(unicodedata.category(character) == "Cs" for character in assignment):
+            raise ConfigError([Complaint(source, ROOT, "", "holds bytes that are no UTF-8")])
         keys = written.strip().split(".")
         if not equals or not all(keys):
             message = "expected PATH=VALUE, such as train.epochs=3"
@@ -125,6 +128,16 @@ _KINDS: dict[type | tuple[type, ...], str] = {
 }
 
 
+def _first_key(data: Plain, keys: list[str]) -> list[str]:
+    """`keys`, the first of them joined where the mapping has such a key: `model.pooling`, in a baseline."""
+    if isinstance(data, dict):
+        for length in range(len(keys), 1, -1):
+            joined = ".".join(keys[:length])
+            if joined in data:
+                return [joined, *keys[length:]]
+    return keys
+
+
 def _assigned(data: Plain, path: KeyPath, keys: list[str], value: Plain, source: Source) -> tuple[KeyPath, Plain]:
     """`data` with `value` at `keys` below `path`, and the whole path that this came to.
 
@@ -133,7 +146,7 @@ def _assigned(data: Plain, path: KeyPath, keys: list[str], value: Plain, source:
     """
     if not keys:
         return path, value
-    key, *rest = keys
+    key, *rest = _first_key(data, keys)
     if isinstance(data, tuple):
         if not key.isascii() or not key.isdigit() or int(key) >= len(data):
             message = f"{dotted(path)} has {len(data)} elements, the first of them {dotted((*path, 0))}"

@@ -79,8 +79,7 @@ def run(
 ) -> None:
     """Run a sweep, or go on where it stopped: train what is missing, judge, draw, export the winner."""
     with bad_input():
-        for path in configs:  # all mistakes before the first sweep starts
-            _load(path, set_, results_for(path, results))
+        _check_all(configs, set_, results)
     worst = DONE
     for path in configs:
         folder = results_for(path, results)
@@ -366,6 +365,23 @@ def new(
     with bad_input():
         path = write_template(name, folder)
         typer.echo(f"{path}\nnext: python -m optimize plan {path}")
+
+
+def _check_all(configs: list[Path], overrides: list[str] | None, results: Path | None) -> None:
+    """All mistakes before the first sweep starts, but for verdicts that a sweep before is to give."""
+    from main.complaints import ConfigError
+    from optimize.extraction import no_verdict_in
+
+    awaited: list[str] = []
+    for path in configs:
+        folder, name = results_for(path, results), path.stem
+        try:
+            name = _load(path, overrides, folder).name
+        except ConfigError as error:
+            mistakes = [found for found in error.complaints if found.message not in awaited]
+            if mistakes:
+                raise ConfigError(mistakes) from None
+        awaited.append(no_verdict_in(folder / name))
 
 
 def _load(config: Path, overrides: list[str] | None, results: Path) -> SweepConfig:

@@ -33,6 +33,7 @@ CONFIGS = "configs"
 """The folder of sweep files whose folders the results mirror."""
 RESULTS = Path("results")
 """The folder of all results."""
+LONGEST_QUESTION = 200
 
 
 class SweepFile(Section):
@@ -40,7 +41,7 @@ class SweepFile(Section):
 
     name: Name | None = None
     """Name of the sweep, and of its folder in results/; the file's own name unless written."""
-    question: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)] | None = None
     """What the sweep answers: the title of its charts and its report."""
     data: DataConfig
     """Which images, and which of them train and validate."""
@@ -105,6 +106,10 @@ class SweepConfig:
             raise ConfigError(complaints(self.document, problems))
         return config
 
+    def allows(self, values: Values) -> bool:
+        """Whether there is a training with these values, though they may lie outside the search space."""
+        return check_training(substituted(self._sections, self.space, values))[0] is not None
+
     def refusal(self, place: KeyPath, message: str) -> ConfigError:
         """What is found wrong with a value of the file only when it is used, by line."""
         return ConfigError(complaints(self.document, [Problem(place, message)]))
@@ -143,10 +148,11 @@ class SweepConfig:
     def identity(self) -> dict[str, Any]:
         """What a trial of this sweep means, JSON-able: a study is resumed only where all of it is the same.
 
-        More trials, seeds, workers or time mean the same trials; so do another pruner, baseline or factor.
+        More trials, seeds of a grid, workers or time mean the same trials; so do another pruner, baseline or factor.
         """
         whole = self.to_dict()
-        study = {key: whole["study"][key] for key in ("metric", "sampler", "folds")}
+        seeds = () if self.study.sampler.name == "grid" else ("seeds",)  # the one that every draw is trained with
+        study = {key: whole["study"][key] for key in ("metric", "sampler", "folds", *seeds)}
         return {
             **{section: whole[section] for section in SECTIONS},
             "study": {**study, "direction": self.study.direction},
@@ -193,7 +199,7 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
     problems = [problem for problem in problems if problem.message != REQUIRED or problem.path not in written]
     study, _ = check(StudyConfig, document.data.get("study", {}))  # by itself: its rules do not wait for the rest
     swept = _read_swept(document.data, results)
-    problems += [*misplaced, *([] if "name" in document.data else _bad_name(stem)), *swept.problems]
+    problems += [*misplaced, *(_bad_name(stem) if document.data.get("name") is None else []), *swept.problems]
     if study is not None:
         problems += study_problems(study) + (missing_packages(study) if to_run else [])
         if swept.is_whole:
@@ -283,9 +289,11 @@ def _bad_name(stem: str) -> list[Problem]:
 
 def _at_home(problem: Problem) -> Problem:
     """A problem with a key, saying where that key belongs if it is one of another section's."""
-    if not problem.at_key or not problem.message.startswith("unknown key"):
+    if not problem.at_key or problem.message != "unknown key":  # one that is near is rather meant
         return problem
     *around, key = problem.path
+    if key == "seed":
+        return problem._replace(message="unknown key here; trainings have the seeds of `study.seeds`", hint="")
     homes = [name for name, section in _HOMES.items() if key in section.model_fields and [name] != around[:1]]
     if not homes:
         return problem
@@ -299,7 +307,8 @@ def _question(space: SearchSpace) -> str:
     titles = {"train": "training"} | short_names(path for path in space.paths if path != "train")
     names = [titles[path].replace("_", " ").replace(".", " ") for path in space.paths]
     listed = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
-    return f"Which {listed} {'is' if len(names) == 1 else 'are'} best?"
+    question = f"Which {listed} {'is' if len(names) == 1 else 'are'} best?"
+    return question if len(question) <= LONGEST_QUESTION else f"Which values of {len(names)} parameters are best?"
 
 
 def _in_space(study: StudyConfig, space: SearchSpace) -> StudyConfig:

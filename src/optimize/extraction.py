@@ -171,7 +171,7 @@ class _Extractor:
                 self.found.origins[dotted(path)] = f"as long as {form.winner} has no verdict"
                 self.found.places[path] = (*path, key)
                 return plain(getattr(form, key))
-        message = f"the sweep '{form.winner}' has no verdict in {folder}"
+        message = no_verdict_in(folder)
         hint = f"run it first, or say what to take until then: {{winner: {form.winner}, otherwise: ...}}"
         return self._broken(path, Problem(place, message, hint))
 
@@ -221,6 +221,11 @@ class _Extractor:
         section = self._sections.get(str(path[0]), {})
         annotations = (annotation_at(model, path[1:], section) for model in self._models[str(path[0])])
         return frozenset().union(*(kinds(annotation) for annotation in annotations))
+
+
+def no_verdict_in(folder: Path) -> str:
+    """What is said of a winner whose sweep, with its results in `folder`, has not been run."""
+    return f"the sweep '{folder.name}' has no verdict in {folder}"
 
 
 def _possible_networks(written: Plain) -> tuple[type[BaseModel], ...]:

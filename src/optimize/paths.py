@@ -11,7 +11,7 @@ SWEEPABLE = ("model", "train")
 
 def keys_of(path: str) -> KeyPath:
     """`model.filters.1` as keys and indices."""
-    return tuple(int(key) if key.isdigit() else key for key in path.split("."))
+    return tuple(int(key) if key.isascii() and key.isdigit() else key for key in path.split("."))
 
 
 def are_nested(path: KeyPath, other: KeyPath) -> bool:

@@ -301,7 +301,8 @@ def short_names(paths: Iterable[str]) -> dict[str, str]:
     for path in paths:
         parts = path.split(".")
         others = [other.split(".") for other in paths if other != path]
-        taken = next(n for n in range(1, len(parts) + 1) if all(o[-n:] != parts[-n:] for o in others))
+        fewest = 2 if parts[-1].isdigit() else 1  # `filters.1`: the number of an element says nothing by itself
+        taken = next(n for n in range(fewest, len(parts) + 1) if all(o[-n:] != parts[-n:] for o in others))
         names[path] = ".".join(parts[-taken:])
     return names
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 
@@ -45,7 +46,10 @@ def n_bytes(value: object) -> object:
     found = re.match(_SIZE, value)
     if not found:
         raise ValueError(f"expected bytes, or a size such as 512MB, 4GB or 2GiB, but read '{value[:60]}'")
-    return round(float(found[1]) * _BYTES[found[3]])
+    amount = float(found[1]) * _BYTES[found[3]]
+    if not math.isfinite(amount):
+        raise ValueError(f"no memory is so large, but read '{value[:60]}'")
+    return round(amount)
 
 
 def size(value: int | None) -> str | int | None:

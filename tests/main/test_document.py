@@ -171,6 +171,17 @@ def test_an_override_below_a_word_keeps_the_word_as_name() -> None:
     assert document_.data["train"] == {"optimizer": {"name": "sgd", "momentum": 0.9}}
 
 
+def test_an_override_reaches_a_key_that_is_a_path() -> None:
+    text = "study: {baseline: {model.pooling: max, model: 3}}\n"
+    assert loaded(text, "study.baseline.model.pooling=blur").data == {
+        "study": {"baseline": {"model.pooling": "blur", "model": 3}}
+    }
+
+
+def test_an_override_of_bytes_that_are_no_utf8_is_refused() -> None:
+    assert "no UTF-8" in refused(TEXT, "question=caf\udce9")[0].message
+
+
 def test_an_override_without_a_value_is_null() -> None:
     assert loaded(TEXT, "train.augment=").data["train"] == {"learning_rate": 0.001, "augment": None}
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from optimize.cli import app
+from optimize.config import SweepConfig
 
 TINY = """
 name: tiny
@@ -140,6 +141,29 @@ def test_every_mistake_of_a_file_is_shown_by_line_and_nothing_is_written(tmp_pat
     assert ":8:3: model.poolng: unknown key; did you mean 'pooling'?" in answer.output
     assert ":9:17: train.epochs" in answer.output
     assert not (tmp_path / "results").exists()
+
+
+def test_a_winner_of_a_sweep_that_runs_before_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run_one(config: SweepConfig, **_: object) -> int:
+        ran.append(config.name)
+        (tmp_path / config.name).mkdir()
+        verdict = {"winner": "average", "values": {"model.pooling": "average"}}
+        (tmp_path / config.name / "verdict.json").write_text(json.dumps(verdict))
+        return 0
+
+    monkeypatch.setattr("optimize.cli._run_one", run_one)
+    first, second = tmp_path / "tiny.yaml", tmp_path / "second.yaml"
+    first.write_text(TINY)
+    text = TINY.replace("name: tiny", "name: second").replace("filters: [4]", "filters: {choices: [[4], [8]]}")
+    second.write_text(text.replace("{choices: [max, average]}", "{winner: tiny}"))
+    refused = call("run", second, first, "--results", tmp_path)
+    assert refused.exit_code == 2
+    assert "the sweep 'tiny' has no verdict" in refused.output
+    assert ran == []
+    assert call("run", first, second, "--results", tmp_path).exit_code == 0
+    assert ran == ["tiny", "second"]
 
 
 def test_set_replaces_a_value_of_the_file(tmp_path: Path) -> None:

@@ -117,6 +117,13 @@ def test_names_are_as_short_as_tells_them_apart() -> None:
     }
 
 
+def test_an_element_of_a_list_is_named_with_the_list() -> None:
+    assert short_names(["model.filters.1"]) == {"model.filters.1": "filters.1"}
+    assert short_names(["model.filters.0", "model.pool_size.0", "train.epochs"]) == {
+        "model.filters.0": "filters.0", "model.pool_size.0": "pool_size.0", "train.epochs": "epochs",
+    }  # fmt: skip
+
+
 def test_a_configuration_of_one_parameter_is_its_value_of_several_names_them() -> None:
     assert SearchSpace((Choices("model.pooling", ("max",)),)).configuration_label({"model.pooling": "max"}) == "max"
     assert SPACE.configuration_label({"model.filters": (32,), "model.activation": "relu"}) == (

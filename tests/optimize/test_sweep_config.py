@@ -234,6 +234,21 @@ def test_a_key_in_the_wrong_section_is_told_where_it_belongs(load: Load) -> None
     ]
 
 
+def test_a_key_that_is_nearly_one_here_belongs_here_and_seeds_are_the_studys(load: Load) -> None:
+    assert complaints(load, SHORTEST + "study: {stop: {timee: 30m}}\ntrain: {seed: 1}\n") == [
+        "6:16 study.stop.timee: unknown key; did you mean 'time'?",
+        "7:9 train.seed: unknown key here; trainings have the seeds of `study.seeds`",
+    ]
+
+
+def test_a_word_that_stands_for_a_mapping_wants_the_rest_of_it(load: Load) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(SHORTEST + "study: {pruner: patient}\n")
+    [complaint] = raised.value.complaints
+    assert (complaint.line, complaint.column, complaint.path) == (6, 9, "study.pruner.patience")
+    assert complaint.hint == "write {name: patient, patience: ...}"
+
+
 def test_missing_sections_are_told_with_what_they_are_about(load: Load) -> None:
     assert complaints(load, "study: {}\n") == [
         "1:1 data: required, but not written",
@@ -249,7 +264,25 @@ def test_a_sweep_of_one_has_a_question_too(load: Load) -> None:
 
 def test_a_file_name_that_is_no_name_wants_one_written(load: Load) -> None:
     assert "the sweep would be named after its file" in complaints(load, SHORTEST, name="my sweep")[0]
+    assert "the sweep would be named after its file" in complaints(load, "name:\n" + SHORTEST, name="my sweep")[0]
     assert load("name: mine\n" + SHORTEST, name="my sweep").name == "mine"
+
+
+def test_a_question_about_very_many_parameters_is_short_enough_to_be_read_back(load: Load) -> None:
+    model = (
+        "filters: [[8], [16]]", "kernel_size: [3, 5]", "padding: [same, valid]", "pool_size: [1, 2]", "l2: [0.0, 0.1]",
+        "activation: [relu, tanh]", "initializer: [he_normal, glorot_uniform]", "batch_norm: [true, false]",
+        "dropout: [0.0, 0.5]", "conv_dropout: [0.0, 0.1]", "dense_units: [[], [16]]",
+    )  # fmt: skip
+    train = (
+        "loss: [crossentropy, focal]", "optimizer: [adam, adamw]", "learning_rate: [1e-3, 1e-2]",
+        "batch_size: [32, 64]", "schedule: [constant, cosine]", "ema: [null, 0.9]",
+    )  # fmt: skip
+    swept = ["  {}: {{choices:{}}}\n".format(*entry.split(":")) for entry in (*model, *train)]
+    text = "".join([SHORTEST, *swept[: len(model)], "train:\n", *swept[len(model) :]])
+    config = load(text + "study: {sampler: random, trials: 5}\n")
+    assert config.question == f"Which values of {len(config.space.paths)} parameters are best?"
+    assert load(config.resolved()) == config
 
 
 def test_choices_outside_of_model_and_train_are_refused(load: Load) -> None:
