@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from main.data import sizes_in_trial
 from main.errors import UserError
 from optimize.comparison_table import print_comparison
 from optimize.config import stored_sweep
@@ -150,10 +151,15 @@ def _read(results: Sequence[Results]) -> list[_Entry]:
             trials,
             config,
             notice=provenance["data"].get("notice"),
-            validation_images=provenance["data"].get("validation"),
+            validation_images=_validation_images(config, provenance["data"]),
         )
         entries.append(_Entry(name, config, provenance, trials, verdict))
     return entries
+
+
+def _validation_images(config: SweepConfig, data: Mapping[str, Any]) -> int:
+    """How many images validate in each of a sweep's trials."""
+    return sizes_in_trial(data["train"], data["validation"], config.study.folds, data["source"])[1]
 
 
 def _told_apart(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
@@ -275,7 +281,7 @@ def _between_winners(entries: Sequence[_Entry], metric: str, direction: Directio
     if len(with_winner) < 2:
         return None
     folds = entries[0].config.study.folds
-    images = None if folds else entries[0].data.get("validation")
+    images = _validation_images(entries[0].config, entries[0].data)
     table = pd.concat(winners, ignore_index=True)
     verdict = judge(table, metric=metric, direction=direction, by="sweep", validation_images=images, folds=folds)
     return replace(verdict, values={})

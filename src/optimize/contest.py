@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from optimize import wording
 from optimize.paired import LEVEL, BoolArray, FloatArray, PairedTests, compare_pairs
 from optimize.power import detectable_difference, seeds_needed
 from optimize.verdict import Direction, PairComparison
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 MOST_CHOICES_WITH_ALL_PAIRS = 40
 """Of more choices than this only the winner's pairs are listed; all are tested and corrected for."""
+
+
+def resolution_of(metric: str, images: int | None) -> float:
+    """The step in which a metric comes: of an accuracy one image, of others, or of unknown images, none."""
+    return 1 / images if images and wording.is_accuracy(metric) else 0.0
 
 
 @dataclass(frozen=True)

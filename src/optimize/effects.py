@@ -96,6 +96,8 @@ def marginal_effects(trials: pd.DataFrame, space: SearchSpace, *, metric: str) -
 def interactions(trials: pd.DataFrame, space: SearchSpace, *, metric: str) -> pd.DataFrame:
     """Two parameters at a time: the metric in every cell of their levels, and what no sum of two effects explains.
 
+    Two of which one has a single level wherever both are on, as a parameter and its `when`, are no pair.
+
     Args:
         trials: The table of trials.csv; complete ones count.
         space: What was swept.
@@ -111,7 +113,8 @@ def interactions(trials: pd.DataFrame, space: SearchSpace, *, metric: str) -> pd
     rows = trials[usable(trials, metric)]
     values = rows[metric].to_numpy(dtype=np.float64)
     factors = [found for p in space.parameters if len((found := levels_of(p, rows[p.path])).labels) > 1]
-    tables = [_cells(values, first, second) for first, second in itertools.combinations(factors, 2)]
+    pairs = (pair for pair in itertools.combinations(factors, 2) if _vary_together(*pair))
+    tables = [_cells(values, first, second) for first, second in pairs]
     columns = ["first", "second", "first_level", "second_level", "n", "mean", "effect", "interaction"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
@@ -134,6 +137,11 @@ def _effects(values: FloatArray, factor: Levels, others: Sequence[Levels]) -> di
     tested = fit.t_test(levels)
     low, high = tested.conf_int(LEVEL).T
     return {"effect": tested.effect, "standard_error": tested.sd, "low": low, "high": high}
+
+
+def _vary_together(first: Levels, second: Levels) -> bool:
+    on = (first.of_trial >= 0) & (second.of_trial >= 0)
+    return all(len(np.unique(levels.of_trial[on])) > 1 for levels in (first, second))
 
 
 def _cells(values: FloatArray, first: Levels, second: Levels) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from scipy import special
 
 from optimize import wording
 from optimize.paired import LEVEL, FloatArray, IntArray, holm
-from optimize.trialtable import cell_label, usable
+from optimize.trialtable import cell_label, has_folds, usable
 from optimize.verdict import Direction, FactorVerdict, TunedChoice, TunedPair
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def factor_verdict(
         budget=budget,
         winner=found[0].choice,
         decided=bool(pairs) and all(pair.decided for pair in of_winner),
-        sentence=_sentence(metric, found, of_winner, budget),
+        sentence=_sentence(metric, found, of_winner, budget, "fold" if has_folds(searched) else "seed"),
         warnings=(*failed, *_warnings(found)),
     )
 
@@ -161,7 +161,7 @@ def _pairs(searches: Sequence[_Search], draws: FloatArray) -> tuple[TunedPair, .
     )
 
 
-def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPair], budget: int) -> str:
+def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPair], budget: int, noun: str) -> str:
     fewest, most = min(s.n for s in searches), max(s.n for s in searches)
     tried = wording.counted(most, "configuration") if fewest == most else f"{fewest:,} to {most:,} configurations"
     if not pairs:
@@ -169,7 +169,8 @@ def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPai
     closest, *rest = pairs
     beaten = [pair.worse for pair in rest if pair.decided]
     open_ = [pair.worse for pair in rest if not pair.decided]
-    return wording.tuned_sentence(metric, closest, tried=f"{budget:,} of its {tried}", beaten=beaten, open_=open_)
+    tried = f"{budget:,} of its {tried}"
+    return wording.tuned_sentence(metric, closest, tried=tried, beaten=beaten, open_=open_, noun=noun)
 
 
 def _warnings(searches: Sequence[_Search]) -> list[str]:

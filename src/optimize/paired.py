@@ -123,10 +123,10 @@ def overlap_of(folds: int | None) -> float:
 def compare_pairs(values: FloatArray, *, resolution: float = 0.0, overlap: float = 0.0) -> PairedTests:
     """Paired t tests of every pair of choices, with Holm's correction over all of them.
 
-    Where the variances of the differences agree, their error is the residual mean square of choice + block with its
-    (choices − 1)(blocks − 1) degrees of freedom; where they do not, each pair has its own. A difference of exactly
-    zero has p = 1, whatever its error, and so has a pair that shares fewer than two blocks. A difference that is the
-    same in every block, so that there is no error at all, has p = 0.
+    Where the variances of the differences agree, as far as a complete part of the table tells, their error is the
+    residual mean square of choice + block with its (choices − 1)(blocks − 1) degrees of freedom; where they do not,
+    each pair has its own. A difference of exactly zero has p = 1, whatever its error, and so has a pair that shares
+    fewer than two blocks. A difference that is the same in every block, so that there is no error at all, has p = 0.
 
     Args:
         values: (..., choices, blocks), at least two of each; NaN where a choice has no value, at the same places in
@@ -149,7 +149,8 @@ def compare_pairs(values: FloatArray, *, resolution: float = 0.0, overlap: float
         own_variance = squares / np.where(n > 1, n - 1, np.nan)
 
     fit = fit_additive(values)
-    agreement = agreement_p(values[..., observed.all(0)])
+    choices, blocks = _complete_part(observed)
+    agreement = agreement_p(values[..., choices, :][..., blocks])
     pooled = (agreement >= AGREEMENT_LEVEL) & (fit.df > 0)
     variance = np.where(pooled[..., None], 2 * fit.mean_square[..., None], own_variance)
     variance = np.maximum(variance, resolution**2 / 6)
@@ -178,15 +179,33 @@ def holm(p: FloatArray) -> FloatArray:
     return corrected
 
 
-def mean_interval(values: npt.ArrayLike, *, overlap: float = 0.0) -> tuple[float, float, float]:
+def mean_interval(
+    values: npt.ArrayLike, *, resolution: float = 0.0, overlap: float = 0.0
+) -> tuple[float, float, float]:
     """Standard deviation of values (n), and the ends of the 95 % t interval of their mean; n at least 2.
 
-    `overlap` is that of `compare_pairs`.
+    `resolution` and `overlap` are those of `compare_pairs`: the interval takes no deviation to be smaller than what
+    rounding alone gives.
     """
     sample = np.asarray(values, dtype=np.float64)
     mean, deviation = float(sample.mean()), float(sample.std(ddof=1))
-    half_width = float(stats.t.isf(LEVEL / 2, len(sample) - 1)) * deviation * (1 / len(sample) + overlap) ** 0.5
+    error = max(deviation, resolution / 12**0.5) * (1 / len(sample) + overlap) ** 0.5
+    half_width = float(stats.t.isf(LEVEL / 2, len(sample) - 1)) * error
     return deviation, mean - half_width, mean + half_width
+
+
+def _complete_part(observed: BoolArray) -> tuple[IntArray, IntArray]:
+    """Choices and blocks of a complete table in (choices, blocks), of three blocks if there is one.
+
+    Choices with the fewest blocks are left out, one after the other, until that many are complete.
+    """
+    by_blocks = np.argsort(-observed.sum(1), kind="stable")
+    for count in range(len(by_blocks), 2, -1):
+        choices = np.sort(by_blocks[:count])
+        blocks = np.flatnonzero(observed[choices].all(0))
+        if len(blocks) > 2:
+            return choices, blocks
+    return np.arange(len(observed)), np.flatnonzero(observed.all(0))
 
 
 def _observed(values: FloatArray) -> BoolArray:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from main.checkpoint import KEPT
-from main.data import DataError, DataInfo, describe, fold_sizes, images_at_once
+from main.data import DataError, DataInfo, describe, images_at_once, sizes_in_trial
 from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
@@ -104,10 +104,8 @@ def described_data(config: SweepConfig) -> DataInfo:
     place = ("data", "source")
     try:
         data = describe(config.base.data)
-        if config.study.folds is None:
-            return data
         place = ("study", "folds")
-        n_train, n_validation = fold_sizes(data.n_train + data.n_validation, config.study.folds, data.source)
+        n_train, n_validation = sizes_in_trial(data.n_train, data.n_validation, config.study.folds, data.source)
         return replace(data, n_train=n_train, n_validation=n_validation)
     except DataError as error:
         raise config.refusal(place, str(error)) from None
@@ -240,8 +238,9 @@ def _total_lines(plan: Plan) -> Iterator[str]:
     else:
         yield f"{plan.search_trials:,} trials of {epochs}, drawn by {study.sampler.name}"
     if study.confirm is not None:
-        finalists = f"{study.confirm.top} finalists" + (" and the baseline" if study.baseline else "")
-        yield f"then {finalists} on {len(study.confirm.seeds)} fresh seeds: {plan.confirm_trials:,} trials more"
+        finalists = counted(study.confirm.top, "finalist") + (" and the baseline" if study.baseline else "")
+        fresh = counted(len(study.confirm.seeds), "fresh seed") + (f" × {study.folds} folds" if study.folds else "")
+        yield f"then {finalists} on {fresh}: {plan.confirm_trials:,} trials more"
     if study.pruner is not None:
         yield f"{study.pruner.name} stops trials that will not win"
     spare = threads_to_spare(plan.config.run, plan.trials)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Protocol
@@ -153,7 +153,10 @@ class SamplerProposals:
 
 
 class ConfirmProposals:
-    """The finalists of a search and its baseline, once on each of some seeds that the search has not seen."""
+    """The finalists of a search and its baseline, once on each of some seeds that the search has not seen.
+
+    Where the study has folds, once on each fold of each such seed.
+    """
 
     def __init__(self, config: SweepConfig, search: Iterable[Finished]) -> None:
         confirm = config.study.confirm
@@ -164,8 +167,8 @@ class ConfirmProposals:
                 {cell_key(v): v for v in [*finalists, config.space.complete(config.study.baseline)]}.values()
             )
         self._pending = {
-            (cell_key(values), seed): Proposal(seed, values, "confirm")
-            for seed in confirm.seeds
+            (cell_key(values), (seed, fold)): Proposal(seed, values, "confirm", fold=fold)
+            for seed, fold in blocks(config.study, confirm.seeds)
             for values in finalists
         }
 
@@ -174,13 +177,13 @@ class ConfirmProposals:
         return self._pending.pop(next(iter(self._pending))) if self._pending else None
 
     def remaining(self) -> int:
-        """Finalists times seeds, less those handed out."""
+        """Finalists times blocks, less those handed out."""
         return len(self._pending)
 
     def drop(self, finished: Finished) -> None:
         """Strike out a confirmation that an earlier run has finished."""
         if finished.purpose == "confirm":
-            self._pending.pop((cell_key(finished.values), finished.seed), None)
+            self._pending.pop((cell_key(finished.values), (finished.seed, finished.fold)), None)
 
     def ended(self, finished: Finished) -> None:
         """Nothing follows from it for what is still wanted."""
@@ -193,10 +196,15 @@ def _choose(waiting: Mapping[str, Any], network: str | None, elsewhere: Collecti
     return next((other for other in waiting if other not in elsewhere), next(iter(waiting)))
 
 
-def blocks(study: StudyConfig) -> list[Block]:
-    """What every cell of a grid is trained on, in order: each seed, on each of its folds where there are any."""
+def blocks(study: StudyConfig, seeds: Sequence[int] | None = None) -> list[Block]:
+    """What every cell of a grid is trained on, in order: each seed, on each of its folds where there are any.
+
+    Args:
+        study: The study.
+        seeds: Other seeds than those of its search.
+    """
     folds: list[int | None] = [None] if study.folds is None else list(range(study.folds))
-    return [(seed, fold) for seed in study.seeds for fold in folds]
+    return [(seed, fold) for seed in seeds or study.seeds for fold in folds]
 
 
 def network_of(values: Mapping[str, Value]) -> str:

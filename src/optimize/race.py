@@ -26,13 +26,14 @@ class RaceProposals(GridProposals):
     A choice that trained on fewer seeds than others, or failed, is never dropped for it.
     """
 
-    def __init__(self, config: SweepConfig, announce: Callable[[str], None]) -> None:
+    def __init__(self, config: SweepConfig, announce: Callable[[str], None], *, resolution: float = 0.0) -> None:
+        """Of an accuracy the resolution is one image: the same in a few seeds is no proof; see `compare_pairs`."""
         super().__init__(config)
         self._metric = config.study.metric
         self._sign = 1.0 if DIRECTIONS[self._metric] == "maximize" else -1.0
         self._blocks, self._folds = blocks(config.study), config.study.folds
         self._looks = max(1, len(self._blocks) - SEEDS_BEFORE_THE_FIRST_LOOK)
-        self._announce = announce
+        self._announce, self._resolution = announce, resolution
         self._names: dict[str, str] = {}
         self._values: dict[str, dict[Block, float]] = {}
         self._handed_out: set[tuple[str, Block]] = set()
@@ -90,7 +91,7 @@ class RaceProposals(GridProposals):
             return
         table = np.array([[self._values[key][block] for block in seen] for key in whole])
         leader = int(table.mean(axis=1).argmax())
-        tests = compare_pairs(table, overlap=overlap_of(self._folds))
+        tests = compare_pairs(table, resolution=self._resolution, overlap=overlap_of(self._folds))
         beaten = tests.p_holm <= LEVEL / self._looks
         for first, second in zip(tests.first[beaten], tests.second[beaten], strict=True):
             if leader in (first, second):

@@ -220,6 +220,9 @@ def _factor(draft: Draft) -> Iterator[Problem]:
     elif factor.when:
         message = f"{path} counts only sometimes, by its `when`, so that its choices cannot have the same budget"
         yield Problem(("study", "compare"), message)
+    elif len(draft.space.parameters) == 1:
+        message = "nothing but this is swept, so that each of its choices has a single configuration"
+        yield Problem(("study", "compare"), message, "leave it out: a verdict compares choices anyway")
 
 
 def _baseline(draft: Draft) -> Iterator[Problem]:

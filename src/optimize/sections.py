@@ -156,7 +156,7 @@ class StudyConfig(Section):
         """Trials with which the search is confirmed, at most."""
         if self.confirm is None:
             return 0
-        return (self.confirm.top + (self.baseline is not None)) * len(self.confirm.seeds)
+        return (self.confirm.top + (self.baseline is not None)) * len(self.confirm.seeds) * (self.folds or 1)
 
     @field_validator("confirm", mode="before")
     @classmethod

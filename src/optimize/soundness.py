@@ -6,12 +6,13 @@ After "Deep Learning Tuning Playbook" (Godbole et al. 2023), whose remedies are 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optimize import wording
-from optimize.space import Choices, Parameter, Range, SearchSpace, label
+from optimize.space import Choices, Parameter, Range, SearchSpace, Values, label
 from optimize.trialtable import cell_label, judged_trials, usable
 from optimize.verdict import Verdict
 
@@ -30,15 +31,19 @@ FEWEST_TRIALS = 8
 """Of fewer trials no share is taken."""
 
 
-def search_warnings(trials: pd.DataFrame, space: SearchSpace, verdict: Verdict) -> tuple[str, ...]:
+def search_warnings(
+    trials: pd.DataFrame, space: SearchSpace, verdict: Verdict, allows: Callable[[Values], bool] = lambda _: True
+) -> tuple[str, ...]:
     """Why the search behind a verdict may have missed better values.
 
     Args:
         trials: The table of trials.csv.
         space: What was swept.
         verdict: The verdict on these trials.
+        allows: Whether there is a training with such values: no better ones are hoped for where there are none.
     """
-    edges = (_edge(p, verdict.values[p.path]) for p in space.parameters if p.path in verdict.values)
+    values = verdict.values
+    edges = (_edge(p, values, allows) for p in space.parameters if p.path in values)
     return (*filter(None, edges), *_dominated(trials, verdict))
 
 
@@ -66,16 +71,27 @@ def nothing_learned(trials: pd.DataFrame, verdict: Verdict, chance: float, image
     )
 
 
-def _edge(parameter: Parameter, best: Any) -> str | None:
-    """A warning where the best value is the least or greatest that was allowed."""
+def _edge(parameter: Parameter, values: Values, allows: Callable[[Values], bool]) -> str | None:
+    """A warning where the best value is the least or greatest that was tried, and not the last that there is."""
+    best = values[parameter.path]
     place = _place(parameter, best)
     if place is None or EDGE < place < 1 - EDGE:
+        return None
+    further = _beyond(parameter, greater=place > EDGE)
+    if not any(allows({**values, parameter.path: value}) for value in further):
         return None
     end, extent = ("lower", "smaller") if place <= EDGE else ("upper", "larger")
     return (
         f"{parameter.path}: the best value, {label(best)}, lies on the {end} edge of what was tried ({parameter}); "
         f"{extent} values may be better still."
     )
+
+
+def _beyond(parameter: Parameter, *, greater: bool) -> tuple[float, ...]:
+    """The next values after the least or the greatest that was tried: the next number, and the next whole one."""
+    tried = [parameter.low, parameter.high] if isinstance(parameter, Range) else _ordered(parameter)
+    last = tried[-1 if greater else 0]
+    return math.nextafter(last, math.inf if greater else -math.inf), round(last) + (1 if greater else -1)
 
 
 def _place(parameter: Parameter, value: Any) -> float | None:

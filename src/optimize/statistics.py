@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optimize import wording
-from optimize.contest import Contest
+from optimize.contest import Contest, resolution_of
 from optimize.factor import factor_verdict
 from optimize.paired import AGREEMENT_LEVEL, fit_additive, mean_interval, overlap_of
 from optimize.soundness import nothing_learned, search_warnings
-from optimize.trialtable import by_choice_and_block, cell_label, judged_trials, swept_paths, usable, values_of
+from optimize.space import SearchSpace, Value, Values
+from optimize.trialtable import (
+    blocks_of,
+    by_choice_and_block,
+    cell_label,
+    judged_trials,
+    swept_paths,
+    usable,
+    values_of,
+)
 from optimize.verdict import ChoiceSummary, Direction, FactorVerdict, PairComparison, Verdict
 
 if TYPE_CHECKING:
@@ -58,11 +67,12 @@ def judge(
     judged, purpose = judged_trials(trials)
     overlap, noun = overlap_of(folds), "fold" if folds else "seed"
     values = _ranked(by_choice_and_block(judged, metric, by), direction)
-    choices = tuple(_summary(str(label), row, metric, overlap) for label, row in values.iterrows())
+    resolution = resolution_of(metric, validation_images)
+    choices = tuple(_summary(str(label), row, metric, resolution, overlap) for label, row in values.iterrows())
     contest = Contest.of(
         values[values.count(axis=1) > 1],
         direction,
-        resolution=1 / validation_images if validation_images and wording.is_accuracy(metric) else 0.0,
+        resolution=resolution,
         largest=_largest(metric),
         overlap=overlap,
     )
@@ -87,7 +97,7 @@ def judge(
         if folds
         else _conditions(list(map(str, values.columns)), validation_images, notice),
         warnings=(
-            *_trial_warnings(judged, metric, by),
+            *_trial_warnings(judged, metric, by, noun),
             *_comparison_warnings(choices, contest, noun),
             *_baseline_warnings(baseline, choices, contest),
         ),
@@ -122,7 +132,8 @@ def judge_sweep(
         baseline=None if baseline is None else config.space.configuration_label(config.space.complete(baseline)),
         folds=config.study.folds,
     )
-    doubts = search_warnings(trials, config.space, verdict)
+    verdict = replace(verdict, values=_in_space(verdict.values, config.space))
+    doubts = search_warnings(trials, config.space, verdict, config.allows)
     if chance is not None and validation_images:
         doubts = (*nothing_learned(trials, verdict, chance, validation_images), *doubts)
     verdict = replace(verdict, warnings=(*verdict.warnings, *doubts))
@@ -131,6 +142,14 @@ def judge_sweep(
     factor = factor_verdict(trials, config.study.compare, metric=metric, direction=direction)
     confirmed = f" Among the finalists: {verdict.sentence}" if verdict.purpose == "confirm" else ""
     return replace(verdict, factor=factor, decided=factor.decided, sentence=factor.sentence + confirmed)
+
+
+def _in_space(values: Values, space: SearchSpace) -> dict[str, Value]:
+    """Values as the sweep file has them: a table has 7.0 where a whole number's column has gaps."""
+    return {
+        path: space[path].own(value) if path in space and value in space[path] else value
+        for path, value in values.items()
+    }
 
 
 def _ranked(values: pd.DataFrame, direction: Direction) -> pd.DataFrame:
@@ -142,13 +161,13 @@ def _ranked(values: pd.DataFrame, direction: Direction) -> pd.DataFrame:
     return values.iloc[np.lexsort((-means if direction == "maximize" else means, single))]
 
 
-def _summary(label: str, values: pd.Series[float], metric: str, overlap: float) -> ChoiceSummary:
+def _summary(label: str, values: pd.Series[float], metric: str, resolution: float, overlap: float) -> ChoiceSummary:
     """One choice, its mean's interval cut off where the metric ends."""
     present = values.dropna()
     mean, by_block = float(present.mean()), {int(str(block)): float(value) for block, value in present.items()}
     if len(present) == 1:
         return ChoiceSummary(label, 1, mean, None, None, None, by_block)
-    deviation, low, high = mean_interval(present, overlap=overlap)
+    deviation, low, high = mean_interval(present, resolution=resolution, overlap=overlap)
     return ChoiceSummary(label, len(present), mean, deviation, max(low, 0.0), min(high, _largest(metric)), by_block)
 
 
@@ -211,7 +230,7 @@ def _fold_conditions(
     return (*conditions, notice) if notice else tuple(conditions)
 
 
-def _trial_warnings(trials: pd.DataFrame, metric: str, by: str) -> list[str]:
+def _trial_warnings(trials: pd.DataFrame, metric: str, by: str, noun: str) -> list[str]:
     """What became of the trials that are in no mean."""
     rows = trials[trials[by].notna()]
     found = []
@@ -230,23 +249,23 @@ def _trial_warnings(trials: pd.DataFrame, metric: str, by: str) -> list[str]:
     pruned = int((rows["state"] == "pruned").sum())
     if pruned:
         found.append(f"{wording.counted(pruned, 'trial')} pruned: cut short, and so in no mean.")
-        found += _survivors(rows, metric, by)
+        found += _survivors(rows, metric, by, noun)
     if by != "configuration" and _differently_set(rows[counts], by):
         found.append(f"The choices of {by} were not trained with the same other values, over which their means run.")
     return found
 
 
-def _survivors(rows: pd.DataFrame, metric: str, by: str) -> list[str]:
-    """A warning for choices that kept only some of their seeds: those on which they went well."""
+def _survivors(rows: pd.DataFrame, metric: str, by: str, noun: str) -> list[str]:
+    """A warning for choices that kept only some of their seeds, or folds: those on which they went well."""
     states = rows.assign(label=rows[by].map(cell_label), usable=usable(rows, metric), cut=rows["state"] == "pruned")
     by_label = states.groupby("label", sort=False)[["usable", "cut"]].sum()
-    kept = by_label[(by_label["usable"] > 0) & (by_label["cut"] > 0)] if rows["seed"].nunique() > 1 else by_label[:0]
-    if kept.empty:
+    kept = by_label[(by_label["usable"] > 0) & (by_label["cut"] > 0)]
+    if kept.empty or blocks_of(rows).nunique() < 2:
         return []
     named = [f"{label} ({row.usable} of {row.usable + row.cut})" for label, row in kept.iterrows()]
     return [
-        f"Only some seeds survived the pruner: {wording.listed(named)}. Those are the seeds that went well, so that "
-        "these choices look better than they are; `confirm` trains the finalists on fresh seeds."
+        f"Only some {noun}s survived the pruner: {wording.listed(named)}. Those are the {noun}s that went well, so "
+        "that these choices look better than they are; `confirm` trains the finalists on fresh seeds."
     ]
 
 

@@ -153,7 +153,15 @@ def verdict_sentence(
     return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {_condition(noun)}."
 
 
-def tuned_sentence(metric: str, closest: TunedPair, *, tried: str, beaten: Sequence[str], open_: Sequence[str]) -> str:
+def tuned_sentence(
+    metric: str,
+    closest: TunedPair,
+    *,
+    tried: str,
+    beaten: Sequence[str],
+    open_: Sequence[str],
+    noun: str = "seed",
+) -> str:
     """The winner among the choices of a factor, each at its expected best over the others' values.
 
     Args:
@@ -162,14 +170,15 @@ def tuned_sentence(metric: str, closest: TunedPair, *, tried: str, beaten: Seque
         tried: Of what each is the best: `10 of its 20 configurations`.
         beaten: Of the other choices, those that the winner beats.
         open_: Of the other choices, those that it is not separable from.
+        noun: What each configuration was trained on: `seed`, or `fold`.
     """
     winner, other = short(closest.better), short(closest.worse)
     if not closest.decided:
         lead = f"{winner} and {other}, each at the best to be expected of {tried}, are not separable"
-        return f"{lead}{_beside_an_open_pair(winner, beaten, open_)}, {CONDITION}."
+        return f"{lead}{_beside_an_open_pair(winner, beaten, open_)}, {_condition(noun)}."
     difference, interval = interval_text(metric, closest.difference, closest.low, closest.high)
     lead = f"{winner} beats {other} by {difference} ({interval}), each at the best to be expected of {tried}"
-    return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {CONDITION}."
+    return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {_condition(noun)}."
 
 
 def _condition(noun: str) -> str:

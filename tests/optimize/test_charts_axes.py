@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from chart_texts import faults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import rcParams
@@ -18,9 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from optimize.charts import fonts
+from optimize.charts.drawing.differences import draw_differences
 from optimize.charts.drawing.marks import spread, worse_to_better
-from optimize.charts.drawing.scales import metric_axis, parameter_axis
-from optimize.charts.page import drawing_rules
+from optimize.charts.drawing.scales import asinh_axis, metric_axis, parameter_axis
+from optimize.charts.evidence import Choice
+from optimize.charts.numbers.differences import Difference, Differences
+from optimize.charts.page import Page, Words, drawing_rules
 from optimize.charts.palette import ACCENT, DARK, INK, MUTED, OKABE_ITO, PAPER, WARNING, ink_on, looks, tone
 from optimize.charts.parameters import Parameter, read_parameters
 from optimize.charts.units import Metric, number
@@ -142,6 +146,36 @@ class TestMetricAxis:
         ax.figure.draw_without_rendering()
         texts = [label.get_text() for label in ax.get_xticklabels()]
         assert texts == ["0.0001", "0.001", "0.01", "0.1"]
+
+
+class TestAsinhAxis:
+    @pytest.mark.parametrize(("width", "largest"), [(2e-6, 5.1e-5), (2e6, 5.1e7), (1e-9, 1e3), (1.0, 40.0)])
+    def test_ticks_are_at_zero_and_up_to_the_largest_in_any_unit(self, ax: Axes, width: float, largest: float) -> None:
+        asinh_axis(ax, "x", width, largest)
+        zero, *ticks = ax.get_xticks()
+        assert zero == 0
+        assert 3 <= len(ticks) <= 6
+        assert width <= ticks[0] < ticks[-1] <= largest
+
+    def test_ticks_are_written_as_numbers(self, ax: Axes) -> None:
+        asinh_axis(ax, "y", 2e-6, 5.1e-5)
+        ax.set_ylim(0, 5.1e-5)
+        ax.figure.draw_without_rendering()
+        texts = [label.get_text() for label in ax.get_yticklabels()]
+        assert texts == ["0", "2e-06", "5e-06", "1e-05", "2e-05", "5e-05"]
+
+    @pytest.mark.parametrize(("difference", "half"), [(5e-5, 1e-6), (5e7, 1e6)])
+    def test_differences_of_any_size_have_ticks_beside_narrow_intervals(self, difference: float, half: float) -> None:
+        better, worse = (Choice(name, name, look) for name, look in zip("ab", looks(2), strict=True))
+        pair = Difference(better, worse, difference, difference - half, difference + half, decided=True)
+        with drawing_rules([]):
+            page = Page(Words("title", "says", "caption"))
+            draw_differences(Differences(Metric("val_crossentropy", maximize=False), (pair,), "", ""), page)
+            page.render("svg")
+            (drawn,) = page.figure.axes
+            assert drawn.get_xscale() == "asinh"
+            assert sum(0 < tick <= difference for tick in drawn.get_xticks()) >= 3
+            assert faults(page.figure) == []
 
 
 class TestColours:

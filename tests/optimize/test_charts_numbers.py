@@ -26,6 +26,7 @@ from optimize.charts.numbers.landscape import contour, parallel, rank, slices
 from optimize.charts.numbers.learning import learning_curves
 from optimize.charts.numbers.progress import duration, intermediate_values, timeline
 from optimize.charts.numbers.spread import edf, front, pareto
+from optimize.statistics import judge
 
 Read = Callable[..., Evidence]
 
@@ -183,6 +184,17 @@ class TestChoices:
         numbers = choice_rows(read("pooling", study={"seeds": 3, "metric": "val_loss"}))
         assert numbers.rows[numbers.best].mean == min(row.mean for row in numbers.rows)
 
+    def test_a_choice_that_is_best_on_its_only_seed_is_not_marked(self, read: Read) -> None:
+        evidence = read("pooling")
+        trials = evidence.trials.copy()
+        lucky = trials["model.pooling"] == "average"
+        trials.loc[lucky, "val_accuracy"] = 0.999
+        trials.loc[lucky & (trials["seed"] > 0), "state"] = "failed"
+        verdict = judge(trials, metric="val_accuracy", direction="maximize")
+        numbers = choice_rows(replace(evidence, trials=trials, verdict=verdict))
+        assert max(numbers.rows, key=lambda row: row.mean).choice.label == "average"
+        assert numbers.rows[numbers.best].choice.label == verdict.winner != "average"
+
     def test_one_seed_has_no_interval(self, read: Read) -> None:
         numbers = choice_rows(read("pooling", study={"seeds": 1}))
         assert all(np.isnan(row.low) for row in numbers.rows)
@@ -288,6 +300,19 @@ class TestImportances:
         with pytest.raises(NotForThisSweep):
             importances(read("pooling", **changes))
 
+    def test_trials_of_one_value_are_not_weighed(self, read: Read) -> None:
+        evidence = read("pooling", swept=TWO_RANGES, study=RANDOM, **FLAT)
+        with pytest.raises(NotForThisSweep, match="all complete trials have the same value"):
+            importances(replace(evidence, trials=evidence.trials.assign(val_accuracy=0.9)))
+
+    def test_a_single_trial_unlike_the_others_is_weighed_though_some_draws_miss_it(self, read: Read) -> None:
+        evidence = read("pooling", swept=TWO_RANGES, study={**RANDOM, "trials": 20}, **FLAT)
+        trials = evidence.trials.assign(val_accuracy=0.9)
+        trials.loc[0, "val_accuracy"] = 0.5
+        numbers = importances(replace(evidence, trials=trials))
+        assert [found.low for found in numbers.importances] == [0, 0]
+        assert 0 < sum(found.mean for found in numbers.importances) < 1
+
 
 class TestEffects:
     def test_cells_are_means_against_the_mean_of_all(self, read: Read) -> None:
@@ -320,6 +345,29 @@ class TestEffects:
 
     def test_a_search_that_tried_unlike_combinations_only_hints(self, read: Read) -> None:
         assert effects(read("joint")).says.startswith("Not every combination was tried alike")
+
+    def test_unlike_combinations_without_an_interaction_hint_at_none(self, read: Read) -> None:
+        numbers = effects(read("joint", **FLAT))
+        assert not numbers.heats[0].balanced
+        assert numbers.says == "No two parameters are seen to depend on each other"
+
+    def test_a_parameter_and_the_only_choice_it_counts_with_are_no_pair(self, read: Read) -> None:
+        swept = {
+            "model.activation": {"choices": ["relu", "leaky_relu"]},
+            "model.leaky_relu_slope": {"choices": [0.1, 0.3], "when": {"model.activation": "leaky_relu"}},
+        }
+        with pytest.raises(NotForThisSweep, match="no two swept parameters took several values beside one another"):
+            effects(read("pooling", swept=swept, study={"seeds": 3}, **FLAT))
+
+    def test_a_map_has_the_levels_alone_that_both_parameters_have_where_they_count(self, read: Read) -> None:
+        swept = {
+            "model.activation": {"choices": ["relu", "tanh", "elu"]},
+            "model.dropout": {"choices": [0.0, 0.5], "when": {"model.activation": ["relu", "tanh"]}},
+        }
+        (heat,) = effects(read("pooling", swept=swept, study={"seeds": 3}, **FLAT)).heats
+        assert (heat.row, heat.rows, heat.columns) == ("activation", ("relu", "tanh"), ("0.0", "0.5"))
+        assert heat.counts.tolist() == [[3, 3], [3, 3]]
+        assert heat.balanced
 
     def test_single_effects_name_the_parameter_that_moves_most(self, read: Read) -> None:
         numbers = marginal(read("cube"))

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from trial_tables import noisy, row
+from scipy import stats
+from trial_tables import grid, noisy, row
 
 from optimize.compare import Comparison, IncomparableSweeps, compare, print_comparison
 from optimize.config import load_config
@@ -114,6 +115,22 @@ def test_winners_are_compared_over_the_seeds_that_they_share(stored: Maker) -> N
     assert found.verdict.sentence.startswith("high beats low by 1.")
     assert found.verdict.pairs[0].n == 4
     assert any("looks a little too good" in warning for warning in found.warnings)
+
+
+def test_accuracies_of_folds_come_in_steps_of_a_folds_images(stored: Maker) -> None:
+    def over_folds(accuracies: dict[str, float]) -> pd.DataFrame:
+        trials = grid({choice: [accuracy] * 5 for choice, accuracy in accuracies.items()})
+        return trials.assign(fold=trials["seed"], seed=0)
+
+    study = {"study": "metric: val_accuracy, folds: 5"}
+    low, high = over_folds({"max": 0.9, "average": 0.8}), over_folds({"max": 0.95, "blur": 0.8})
+    found = compare([stored("low", low, **study), stored("high", high, **study)])
+    assert found.verdict is not None
+    assert found.verdict.conditions[0].startswith("Said of 5 stratified folds of 287 images each")  # of 1,437
+    error = 1 / 287 / np.sqrt(12) * np.sqrt(1 / 5 + 1 / 4)
+    for choice in (found.sweeps[0].winner, found.sweeps[1].winner, *found.verdict.choices):
+        assert choice is not None
+        assert [choice.low, choice.high] == pytest.approx(list(stats.t.interval(0.95, 4, choice.mean, error)))
 
 
 def test_shared_choices_are_aligned(stored: Maker) -> None:

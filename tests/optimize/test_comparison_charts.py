@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import fake_results
+import numpy as np
 import pytest
 from chart_texts import faults
 from fake_results import FAKES
@@ -13,9 +14,11 @@ from typer.testing import CliRunner
 
 from main.errors import UserError
 from optimize.charts.comparison import CATALOG, draw_comparison
+from optimize.charts.drawing.comparison import draw_courses
 from optimize.charts.numbers.common import NotForThisSweep
 from optimize.charts.numbers.comparison import MOST_OF_A_SWEEP, rank_courses, regret_courses, sweep_choices
 from optimize.charts.page import Page, Words, drawing_rules
+from optimize.charts.units import Metric
 from optimize.cli import app
 from optimize.compare import Comparison, compare
 
@@ -80,6 +83,23 @@ def test_every_chart_is_legible(comparison: Comparison) -> None:
             chart.draw(numbers, page)
             page.render("svg")
             assert faults(page.figure) == []
+
+
+def test_regrets_of_any_size_have_ticks(comparison: Comparison) -> None:
+    numbers = regret_courses(comparison)
+    over_trials, over_seconds = (
+        tuple(course._replace(values=np.geomspace(4e-7, 5e-9, len(course.at))) for course in courses)
+        for courses in (numbers.over_trials, numbers.over_seconds)
+    )
+    metric = Metric("val_crossentropy", maximize=False)
+    with drawing_rules([]):
+        page = Page()
+        draw_courses(numbers._replace(metric=metric, over_trials=over_trials, over_seconds=over_seconds), page)
+        page.render("svg")
+        above = page.figure.axes[0]
+        assert above.get_yscale() == "asinh"
+        assert sum(0 < tick <= 4e-7 for tick in above.get_yticks()) >= 3
+        assert faults(page.figure) == []
 
 
 def test_compare_writes_charts_beside_the_sweeps(folder: Path) -> None:

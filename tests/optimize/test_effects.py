@@ -127,5 +127,17 @@ def test_an_interaction_is_what_no_sum_explains() -> None:
     assert found[("average", "tanh")] == pytest.approx(0.06 / 2 / 3)
 
 
+def test_a_parameter_and_the_only_choice_it_counts_with_have_no_interaction() -> None:
+    activation = Choices("model.activation", ("relu", "leaky_relu"))
+    trials = pd.DataFrame(
+        row(f"{pooling} {a} {s}", 0, 0.9) | {"model.pooling": pooling, "model.activation": a, SLOPE.path: s}
+        for pooling in POOLING.values
+        for a, s in (("relu", np.nan), ("leaky_relu", 0.1), ("leaky_relu", 0.3))
+    )
+    table = interactions(trials, SearchSpace((POOLING, activation, SLOPE)), metric=METRIC)
+    pairs = table[["first", "second"]].drop_duplicates().to_numpy().tolist()
+    assert pairs == [[POOLING.path, activation.path], [POOLING.path, SLOPE.path]]
+
+
 def test_a_single_parameter_has_no_interactions() -> None:
     assert interactions(factorial(EFFECTS), SearchSpace((POOLING,)), metric=METRIC).empty

@@ -148,6 +148,20 @@ def test_the_resolution_does_not_matter_where_there_is_more_spread() -> None:
     assert compare_pairs(values, resolution=1e-3).p == pytest.approx(compare_pairs(values).p)
 
 
+def test_gaps_do_not_hide_that_variances_differ() -> None:
+    values = table(6, 10, spreads=[1, 5, 1, 1, 1, 1])
+    values[3, 2:] = NOWHERE
+    tests = compare_pairs(values)
+    assert not tests.pooled
+    assert tests.agreement_p == agreement_p(np.delete(values, 3, axis=0))
+
+
+def test_where_no_three_blocks_are_complete_the_choices_with_the_fewest_are_left_out_of_the_agreement() -> None:
+    values = table(5, 8)
+    values[0, 5:] = values[4, :3] = values[2, 2:] = NOWHERE  # the first and the last share two blocks
+    assert compare_pairs(values).agreement_p == agreement_p(values[[0, 1, 3], :5])
+
+
 # Agreement of variances
 
 
@@ -188,6 +202,19 @@ def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
     deviation, low, high = mean_interval(values)
     oracle = stats.ttest_1samp(values, 0).confidence_interval()
     assert [deviation, low, high] == pytest.approx([values.std(ddof=1), oracle.low, oracle.high])
+
+
+@pytest.mark.parametrize("overlap", [0.0, overlap_of(5)])
+def test_equal_values_in_steps_are_as_certain_as_rounding_allows(overlap: float) -> None:
+    deviation, low, high = mean_interval([0.9] * 5, resolution=1 / 237, overlap=overlap)
+    assert deviation == pytest.approx(0, abs=1e-12)
+    half = stats.t.isf(0.025, 4) / 237 / np.sqrt(12) * np.sqrt(1 / 5 + overlap)
+    assert [low, high] == pytest.approx([0.9 - half, 0.9 + half])
+
+
+def test_the_resolution_does_not_widen_the_interval_of_values_that_spread_more() -> None:
+    values = table(1, 6)[0]
+    assert mean_interval(values, resolution=1e-3) == mean_interval(values)
 
 
 # Folds

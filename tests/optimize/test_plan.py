@@ -58,6 +58,20 @@ def test_a_search_has_its_budget_and_then_its_confirmation() -> None:
     assert plan.most_epochs == 9
 
 
+@pytest.mark.parametrize(
+    ("study", "trials", "said"),
+    [
+        ("confirm: {top: 2, seeds: 2}", 12, "2 finalists on 2 fresh seeds × 3 folds"),
+        ("confirm: {top: 2, seeds: [7]}, baseline: {model.pooling: max}", 9, "baseline on 1 fresh seed × 3 folds"),
+    ],
+)
+def test_a_confirmation_takes_every_fold_of_its_seeds(study: str, trials: int, said: str) -> None:
+    text = f"{GRID}study: {{folds: 3, pruner: median, {study}}}\n"
+    plan = make_plan(loaded(text))
+    assert (plan.search_trials, plan.confirm_trials) == (6, trials)
+    assert f"{said}: {trials} trials more" in shown(text)
+
+
 def test_memory_follows_the_batch_and_disk_the_trials() -> None:
     small, large = make_plan(loaded(JOINT, "train.batch_size=32")), make_plan(loaded(JOINT))
     assert large.memory > small.memory

@@ -1,14 +1,16 @@
 """In what order a grid's cells are handed out, and which of them are confirmed."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from main.history import Epoch
 from optimize.config import SweepConfig, load_config
 from optimize.finished import Finished
-from optimize.proposals import GridProposals, best_configurations, network_of
+from optimize.proposals import ConfirmProposals, GridProposals, Proposal, best_configurations, network_of
 from optimize.trial import TrialOutcome
 
 GRID = """
@@ -103,3 +105,43 @@ def test_finalists_are_chosen_by_the_mean_of_their_trials_and_not_by_the_luckies
     names = [values["model.pooling"] for values in best_configurations(trials, "val_accuracy", 2)]
     assert names == ["steady", "lucky"]
     assert best_configurations(trials, "val_loss", 1) == [{"model.pooling": "steady"}]
+
+
+def confirmation_over_folds(tmp_path: Path) -> ConfirmProposals:
+    """Two finalists, the first with the higher rate, on three folds of each of two seeds."""
+    study = "study: {folds: 3, pruner: median, confirm: {top: 2, seeds: 2}}"
+    (tmp_path / "folds.yaml").write_text(GRID.replace("study: {seeds: 2}", study))
+    config = load_config(tmp_path / "folds.yaml")
+    search = (searched(cell, fold) for cell in config.space.cells() for fold in range(3))
+    return ConfirmProposals(config, search)
+
+
+def searched(cell: dict[str, Any], fold: int) -> Finished:
+    accuracy = 0.9 + 0.01 * (cell["model.pooling"] == "max") + cell["train.learning_rate"]
+    epoch = Epoch(1, 0.1, 0.9, 0.1, accuracy - 0.05 * (cell["model.kernel_size"] == 5), 0.1, 1e-3, 1.0)
+    outcome = TrialOutcome(0, "complete", history=(epoch,), best_epoch=1)
+    return Finished(cell, "", 0, "search", outcome, fold)
+
+
+def rest(proposals: ConfirmProposals) -> list[Proposal]:
+    proposed = [proposals.next(None) for _ in range(proposals.remaining())]
+    return [proposal for proposal in proposed if proposal is not None]
+
+
+def test_each_finalist_is_confirmed_on_every_fold_of_each_fresh_seed(tmp_path: Path) -> None:
+    confirmation = confirmation_over_folds(tmp_path)
+    assert confirmation.remaining() == 12
+    proposed = [(p.seed, p.fold, dict(p.values or {})["train.learning_rate"]) for p in rest(confirmation)]
+    assert proposed == [(seed, fold, rate) for seed in (1, 2) for fold in (0, 1, 2) for rate in (3e-3, 1e-3)]
+
+
+def test_a_confirmation_is_struck_out_on_its_seed_and_fold_alone(tmp_path: Path) -> None:
+    confirmation = confirmation_over_folds(tmp_path)
+    first = confirmation.next(None)
+    assert first is not None
+    done = replace(searched(dict(first.values or {}), fold=2), seed=2)
+    confirmation.drop(done)  # of the search
+    assert confirmation.remaining() == 11
+    confirmation.drop(replace(done, purpose="confirm"))
+    left = [(p.seed, p.fold) for p in rest(confirmation) if p.values == first.values]
+    assert left == [(1, 1), (1, 2), (2, 0), (2, 1)]

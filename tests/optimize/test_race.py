@@ -8,6 +8,7 @@ from main.history import Epoch
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.race import RaceProposals
+from optimize.sweep import search_proposals
 from optimize.trial import TrialOutcome
 from sweeps import POOLING
 
@@ -43,6 +44,18 @@ def test_choices_that_can_no_longer_win_get_no_more_seeds(sweep: Load) -> None:
     assert [seed for choice, seed in trained if choice == "max"] == list(range(8))
     assert len([seed for choice, seed in trained if choice == "blur"]) == 3
     assert any(note.startswith("blur is out of the race after 3 seeds:") for note in announced)
+
+
+@pytest.mark.parametrize(("images", "dropped"), [(1, False), (20, True)])
+def test_a_choice_drops_out_for_more_images_than_rounding_explains(sweep: Load, images: int, dropped: bool) -> None:
+    correct = {"max": (230, 231, 229), "average": tuple(number - images for number in (230, 231, 229))}
+    race = search_proposals(sweep(RACE.replace("[max, average, blur]", "[max, average]")), images=237)
+    for _ in range(6):
+        proposal = race.next(None)
+        assert proposal is not None
+        choice = str((proposal.values or {})["model.pooling"])
+        race.ended(finished(proposal.values or {}, choice, proposal.seed, correct[choice][proposal.seed] / 237))
+    assert race.remaining() == (5 if dropped else 10)
 
 
 def test_a_race_over_folds_takes_each_fold_for_a_round(sweep: Load) -> None:

@@ -23,6 +23,7 @@ from PIL import Image
 
 from optimize import report
 from optimize.results import Results
+from optimize.tables import read_table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: on Debian, apt-get install chromium")
@@ -194,6 +195,18 @@ def test_settings_and_provenance_are_there_in_full(made: Made) -> None:
     said = Outline(page).said
     for value in ("AMD EPYC 9R14", "2.21.0", "9f2c" * 16, "28 × 28 × 1", "float32"):
         assert value in said
+
+
+def test_of_folds_the_facts_are_those_of_one_fold(tmp_path: Path) -> None:
+    results = fake_results.made(tmp_path, "pooling", study={"seeds": 5, "folds": 5})
+    for file in (results.trials_file, results.curves_file):
+        table = read_table(file)
+        table.assign(fold=table["seed"], seed=0).to_csv(file, index=False)
+    report.write(results)
+    said = Outline(results.report.read_text(encoding="utf-8")).said
+    assert "Data digits: 1,150 to train on, 287 to validate on, in each of 5 folds" in said
+    assert re.search(r"Spread over folds \d\.\d+ points", said)
+    assert "Spread over seeds" not in said
 
 
 def test_the_model_and_its_test_score_stand_apart(made: Made) -> None:

@@ -79,6 +79,9 @@ CASES = {
         GRID + "train: {loss: {choices: [mse, mae], when: {model.pooling: max}}}\n",
         "study.compare=train.loss", "study.compare", "counts only sometimes",
     ),
+    "compare the only thing that is swept": Case(
+        GRID, "study.compare=model.pooling", "study.compare", "each of its choices has a single configuration"
+    ),
     "a baseline of what is not swept": Case(
         GRID, "study.baseline={model.padding: same}", "study.baseline.model.padding", "is not swept"
     ),
@@ -126,6 +129,12 @@ def test_a_rule_refuses_what_it_is_about(case: Case) -> None:
     assert [complaint.path for complaint in complaints] == [case.path]
     assert case.said in complaints[0].message
     assert complaints[0].hint or "fresh" in case.said or complaints[0].message
+
+
+def test_a_comparison_of_the_only_thing_that_is_swept_is_refused_at_its_line() -> None:
+    (complaint,) = refused(GRID + "study:\n  seeds: 3\n  compare: model.pooling\n")
+    assert complaint.place == "x.yaml:5:12"
+    assert complaint.hint == "leave it out: a verdict compares choices anyway"
 
 
 RIGHT = {

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from trial_tables import METRIC, grid, noisy, row
+from loading import loaded
+from trial_tables import METRIC, as_read, grid, noisy, row
 
 from optimize.soundness import nothing_learned, search_warnings
 from optimize.space import Choices, Parameter, Range, SearchSpace
-from optimize.statistics import judge
+from optimize.statistics import judge, judge_sweep
 from optimize.verdict import Verdict
 
 
@@ -47,6 +48,54 @@ def test_a_best_value_on_the_edge_is_said(parameter: Parameter, best: object, sa
 )  # fmt: skip
 def test_a_best_value_inside_or_without_an_order_is_sound(parameter: Parameter, best: object) -> None:
     assert warnings_of(parameter, best) == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "last", "edge"),
+    [
+        ("dropout: {choices: [0.0, 0.25, 0.5]}", "model.dropout", 0.0, 0.5),
+        ("activation: leaky_relu, leaky_relu_slope: {choices: [0.1, 0.5, 1.0]}", "model.leaky_relu_slope", 1.0, 0.1),
+        ("l2: {choices: [0, 0.0001, 0.001]}", "model.l2", 0, 0.001),
+        ("kernel_size: {choices: [7, 3, 1]}", "model.kernel_size", 1, 7),
+        ("kernel_size: {low: 1, high: 7, step: 2}", "model.kernel_size", 1, 7),
+        ("dropout: {low: 0.0, high: 0.5, step: 0.01}", "model.dropout", 0.01, 0.49),
+    ],
+)
+def test_an_edge_beyond_which_there_is_nothing_is_none(model: str, path: str, last: float, edge: float) -> None:
+    config = loaded(f"data: {{source: digits}}\nmodel: {{{model}}}\nstudy: {{seeds: 3}}\n")
+    values = config.space[path].grid()
+    for best, warned in ((last, False), (edge, True)):
+        trials = as_read(noisy({str(value): 0.98 if value == best else 0.95 for value in values}, path=path))
+        verdict = judge_sweep(trials, config)
+        assert verdict.values == {path: best}
+        assert any("of what was tried" in warning for warning in verdict.warnings) is warned
+
+
+def test_beyond_whole_choices_of_a_fraction_lie_fractions() -> None:
+    text = "data: {source: digits}\nmodel: {network: cnn}\ntrain: {learning_rate: {choices: [1, 2, 3]}}\n"
+    path = "train.learning_rate"
+    trials = as_read(noisy({"1": 0.98, "2": 0.95, "3": 0.95}, path=path))
+    assert any("lower edge" in warning for warning in judge_sweep(trials, loaded(text)).warnings)
+
+
+def test_a_whole_number_whose_column_has_gaps_is_one_beside_the_others_edges() -> None:
+    text = (
+        "data: {source: digits}\n"
+        "model: {pooling: {choices: [max, average]}, dropout: {choices: [0.0, 0.25, 0.5]},\n"
+        "  kernel_size: {choices: [3, 5, 7], when: {model.pooling: max}}}\n"
+    )
+    config = loaded(text)
+    rows = [
+        row(config.space.configuration_label(cell), seed, 0.9 + 0.05 * (cell == BEST), path="model.pooling") | cell
+        for cell in config.space.cells()
+        for seed in range(3)
+    ]
+    found = judge_sweep(as_read(pd.DataFrame(rows)), config)
+    assert found.values == BEST
+    assert sum("upper edge" in warning for warning in found.warnings) == 2
+
+
+BEST = {"model.pooling": "max", "model.dropout": 0.5, "model.kernel_size": 7}
 
 
 def judged(trials: pd.DataFrame, **how: object) -> tuple[Verdict, tuple[str, ...]]:

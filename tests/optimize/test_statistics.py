@@ -87,6 +87,15 @@ def test_the_noise_floor_is_the_spread_over_seeds_within_a_choice() -> None:
     assert found.noise_floor == pytest.approx(np.sqrt((0.0002 + 0) / 2))
 
 
+def test_equal_accuracies_are_known_to_a_part_of_an_image() -> None:
+    found = verdict(grid({"a": [0.9, 0.9, 0.9], "b": [0.8, 0.8, 0.8]}), validation_images=237)
+    half = stats.t.isf(0.025, 2) / 237 / np.sqrt(12) / np.sqrt(3)
+    for choice in found.choices:
+        assert choice.std == pytest.approx(0, abs=1e-12)
+        assert [choice.low, choice.high] == pytest.approx([choice.mean - half, choice.mean + half])
+    assert found.noise_floor == pytest.approx(0, abs=1e-12)
+
+
 # Pairs
 
 
@@ -366,6 +375,12 @@ def test_over_folds_the_words_say_folds_and_the_interval_is_wider() -> None:
     assert folds.detectable is not None
     assert seeds.detectable is not None
     assert folds.detectable > seeds.detectable
+
+
+def test_choices_of_which_some_folds_were_pruned_are_named() -> None:
+    trials = grid({"max": [0.9, 0.91, "pruned"], "average": [0.8, 0.82, 0.81], "blur": ["pruned"] * 3})
+    (said,) = (line for line in verdict(over_folds(trials), folds=3).warnings if "survived" in line)
+    assert said.startswith("Only some folds survived the pruner: max (2 of 3). Those are the folds that went well, ")
 
 
 def test_where_no_number_of_folds_would_decide_the_verdict_says_so() -> None:

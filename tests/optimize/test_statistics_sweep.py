@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from trial_tables import row
 
+from main.history import Epoch
 from optimize.config import SweepConfig, load_config
+from optimize.finished import Finished
+from optimize.proposals import ConfirmProposals
 from optimize.statistics import judge_sweep
+from optimize.trial import TrialOutcome
 from optimize.verdict import Verdict
 
 SWEEP = """
@@ -80,3 +85,42 @@ def test_a_factor_without_a_complete_trial_has_no_verdict(tmp_path: Path) -> Non
     found = judge_sweep(trials, sweep_config(tmp_path, "compare: model.pooling"))
     assert (found.factor, found.winner) == (None, None)
     assert found.sentence == "No verdict is possible: no trial is complete."
+
+
+# Folds
+
+
+def test_a_factor_over_folds_is_judged_on_these_folds(tmp_path: Path) -> None:
+    trials = tuned(seeds=3).rename(columns={"seed": "fold"}).assign(seed=0)
+    found = judge_sweep(trials, sweep_config(tmp_path, "compare: model.pooling, folds: 3"))
+    assert found.factor is not None
+    assert found.sentence == found.factor.sentence
+    assert found.sentence.endswith(" of its 5 configurations, on these folds of the images.")
+
+
+def test_finalists_are_confirmed_and_paired_on_every_fold_of_each_fresh_seed(tmp_path: Path) -> None:
+    study = "folds: 3, pruner: median, confirm: {top: 2, seeds: 2}"
+    config = sweep_config(tmp_path, study)
+    search = tuned(seeds=3).rename(columns={"seed": "fold"}).assign(seed=0)
+    confirmation = ConfirmProposals(config, map(finished, search.to_dict("records")))
+    rng = np.random.default_rng(0)
+    rows = []
+    while (proposal := confirmation.next(None)) is not None:
+        values = dict(proposal.values or {})
+        accuracy = 0.9 + 0.05 * (values["train.learning_rate"] == 1.0) + rng.normal(0, 1e-3)
+        label = config.space.configuration_label(values)
+        rows.append(row(label, proposal.seed, accuracy, purpose="confirm", fold=proposal.fold) | values)
+    found = judge_sweep(pd.concat([search, pd.DataFrame(rows)], ignore_index=True), config, validation_images=479)
+    assert (found.purpose, found.winner) == ("confirm", "pooling=max learning_rate=1.0")
+    assert [choice.n for choice in found.choices] == [6, 6]
+    assert found.pairs[0].n == 6
+    assert ", 6 folds), on these folds of the images." in found.sentence
+    assert "3 stratified folds of 479 images each, drawn anew for each of 2 seeds" in found.conditions[0]
+
+
+def finished(trial: dict[str, Any]) -> Finished:
+    """A row of the search as the proposals hear of it."""
+    accuracy, values = trial["val_accuracy"], {path: trial[path] for path in ("model.pooling", "train.learning_rate")}
+    epoch = Epoch(1, 0.1, 0.9, 0.1, accuracy, 0.1, 1e-3, 1.0)
+    outcome = TrialOutcome(0, "complete", history=(epoch,), best_epoch=1)
+    return Finished(values, trial["configuration"], trial["seed"], "search", outcome, trial["fold"])

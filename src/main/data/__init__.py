@@ -3,7 +3,7 @@
 from main.data.errors import DataError, MissingData
 from main.data.loading import describe, fallback, load_test, load_training
 from main.data.records import DataInfo, Fold, Split, TrainingData, images_at_once
-from main.data.splits import fold_sizes, resample
+from main.data.splits import resample, sizes_in_trial
 
 __all__ = [
     "DataError",
@@ -14,9 +14,9 @@ __all__ = [
     "TrainingData",
     "describe",
     "fallback",
-    "fold_sizes",
     "images_at_once",
     "load_test",
     "load_training",
     "resample",
+    "sizes_in_trial",
 ]

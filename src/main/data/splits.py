@@ -99,6 +99,14 @@ def fold_sizes(n_images: int, folds: int, source: str) -> tuple[int, int]:
     return n_images - n_validation, n_validation
 
 
+def sizes_in_trial(n_train: int, n_validation: int, folds: int | None, source: str) -> tuple[int, int]:
+    """How many images (train, validate) in one trial, of data with so many: a fold's, or the data's own.
+
+    Raises DataError where there are fewer images than folds.
+    """
+    return (n_train, n_validation) if folds is None else fold_sizes(n_train + n_validation, folds, source)
+
+
 def resample(data: TrainingData, fold: Fold, seed: int) -> TrainingData:
     """The same images, all of those that train and those that validate, with another share of them held out.
 

@@ -15,7 +15,7 @@ from optimize.charts.palette import Look, looks
 from optimize.charts.parameters import Parameter, read_parameters
 from optimize.charts.units import Metric
 from optimize.config import stored_sweep
-from optimize.trialtable import has_folds, judged_trials, usable
+from optimize.trialtable import judged_trials, usable
 from optimize.verdict import Verdict, read_verdict
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Evidence:
     """curves.csv, ordered by trial and epoch."""
     verdict: Verdict | None
     provenance: Mapping[str, Any]
+    folds: int | None = None
+    """Into how many the images of each seed were cut; None where seeds share one split."""
     computed: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What charts show of it, by name: computed once, for the files and for the report."""
 
@@ -71,7 +73,7 @@ class Evidence:
     @property
     def noun(self) -> str:
         """What choices are compared over: `seed`, or `fold`."""
-        return "fold" if has_folds(self.trials) else "seed"
+        return "fold" if self.folds else "seed"
 
     @cached_property
     def complete(self) -> pd.DataFrame:
@@ -169,6 +171,7 @@ def read_evidence(results: Results) -> Evidence:
         curves=results.curves().sort_values(["trial", "epoch"], kind="stable", ignore_index=True),
         verdict=verdict,
         provenance=results.provenance(),
+        folds=config.study.folds,
     )
 
 

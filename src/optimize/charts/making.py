@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import re
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from optimize.charts.evidence import Evidence
 from optimize.charts.numbers.common import NotForThisSweep
 from optimize.charts.page import Page, Words, drawing_rules
 from optimize.charts.palette import DARK
+
+log = logging.getLogger(__name__)
 
 ABBREVIATING = ("slice", "effects", "contour", "rank", "parallel_coordinates")
 """Charts on whose axes long choices are abbreviated."""
@@ -37,7 +40,8 @@ def make(name: str, evidence: Evidence, *, format: str, style: str | None = None
     if isinstance(numbers, NotForThisSweep):
         return str(numbers)
     with drawing_rules(own_texts(evidence), style):
-        return _drawn(name, numbers, words_of(numbers, evidence, name), format)[0]
+        drawn = _drawn(name, numbers, words_of(numbers, evidence, name), format)
+    return str(drawn) if isinstance(drawn, NotForThisSweep) else drawn[0]
 
 
 def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str]]:
@@ -50,14 +54,23 @@ def draw_for_page(evidence: Evidence) -> tuple[dict[str, Drawing], dict[str, str
             skipped[name] = str(numbers)
             continue
         with drawing_rules(own_texts(evidence)):
-            svg, size = _drawn(name, numbers, None, "svg")
+            drawn = _drawn(name, numbers, None, "svg")
+        if isinstance(drawn, NotForThisSweep):
+            skipped[name] = str(drawn)
+            continue
+        svg, size = drawn
         caption = _caption(name, numbers, evidence)
         drawings[name] = Drawing(name, chart.heading, numbers.says, caption, _adaptive(svg.decode()), size)
     return drawings, skipped
 
 
-def _drawn(name: str, numbers: Any, words: Words | None, format: str) -> tuple[bytes, tuple[int, int]]:  # noqa: A002
-    """A chart's file, and its size in CSS pixels.
+def _drawn(
+    name: str,
+    numbers: Any,
+    words: Words | None,
+    format: str,  # noqa: A002
+) -> tuple[bytes, tuple[int, int]] | NotForThisSweep:
+    """A chart's file, and its size in CSS pixels, or the fault that kept it from being drawn.
 
     A figure is full of cycles: it is collected as soon as it is done, and nothing older with it. Collections while it
     is drawn would walk through all that was ever imported, for a sixth of the time.
@@ -65,6 +78,8 @@ def _drawn(name: str, numbers: Any, words: Words | None, format: str) -> tuple[b
     with uncollected():
         try:
             return _rendered(name, numbers, words, format)
+        except Exception as fault:
+            return _fault(name, fault)
         finally:
             gc.collect(0)
 
@@ -82,7 +97,15 @@ def _numbers(name: str, evidence: Evidence) -> Any:
             evidence.computed[name] = CATALOG[name].compute(evidence)
         except NotForThisSweep as reason:
             evidence.computed[name] = NotForThisSweep("no trial is complete") if evidence.complete.empty else reason
+        except Exception as fault:
+            evidence.computed[name] = _fault(name, fault)
     return evidence.computed[name]
+
+
+def _fault(name: str, fault: Exception) -> NotForThisSweep:
+    """One chart's fault costs a sweep neither its other charts nor its report."""
+    log.error("the chart %s could not be drawn", name, exc_info=fault)
+    return NotForThisSweep(f"a fault of this program kept it from being drawn ({type(fault).__name__}: {fault})")
 
 
 def words_of(numbers: Any, evidence: Evidence, name: str = "") -> Words:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from main.data import sizes_in_trial
 from optimize import wording
 from optimize.charts.evidence import Evidence, read_evidence
 from optimize.charts.making import Drawing, draw_for_page
@@ -97,9 +98,8 @@ def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[st
     """The few figures that stand beside the verdict."""
     counts = evidence.trials["state"].value_counts()
     trials = ", ".join(f"{counts[state]:,} {state}" for state in STATES if counts.get(state))
-    data = evidence.provenance.get("data", {})
     facts = [
-        ("Data", f"{data.get('source')}: {data.get('train'):,} to train on, {data.get('validation'):,} to validate on"),
+        ("Data", _data(evidence)),
         ("Trials", trials or "none has ended"),
         ("Training time", duration(float(evidence.trials["seconds"].sum()))),
     ]
@@ -108,12 +108,20 @@ def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[st
         facts.append(("Saved by pruning", f"{wording.counted(saved, 'epoch')}, {100 * share:.0f} % of the training"))
     if evidence.verdict and evidence.verdict.noise_floor is not None:
         noise = evidence.metric.difference(evidence.verdict.noise_floor)
-        facts.append(("Spread over seeds", f"{noise} (standard deviation of one choice)"))
+        facts.append((f"Spread over {evidence.noun}s", f"{noise} (standard deviation of one choice)"))
     if evidence.verdict and evidence.verdict.detectable is not None:
         facts.append(("Detectable difference", evidence.metric.difference(evidence.verdict.detectable)))
     if card:
         facts.append(("Model", f"cnn.h5, {_tested(card)}"))
     return tuple(facts)
+
+
+def _data(evidence: Evidence) -> str:
+    """Which images, and how many of them one trial trains and validates on."""
+    data, folds = evidence.provenance["data"], evidence.folds
+    n_train, n_validation = sizes_in_trial(data["train"], data["validation"], folds, data["source"])
+    of_each = f", in each of {folds} folds" if folds else ""
+    return f"{data['source']}: {n_train:,} to train on, {n_validation:,} to validate on{of_each}"
 
 
 def _model(card: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:

@@ -6,17 +6,16 @@ import itertools
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
 
 from optimize import wording
 from optimize.charts.drawing.marks import colour_of, legend_below, legend_height, line_style, point_style
 from optimize.charts.drawing.rows import row_axes, row_figures
-from optimize.charts.drawing.scales import metric_axis
+from optimize.charts.drawing.scales import asinh_axis, metric_axis
 from optimize.charts.numbers.comparison import Course, Courses, SweepChoices
 from optimize.charts.numbers.progress import duration
 from optimize.charts.page import Page
 from optimize.charts.palette import INK, tone
-from optimize.charts.units import number
 from optimize.verdict import ChoiceSummary
 
 SHORT = 30.0
@@ -104,10 +103,5 @@ def _regret_axis(ax: Axes, numbers: Courses) -> None:
         ax.set_ylim(-0.04 * (largest or 1.0), 1.08 * (largest or 1.0))
         return
     width = max(float(positive.min()), largest / 1e4)
-    ax.set_yscale("asinh", linear_width=width)
-    steps = [m * 10.0**e for e in range(-6, 7) for m in (1, 3) if width <= m * 10.0**e <= largest]
-    ticks = [0.0, *steps[:: -(-len(steps) // 6)]]
+    asinh_axis(ax, "y", width, largest)
     ax.set_ylim(-0.3 * width, 1.3 * largest)
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
-    ax.yaxis.set_major_formatter(FixedFormatter([number(tick) for tick in ticks]))
-    ax.yaxis.set_minor_locator(NullLocator())

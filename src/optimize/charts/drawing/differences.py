@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from optimize.charts.drawing.marks import colour_of, point_style
 from optimize.charts.drawing.rows import row_axes, row_figures
+from optimize.charts.drawing.scales import asinh_axis
 from optimize.charts.numbers.differences import Difference, Differences
 from optimize.charts.page import Page
 from optimize.charts.palette import INK, MUTED, PAPER, tone
-from optimize.charts.units import Metric, number
+from optimize.charts.units import Metric
 
 FAR = 40
 """Differences this many times as large as the usual interval is wide would hide the small ones on a linear axis."""
@@ -46,12 +46,7 @@ def _difference_axis(ax: Axes, numbers: Differences) -> None:
     fine = float(np.median(widths))
     if not fine or ends.max() < FAR * fine:
         return
-    ax.set_xscale("asinh", linear_width=2 * fine)
-    steps = [m * 10.0**e for e in range(-4, 5) for m in (1, 3) if 2 * fine <= m * 10.0**e <= ends.max()]
-    ticks = [0.0, *steps[:: -(-len(steps) // 5)]]
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_major_formatter(FixedFormatter([number(tick) for tick in ticks]))
-    ax.xaxis.set_minor_locator(NullLocator())
+    asinh_axis(ax, "x", 2 * fine, float(ends.max()))
 
 
 def _figures(pair: Difference, metric: Metric) -> str:

@@ -80,6 +80,14 @@ def parameter_axis(ax: Axes, side: Side, parameter: Parameter, *, title: bool = 
         axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
 
 
+def asinh_axis(ax: Axes, side: Side, width: float, largest: float) -> None:
+    """An axis that is linear up to `width`, and logarithmic beyond, with ticks at zero and up to `largest`."""
+    getattr(ax, f"set_{side}scale")("asinh", linear_width=width)
+    axis = getattr(ax, f"{side}axis")
+    axis.set_minor_locator(NullLocator())
+    _fixed(axis, [(tick, number(tick)) for tick in (0.0, *_decades(width, largest))])
+
+
 def _parameter_ticks(parameter: Parameter, decades: list[float]) -> list[tuple[float, str]]:
     if parameter.ticks and len(parameter.ticks) <= 8:
         return list(parameter.ticks)

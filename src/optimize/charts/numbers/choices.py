@@ -36,7 +36,7 @@ class ChoiceRows(NamedTuple):
     precision: float | None
     """How exactly the means are known: half of the usual interval; None where none has one."""
     best: int
-    """Which of the rows is the best."""
+    """Which of the rows is the winner's: with the best mean, of those with several seeds if any has."""
     says: str
     caption: str
 
@@ -45,19 +45,21 @@ def choice_rows(evidence: Evidence) -> ChoiceRows:
     """What the verdict says of each choice.
 
     Raises:
-        NotForThisSweep: there is no verdict, or too many configurations to tell apart.
+        NotForThisSweep: there is no verdict, or one of other choices, or too many configurations to tell apart.
     """
     if evidence.verdict is None or not evidence.choices:
         raise NotForThisSweep(too_many_choices(evidence))
     verdict = evidence.verdict
     rows = _tuned(evidence, verdict.factor) if verdict.factor else _by_seed(evidence, verdict)
+    if not rows:
+        raise NotForThisSweep("the verdict is of other choices than the tables")
     rows.sort(key=lambda row: evidence.choices.index(row.choice))
-    means = [row.mean if evidence.metric.maximize else -row.mean for row in rows]
     caption = _tuned_caption(verdict.factor) if verdict.factor else _caption(rows, evidence.noun)
     says = evidence.shortened(verdict.sentence)
     halves = [half for row in rows if math.isfinite(half := (row.high - row.low) / 2)]
     precision = float(np.median(halves)) if halves else None
-    best = int(np.argmax(means))
+    winner = evidence.choice(str((verdict.factor or verdict).winner))
+    best = next((place for place, row in enumerate(rows) if row.choice == winner), 0)
     return ChoiceRows(evidence.metric, tuple(rows), evidence.compared, precision, best, says, caption)
 
 

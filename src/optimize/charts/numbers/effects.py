@@ -100,11 +100,11 @@ def effects(evidence: Evidence) -> Effects:
     """Mean of the metric in every cell of two parameters' levels, against the mean of all their trials.
 
     Raises:
-        NotForThisSweep: fewer than two parameters took several values.
+        NotForThisSweep: no two parameters took several values beside one another.
     """
     table = interactions(evidence.complete, evidence.space, metric=evidence.metric.name)
     if table.empty:
-        raise NotForThisSweep("fewer than two swept parameters took several values")
+        raise NotForThisSweep("no two swept parameters took several values beside one another")
     by_path = {parameter.path: parameter for parameter in evidence.parameters}
     heats = [
         _heat(cells, by_path[str(first)], by_path[str(second)], evidence)
@@ -131,7 +131,7 @@ def strength(parameter: Parameter, rows: pd.DataFrame, values: Floats) -> float:
 
 
 def _heat(cells: pd.DataFrame, first: Parameter, second: Parameter, evidence: Evidence) -> Heat:
-    rows = evidence.complete
+    rows = evidence.complete.loc[_on(first, evidence.complete) & _on(second, evidence.complete)]
     labels = {p.path: levels_of(p.swept, rows[p.path]).labels for p in (first, second)}
     effect, n = (
         cells.pivot(index="first_level", columns="second_level", values=what).reindex(
@@ -152,7 +152,7 @@ def _heat(cells: pd.DataFrame, first: Parameter, second: Parameter, evidence: Ev
         cells=effect.to_numpy(dtype=np.float64),
         counts=n.fillna(0).to_numpy(dtype=np.int64),
         interaction=math.sqrt(beyond / trials),
-        p=_interaction_p(cells, beyond, rows.loc[_on(first, rows) & _on(second, rows), evidence.metric.name]),
+        p=_interaction_p(cells, beyond, rows[evidence.metric.name]),
     )
 
 
@@ -200,10 +200,10 @@ def _says_alone(found: tuple[LevelEffect, ...], metric: Metric) -> str:
 def _says(heats: list[Heat], metric: Metric) -> str:
     """The surest interaction, if it is surer than chance makes the surest of so many (Bonferroni)."""
     heat = heats[0]
+    if heat.p * len(heats) >= LEVEL:
+        return "No two parameters are seen to depend on each other"
     if not heat.balanced:
         hint = f"{heat.row} and {heat.column} hint most at depending on each other"
         return f"Not every combination was tried alike; {hint}"
-    if heat.p * len(heats) >= LEVEL:
-        return "No two parameters are seen to depend on each other"
     size = metric.difference(heat.interaction)
     return f"{heat.row} and {heat.column} depend on each other: {size} typically beyond the sum of their effects"

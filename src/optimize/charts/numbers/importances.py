@@ -52,7 +52,8 @@ def importances(evidence: Evidence) -> Importances:
     no value there and is left out; choices that are switched off count as one choice more.
 
     Raises:
-        NotForThisSweep: fewer than two parameters vary, or fewer than `FEWEST_TRIALS` trials are complete.
+        NotForThisSweep: fewer than two parameters vary, fewer than `FEWEST_TRIALS` trials are complete, or all of them
+            have the same value.
     """
     rows = evidence.complete
     parameters = [p for p in evidence.parameters if _varies(p, rows)]
@@ -60,6 +61,8 @@ def importances(evidence: Evidence) -> Importances:
         raise NotForThisSweep("fewer than two swept parameters can be weighed against each other")
     if len(rows) < FEWEST_TRIALS:
         raise NotForThisSweep(f"fewer than {FEWEST_TRIALS} trials are complete")
+    if rows[evidence.metric.name].nunique() < 2:
+        raise NotForThisSweep("all complete trials have the same value")
     shares = np.array([_fanova(parameters, rows, evidence.metric, seed) for seed in range(REPETITIONS)])
     found = [
         Importance(p.name, float(column.mean()), float(column.min()), float(column.max()))
@@ -96,7 +99,10 @@ def _fanova(parameters: list[Parameter], rows: pd.DataFrame, metric: Metric, see
         for i, value in enumerate(drawn[metric.name])
     )
     evaluator = FanovaImportanceEvaluator(n_trees=TREES, seed=seed)
-    shares = get_param_importances(study, evaluator=evaluator, params=list(distributions))
+    try:
+        shares = get_param_importances(study, evaluator=evaluator, params=list(distributions))
+    except RuntimeError:  # no tree found a difference: the trials that were drawn are alike
+        return [0.0] * len(parameters)
     return [shares[p.path] for p in parameters]
 
 
