@@ -42,6 +42,7 @@ from optimize.upkeep import Upkeep
 
 LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
 WATCH_SECONDS = 0.2  # how often running trials are held against their limits
+DESERTED_SECONDS = 30.0  # without a single worker before somebody is told
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
 
 
@@ -83,14 +84,17 @@ class Coordinator:
         self.finished: dict[int, Finished] = {}
         self._trials = 0
         self._again: list[TrialTask] = []
+        self._unconfirmed: list[TrialTask] = []
+        self._to_confirm = config.study.confirmation_trials
         self._running: dict[int, Running] = {}
         self._live: dict[int, optuna.Trial] = {}
         self._blame: dict[int, int] = {}
         self._last_network: dict[int, str] = {}
+        self._used: set[Slot] = set()  # where trials have ended; a worker that takes another's place is fresh
         self._upkeep = Upkeep(config.run.memory)
         self._stop: Stop | None = None
         self._told_to_stop = False
-        self._elapsed = self._checked = self._unwatched = 0.0
+        self._elapsed = self._checked = self._unwatched = self._deserted = 0.0
 
     # Taking up what an earlier run left
 
@@ -111,7 +115,8 @@ class Coordinator:
                     live, values = running_trial(self._study, self._config, trial)
                     self._live[trial.number] = live
                     proposal = Proposal(seed_of(trial, self._config), values, purpose_of(trial), fold=fold_of(trial))
-                    self._again.append(self._task(trial.number, proposal, values))
+                    waiting = self._again if proposal.purpose == "search" else self._unconfirmed
+                    waiting.append(self._task(trial.number, proposal, values))
                 elif trial.state == TrialState.RUNNING and stored is not None:
                     self._tell(stored)
                 if stored is not None:
@@ -140,9 +145,10 @@ class Coordinator:
     def begin_confirmation(self) -> None:
         """Go on after the search, which a stop rule may have ended: finalists are trained whatever it says.
 
-        What a rule stopped in mid-search stays so: going on with it might make other finalists.
+        What a rule stopped in mid-search stays so: going on with it might make other finalists. Confirmations that an
+        earlier run left have waited for this.
         """
-        self._again = [task for task in self._again if task.purpose == "confirm"]
+        self._again, self._unconfirmed, self._to_confirm = self._unconfirmed, [], 0
         if self.search_is_over():
             self._stop, self._told_to_stop = None, False
         self._rules = StopRules(None, self._config.study.metric)
@@ -290,6 +296,7 @@ class Coordinator:
             return  # stays running in the study; the next run goes on from its checkpoint
         if outcome.state == "complete" and outcome.best_epoch is None:
             outcome = replace(outcome, state="failed", reason="no epoch gave a finite metric")
+        self._used.add(running.slot)
         self._conclude(running.task, outcome, proposals)
         self._keep_up(running.slot)
 
@@ -298,19 +305,23 @@ class Coordinator:
         excess = self._upkeep.after_trial(slot, self._engine.memory(slot))
         if excess:
             self._incident(slot, None, f"worker {slot.number} {excess} and was replaced")
+            self._used.discard(slot)
             self._engine.kill(slot)
 
     def _lost(self, running: Running, lost: WorkerLost, proposals: Proposals) -> None:
         """A worker died: the trial runs again from its last epoch, unless we ended it or it has killed too many."""
         task = running.task
+        self._used.discard(running.slot)
         if self._stop:
             return  # stays running in the study; the next run goes on from its checkpoint
-        if not running.killed and (not lost.blamed or running.blame < self._config.run.retries):
+        blamed = lost.blamed and not running.spared
+        if running.spared or (not running.killed and (not blamed or running.blame < self._config.run.retries)):
             again = replace(task, attempt=task.attempt + 1)
+            why = f"its worker {running.killed}" if running.spared else lost.reason
             self._incident(
-                running.slot, task.trial, f"trial {task.trial}: {lost.reason}; it runs again (attempt {again.attempt})"
+                running.slot, task.trial, f"trial {task.trial}: {why}; it runs again (attempt {again.attempt})"
             )
-            self._blame[task.trial] = running.blame + lost.blamed
+            self._blame[task.trial] = running.blame + blamed
             self._again.insert(0, again)
             return
         why = running.killed or f"{lost.reason}, {running.blame + 1} times"
@@ -327,7 +338,7 @@ class Coordinator:
         self._results.append_rows(finished, self._swept)
         self._forget_weights(finished)
         proposals.ended(finished)
-        self._observer.ended(finished, self.remaining(proposals) + len(self._running))
+        self._observer.ended(finished, self.remaining(proposals) + len(self._running) + self._to_confirm)
         self._end(self._rules.after_trial(finished))
 
     def _forget_weights(self, finished: Finished) -> None:
@@ -359,21 +370,38 @@ class Coordinator:
         self._end(self._rules.after_seconds(self._elapsed))
         if self._stop and not self._told_to_stop:
             self._told_to_stop = True
+            self._engine.request_stop(list(self._running))
             if self._stop.ending in ("interrupted", "terminated"):
                 self._observer.note(self._stop.why)
-            self._engine.request_stop(list(self._running))
+        self._notice_desertion(seconds)
         self._unwatched += seconds
         if self._unwatched >= WATCH_SECONDS:
             self._watch(self._unwatched)
             self._unwatched = 0.0
 
+    def _notice_desertion(self, seconds: float) -> None:
+        """Say once that there is no worker: on a cluster it may take hours until one comes, or none ever does."""
+        if self._engine.slots():
+            self._deserted = 0.0
+            return
+        before, self._deserted = self._deserted, self._deserted + seconds
+        if before < DESERTED_SECONDS <= self._deserted:
+            address = self._config.run.engine
+            self._observer.note(f"no worker is there yet; waiting for one{f' at {address}' if address else ''}")
+
     def _watch(self, seconds: float) -> None:
-        """Kill what has outgrown its limits, which is looked at now and then: hundreds of trials may be running."""
+        """Kill what has outgrown its limits, which is looked at now and then: hundreds of trials may be running.
+
+        A worker that has trained before holds something of its earlier trials: what grows too large there runs again,
+        and is to blame only where a fresh worker is too small for it.
+        """
         for running in list(self._running.values()):
             running.seconds += seconds
+            overtime = running.overtime(self._config.run)
             excess = running.excess(self._config.run, self._engine.memory(running.slot))
-            if excess and not running.killed:
-                running.killed = excess
+            if (overtime or excess) and not running.killed:
+                running.killed = overtime or excess
+                running.spared = not overtime and running.slot in self._used
                 self._engine.kill(running.slot)
 
     def _end(self, stop: Stop | None) -> None:

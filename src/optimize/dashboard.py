@@ -63,7 +63,7 @@ def dashboard_app(results: Results) -> tuple[WSGIApplication, str]:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = read_only_storage(results)
-    name = stored_sweep(results).name
+    name = _study_name(results)
     with clear_faults(results):
         try:
             page = f"/dashboard/studies/{storage.get_study_id_from_name(name)}"
@@ -81,6 +81,12 @@ def dashboard_app(results: Results) -> tuple[WSGIApplication, str]:
         return dashboard(environ, start_response)
 
     return app, page
+
+
+def _study_name(results: Results) -> str:
+    """What the storage calls the sweep's study: `study/loss`, of configs/study/loss.yaml."""
+    facts = results.provenance() if results.provenance_file.exists() else {}
+    return str(facts.get("study") or stored_sweep(results).name)
 
 
 def read_only_storage(results: Results) -> optuna.storages.RDBStorage:

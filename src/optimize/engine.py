@@ -106,6 +106,10 @@ class Engine(Protocol):
 class ThreadEngine:
     """`workers: 0`: one trial at a time in a thread of this process, for debuggers and notebooks."""
 
+    _training = threading.Lock()
+    """Held while a trial trains: one that a former engine was closed on goes on to its epoch's end, on networks that
+    this process traces once and for all."""
+
     def __init__(self, run: TrialRunner) -> None:
         self._run = run
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -125,8 +129,9 @@ class ThreadEngine:
         def report(epoch: Epoch) -> None:
             self._events.put(EpochEnded(task.trial, task.attempt, epoch))
 
-        self._events.put(TrialBegan(task.trial, task.attempt))
-        outcome = self._run(task, report, lambda: task.trial in self._stopping)
+        with self._training:
+            self._events.put(TrialBegan(task.trial, task.attempt))
+            outcome = self._run(task, report, lambda: task.trial in self._stopping)
         self._events.put(TrialEnded(task.trial, task.attempt, outcome))
 
     def next_event(self, timeout: float) -> Event | None:
@@ -150,7 +155,8 @@ class ThreadEngine:
         return function(*args)
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Ask what still trains to stop at its epoch's end."""
+        self._stopping.update(self._submitted)
 
 
 def first_slots(engine: Engine, seconds: float = 60.0) -> tuple[Slot, ...]:

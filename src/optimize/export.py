@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from main.config import TrainingConfig
@@ -46,7 +48,8 @@ class Candidates:
     """The trials whose weights may still be needed: to export the winner, or to join the best in an ensemble.
 
     The winner by its mean is exported by its best trial, so that every configuration's best trial is kept; but a
-    sampler draws a new configuration almost every time, so only those of the best `CONFIGURATIONS`.
+    sampler draws a new configuration almost every time, and a grid may have thousands, so only those of the best
+    `CONFIGURATIONS`, by their best trials and by their means.
     """
 
     CONFIGURATIONS = 64
@@ -57,20 +60,25 @@ class Candidates:
         self._metric = metric
         self._kept: list[_Candidate] = []
         """The worst first."""
+        self._means: dict[str, _Mean] = {}
+        """By configuration, over all its trials, kept or not."""
 
     def wants(self, finished: Finished) -> bool:
         """Whether `add` would keep the trial's weights."""
         if not _usable(finished):
             return False
         candidate = self._candidate(finished)
-        return candidate in self._needed(sorted([*self._kept, candidate]))
+        means = ChainMap({candidate.configuration: self._mean_with(candidate)}, self._means)
+        return candidate in self._needed(sorted([*self._kept, candidate]), means)
 
     def add(self, finished: Finished) -> list[int]:
         """Consider a finished trial; returns the trials whose weights are needed no more."""
         if not _usable(finished):
             return [finished.outcome.trial]
-        insort(self._kept, self._candidate(finished))
-        needed = self._needed(self._kept)
+        candidate = self._candidate(finished)
+        insort(self._kept, candidate)
+        self._means[candidate.configuration] = self._mean_with(candidate)
+        needed = self._needed(self._kept, self._means)
         dropped = [candidate.trial for candidate in self._kept if candidate not in needed]
         self._kept = [candidate for candidate in self._kept if candidate in needed]
         return dropped
@@ -78,10 +86,29 @@ class Candidates:
     def _candidate(self, finished: Finished) -> _Candidate:
         return _Candidate(_order(finished, self._metric), finished.outcome.trial, cell_key(finished.values))
 
-    def _needed(self, rivals: Sequence[_Candidate]) -> set[_Candidate]:
+    def _mean_with(self, candidate: _Candidate) -> _Mean:
+        return self._means.get(candidate.configuration, _Mean(0.0, 0)).with_(candidate.order[0])
+
+    def _needed(self, rivals: Sequence[_Candidate], means: Mapping[str, _Mean]) -> set[_Candidate]:
         """Those of the rivals, the worst first, that are the best of a configuration or among the best of all."""
         best = {rival.configuration: rival for rival in rivals}
-        return {*sorted(best.values())[-self.CONFIGURATIONS :], *rivals[-self.TRIALS :]}
+        steady = nlargest(self.CONFIGURATIONS, best, key=lambda configuration: means[configuration].value)
+        return {
+            *sorted(best.values())[-self.CONFIGURATIONS :],
+            *(best[configuration] for configuration in steady),
+            *rivals[-self.TRIALS :],
+        }
+
+
+class _Mean(NamedTuple):
+    """Of a configuration's trials, larger being better."""
+
+    value: float
+    n: int
+
+    def with_(self, value: float) -> _Mean:
+        """The mean of one trial more."""
+        return _Mean((self.n * self.value + value) / (self.n + 1), self.n + 1)
 
 
 class _Candidate(NamedTuple):

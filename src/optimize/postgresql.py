@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 OUTAGE_SECONDS = 600.0  # how long a database that went away is waited for
 LONGEST_PAUSE = 5.0  # seconds between two tries
+FORGOTTEN_SECONDS = 120.0  # until the server has surely freed a lock whose connection is gone
 _ADDRESS = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?P<rest>.*)", re.DOTALL)
 _TABLES_LOCK = zlib.crc32(b"optimize: tables")
 _STUDY_LOCKS = zlib.crc32(b"optimize: study") - 2**31  # the first half of a lock's key, a signed 32-bit number
@@ -169,6 +170,10 @@ def _is_away(error: BaseException) -> bool:
     )
 
 
+class _HeldByUs(SweepLocked):
+    """The server has not noticed yet that the connection which took the lock is gone."""
+
+
 class StudyLock:
     """A study held by this process through a connection of its own; whoever dies, frees it.
 
@@ -182,6 +187,7 @@ class StudyLock:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         # PostgreSQL keeps 63 bytes of it.
         self._holder = f"process {os.getpid()} on {socket.gethostname()[:20]}, since {since[:16]}"
+        self._backend: int | None = None  # the server's process for our connection
         self._held = contextlib.ExitStack()
         self._connection = self._take()
 
@@ -196,31 +202,48 @@ class StudyLock:
         except DBAPIError:
             with contextlib.suppress(DBAPIError):
                 self._held.close()
-            self._connection = with_patience(self._take)
+            self._connection = self._take_again()
 
     def release(self) -> None:
         """Let go of it."""
         with contextlib.suppress(DBAPIError):
             self._held.close()
 
+    def _take_again(self) -> Connection:
+        """The lock, once the database is back and has freed it from the connection that was lost."""
+        ends = time.monotonic() + FORGOTTEN_SECONDS
+        while True:
+            try:
+                return with_patience(self._take)
+            except _HeldByUs:
+                if time.monotonic() > ends:
+                    raise
+            time.sleep(LONGEST_PAUSE)
+
     def _take(self) -> Connection:
         with contextlib.ExitStack() as stack:
             connection = stack.enter_context(_connection(self._address, self._holder))
             taken = connection.execute(text("SELECT pg_try_advisory_lock(:space, :study)"), self._key).scalar()
             if not taken:
-                raise SweepLocked(f"the study {self._study} is being run by {self._name_holder(connection)}")
+                backend, holder = self._find_holder(connection)
+                kind = _HeldByUs if backend is not None and backend == self._backend else SweepLocked
+                raise kind(f"the study {self._study} is being run by {holder}")
+            self._backend = connection.execute(text("SELECT pg_backend_pid()")).scalar()
             self._held = stack.pop_all()
             return connection
 
-    def _name_holder(self, connection: Connection) -> str:
+    def _find_holder(self, connection: Connection) -> tuple[int | None, str]:
+        """The server's process for whoever holds the study, where there still is one, and who that is."""
         query = (
-            "SELECT application_name, client_addr::text FROM pg_locks JOIN pg_stat_activity USING (pid) "
+            "SELECT pid, application_name, client_addr::text FROM pg_locks JOIN pg_stat_activity USING (pid) "
             "WHERE locktype = 'advisory' AND granted "
             "AND classid::bigint = :space + 4294967296 * (:space < 0)::int "
             "AND objid::bigint = :study + 4294967296 * (:study < 0)::int"
         )
         found = connection.execute(text(query), self._key).first()
-        return f"{found[0]} ({found[1] or 'on the database server'})" if found else "another process"
+        if not found:
+            return None, "another process"
+        return int(found[0]), f"{found[1]} ({found[2] or 'on the database server'})"
 
 
 @contextlib.contextmanager

@@ -21,10 +21,14 @@ INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16
 
 
 def provenance(
-    data: TrainingData, identity: Mapping[str, Any], *, workers: int, threads: int, precision: str
+    data: TrainingData, identity: Mapping[str, Any], *, study: str | None, workers: int, threads: int, precision: str
 ) -> dict[str, Any]:
-    """The content of provenance.json; `started` is now, and `ended` None until the sweep ends."""
+    """The content of provenance.json; `started` is now, and `ended` None until the sweep ends.
+
+    `study` is what the storage calls the sweep, None of a range test, which has no study.
+    """
     return {
+        "study": study,
         "data": describe_data(data),
         "config_hash": content_hash(identity),
         "versions": versions(),

@@ -109,7 +109,12 @@ def run_range_test(
     with results.lock():
         with Staff(config, run_trial, workers=workers, trials=len(tasks), log=results.log_file) as staff:
             facts = provenance(
-                data, config.identity(), workers=staff.workers, threads=config.run.threads, precision=precision
+                data,
+                config.identity(),
+                study=None,
+                workers=staff.workers,
+                threads=config.run.threads,
+                precision=precision,
             )
             curves = _curves(tasks, config, staff, announce)
         readings = _read_all(tasks, curves)

@@ -25,11 +25,17 @@ class Running:
     pruned_at: int | None = None
     killed: str = ""
     """Why this process ended the trial's worker, if it did."""
+    spared: bool = False
+    """Whether that was no fault of the trial, which is to run again."""
+
+    def overtime(self, limits: RunConfig) -> str:
+        """In words, that it has run for too long; empty where it has not."""
+        if limits.timeout is None or self.seconds <= limits.timeout + (0.0 if self.began else READY_SECONDS):
+            return ""
+        return f"ran longer than {limits.timeout:g} s" if self.began else "its worker did not begin with it"
 
     def excess(self, limits: RunConfig, memory: int | None) -> str:
-        """Which limit it has outgrown, in words; empty where none. `memory` is its worker's, in bytes, if known."""
-        if limits.timeout is not None and self.seconds > limits.timeout + (0.0 if self.began else READY_SECONDS):
-            return f"ran longer than {limits.timeout:g} s" if self.began else "its worker did not begin with it"
-        if limits.memory is not None and (memory or 0) > limits.memory:
-            return f"grew beyond {limits.memory / 2**20:.0f} MiB"
-        return ""
+        """In words, that its worker holds too much memory, of so many bytes, if known; empty where it does not."""
+        if limits.memory is None or not self.began or (memory or 0) <= limits.memory:
+            return ""
+        return f"grew beyond {limits.memory / 2**20:.0f} MiB"

@@ -148,7 +148,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             lines += differences(old, new, f"{path}.")
-        elif old != new:
+        elif json.dumps(old) != json.dumps(new):  # choices are told apart by how they are written: 0.0 is not 0
             lines.append(f"{path}: was {_shown(old, key in before)}, now {_shown(new, key in now)}")
     return lines
 
@@ -227,7 +227,8 @@ def ask_trial(
     system = {"fixed_params": config.space.to_optuna(given)} if given else {}  # as `enqueue_trial` has it
     study.sampler = make_sampler(config, number)
     # Not `study.ask`: it looks through all trials for one that waits, each time.
-    asked = _enter(study, number, create_trial(state=TrialState.RUNNING, system_attrs=system))
+    marks = _attributes(config.study.seeds[0], "search", None)
+    asked = _enter(study, number, create_trial(state=TrialState.RUNNING, user_attrs=marks, system_attrs=system))
     return asked, config.space.suggest(asked)
 
 
@@ -283,7 +284,7 @@ def end_trial(study: optuna.Study, live: optuna.Trial, state: TrialState, value:
 
 
 def seed_of(trial: FrozenTrial, config: SweepConfig) -> int:
-    """The training seed of a stored trial; that of the search where it was asked for but never marked."""
+    """The training seed of a stored trial; that of the search where an earlier version has not marked it."""
     return int(trial.user_attrs.get(_SEED, config.study.seeds[0]))
 
 

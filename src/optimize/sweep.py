@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from main.backend import choose_precision, uncollected
-from main.data import TrainingData, fallback, fold_sizes, load_training
+from main.data import TrainingData, fallback, load_test, load_training, sizes_in_trial
 from main.errors import UserError
-from main.modelfile import ModelFileError, write_model_file
+from main.modelfile import write_model_file
 from main.provenance import now
 from optimize import charts, report, wording
 from optimize.config import SweepConfig, stored_sweep
@@ -121,6 +121,7 @@ def run_sweep(
         observer.note(data.notice)
     planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
     validation_images(config, data)  # refuses more folds than there are images
+    load_test(config.base.data)  # refuses what is damaged before anything is trained; it is looked at once, at the end
     if fresh:
         had_results = results.folder.exists()
         with results.lock(), hold_study(results, config.study_name):
@@ -160,17 +161,25 @@ def _run(
     settings = Settings(precision, data.checksum, checkpoints=config.run.engine is None)
     coordinator = Coordinator(config, results, study, observer, settings, check)
     coordinator.take_up()
-    search = search_proposals(config, observer.note)
+    search = search_proposals(config, observer.note, validation_images(config, data))
     coordinator.expect(search, retry_failed=retry_failed)
     before = set(coordinator.finished)
     searching = 0 if coordinator.search_is_over() else coordinator.remaining(search)
-    observer.begin(coordinator.finished.values(), searching)
+    confirmed = sum(finished.purpose == "confirm" for finished in coordinator.finished.values())
+    observer.begin(coordinator.finished.values(), searching + max(config.study.confirmation_trials - confirmed, 0))
     staff = Staff(
         config, run, workers=workers, trials=searching + config.study.confirmation_trials, log=results.log_file
     )
     if searching or results.stored_text() != sweep_text or not results.provenance_file.exists():
         results.write_sweep(sweep_text)
-        facts = provenance(data, identity, workers=staff.workers, threads=config.run.threads, precision=precision)
+        facts = provenance(
+            data,
+            identity,
+            study=config.study_name,
+            workers=staff.workers,
+            threads=config.run.threads,
+            precision=precision,
+        )
         results.write_json(results.provenance_file, facts)
     with staff:
         if searching:
@@ -196,15 +205,24 @@ def _identity(config: SweepConfig, precision: str, data: TrainingData) -> dict[s
     return {**whole, "data": images, "run": {"precision": precision}, "data checksum": data.checksum}
 
 
-def search_proposals(config: SweepConfig, announce: Callable[[str], None] = lambda _: None) -> Proposals:
-    """What a sweep searches: a sampler's draws, every cell of a grid, or those still in the race."""
+def search_proposals(
+    config: SweepConfig, announce: Callable[[str], None] = lambda _: None, images: int | None = None
+) -> Proposals:
+    """What a sweep searches: a sampler's draws, every cell of a grid, or those still in the race.
+
+    Args:
+        config: The sweep.
+        announce: Told of each choice that a race drops.
+        images: How many validate in each trial, where that is known.
+    """
     if config.study.sampler.name != "grid":
         return SamplerProposals(config)
     if not config.study.race:
         return GridProposals(config)
+    from optimize.contest import resolution_of
     from optimize.race import RaceProposals
 
-    return RaceProposals(config, announce)
+    return RaceProposals(config, announce, resolution=resolution_of(config.study.metric, images))
 
 
 def _train(
@@ -264,7 +282,7 @@ def _conclude(
             try:
                 if not exported.result():
                     observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
-            except (NothingToExport, ModelFileError) as error:  # charts and report are none the worse for it
+            except UserError as error:  # charts and report are none the worse for it
                 observer.note(f"nothing was exported: {error}")
     if evidence:
         report.write(results, evidence)
@@ -278,9 +296,7 @@ def validation_images(config: SweepConfig, data: TrainingData) -> int:
     Raises:
         main.data.DataError: there are fewer images than folds.
     """
-    if config.study.folds is None:
-        return len(data.validation)
-    return fold_sizes(len(data.train) + len(data.validation), config.study.folds, data.source)[1]
+    return sizes_in_trial(len(data.train), len(data.validation), config.study.folds, data.source)[1]
 
 
 def export_again(results: Results) -> Path:
@@ -316,7 +332,8 @@ def _export(
     verdict: Verdict,
 ) -> bool:
     """Write the winner's model file and card; False where its weights are gone."""
-    winner = winning_trial([f for f in finished if f.configuration == verdict.winner], config.study.metric)
+    kept = [f for f in finished if f.configuration == verdict.winner and results.has_weights(f.outcome.trial)]
+    winner = winning_trial(kept, config.study.metric)
     weights = results.weights(winner.outcome.trial) if winner else None
     if winner is None or weights is None:
         return False

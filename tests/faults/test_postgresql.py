@@ -10,6 +10,7 @@ from pathlib import Path
 import optuna
 import psutil
 import pytest
+import sqlalchemy
 
 from optimize import postgresql
 from postgres import PASSWORD, Postgres
@@ -99,6 +100,27 @@ def test_a_second_run_elsewhere_is_refused_and_told_who_runs_it(stub_sweep: Make
     first.kill_all()
     here.open_gate()
     here.finish(OPTIMIZE_STORAGE=database, STUB_SECONDS="0.01")  # what the dead one held is free
+
+
+def test_a_lock_that_the_server_still_holds_for_a_connection_of_ours_that_broke_is_waited_for(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a network outage the server needs a minute to see that the connection is gone."""
+    monkeypatch.setattr(postgresql, "LONGEST_PAUSE", 0.2)
+    lock = postgresql.StudyLock(postgresql.normalised(database), "pooling")
+    forgotten = lock._held.pop_all()
+    alive = lock._connection
+    broken = lock._held.enter_context(postgresql._connection(lock._address, "broken"))
+    number = broken.execute(sqlalchemy.text("SELECT pg_backend_pid()")).scalar()
+    alive.execute(sqlalchemy.text("SELECT pg_terminate_backend(:number)"), {"number": number})
+    lock._connection = broken
+    closing = threading.Timer(1.0, forgotten.close)
+    closing.start()
+    lock.check()
+    closing.join()
+    with pytest.raises(postgresql.SweepLocked, match="is being run by process"):
+        postgresql.StudyLock(postgresql.normalised(database), "pooling")
+    lock.release()
 
 
 def test_a_study_taken_over_while_the_database_was_away_is_noticed(server: Postgres, database: str) -> None:

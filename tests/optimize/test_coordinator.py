@@ -14,7 +14,7 @@ from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, T
 from optimize.export import Candidates
 from optimize.proposals import ConfirmProposals, Proposal
 from optimize.space import Range, Value
-from optimize.study import start_trial
+from optimize.study import StudyChanged, start_trial
 from optimize.sweep import search_proposals
 from optimize.trial import TrialOutcome, TrialTask
 from sweeps import LEARNING_RATE, POOLING, Bench
@@ -337,6 +337,60 @@ def test_what_a_stop_rule_interrupted_is_not_gone_on_with_in_the_confirmation(be
     assert {task.purpose for task in again.witness.submitted} == {"confirm"}
 
 
+def test_confirmations_that_an_earlier_run_left_wait_for_the_confirmation(bench: Open) -> None:
+    """Trained with the search, its stop rules would end them, and they would be proposed anew."""
+    text = LEARNING_RATE.replace("confirm: null", "confirm: {top: 2, seeds: [7, 8]}, stop: {no_improvement: 6}")
+    left = bench(text)
+    left.run(stubs.learn)
+    best = max(left.coordinator.finished.values(), key=lambda finished: finished.outcome.best().val_accuracy)
+    start_trial(left.study, left.config, 6, best.values, seed=7, purpose="confirm")
+    again = bench(text)
+    search = search_proposals(again.config)
+    again.coordinator.expect(search)
+    assert again.coordinator.remaining(search) == 0
+    again.coordinator.begin_confirmation()
+    confirmation = ConfirmProposals(again.config, again.coordinator.finished.values())
+    assert again.run(stubs.learn, confirmation) == "done"
+    confirmed = [(task.trial, task.configuration, task.seed) for task in again.witness.submitted]
+    assert confirmed[0] == (6, best.configuration, 7)
+    assert len({(configuration, seed) for _, configuration, seed in confirmed}) == len(confirmed) == 4
+
+
+def test_another_seed_of_the_search_is_another_study(bench: Open) -> None:
+    bench(LEARNING_RATE).run(stubs.learn)
+    with pytest.raises(StudyChanged, match="seeds"):
+        bench(rates_with("seeds: [1]"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("dropout: {choices: [0, 0.5]}", "dropout: {choices: [0.0, 0.5]}"),
+        ("kernel_size: {choices: [3, [5, 3]]}", "kernel_size: {choices: [3, [3, 5]]}"),
+    ],
+)
+def test_choices_written_otherwise_are_other_choices(bench: Open, before: str, now: str) -> None:
+    """Trials are told apart by how their values are written."""
+    bench(POOLING.replace("pooling: {choices: [max, average, blur]}", before)).run(stubs.learn)
+    with pytest.raises(StudyChanged, match="choices"):
+        bench(POOLING.replace("pooling: {choices: [max, average, blur]}", now))
+
+
+def test_the_keys_of_a_choice_may_change_places_only_in_another_study(bench: Open) -> None:
+    optimizers = "train: {epochs: 3, optimizer: {choices: [adam, {name: sgd, momentum: 0.9}]}}"
+    bench(POOLING.replace("train: {epochs: 3}", optimizers)).run(stubs.learn)
+    turned = optimizers.replace("name: sgd, momentum: 0.9", "momentum: 0.9, name: sgd")
+    with pytest.raises(StudyChanged, match="optimizer"):
+        bench(POOLING.replace("train: {epochs: 3}", turned))
+
+
+def test_a_grid_may_have_other_seeds(bench: Open) -> None:
+    bench(POOLING).run(stubs.learn)
+    more = bench(POOLING.replace("seeds: 2", "seeds: [0, 1, 5]"))
+    more.run(stubs.learn)
+    assert {seed for _, seed in cells(more)} == {5}
+
+
 def test_confirmations_count_for_no_stop_rule(bench: Open) -> None:
     text = LEARNING_RATE.replace("confirm: null", "confirm: {top: 1, seeds: [7, 8, 9]}, stop: {no_improvement: 3}")
     done = bench(text.replace("trials: 6", "trials: 2"))
@@ -448,6 +502,56 @@ def test_time_runs_from_a_trials_beginning_and_a_worker_that_never_begins_is_giv
     assert table.loc[0, "state"] == "failed"
     assert table.loc[0, "reason"].startswith(reason)
     assert set(table.drop(index=0)["state"]) == {"complete"}
+
+
+class Crowded(Scripted):
+    """One worker, which holds too much from the end of its first trial on, until a fresh one takes its place."""
+
+    def __init__(self, *, also_when_fresh: bool) -> None:
+        super().__init__(self._say)
+        self.held, self._also_when_fresh = 0, also_when_fresh
+        self._task: TrialTask | None = None
+
+    def _say(self, task: TrialTask) -> list[Event]:
+        self._task = task
+        began: list[Event] = [TrialBegan(task.trial, task.attempt)]
+        if task.trial == 1 and (self.held or self._also_when_fresh):
+            self.held = 2**31
+            return began
+        self.held = 2**29
+        return [*began, TrialEnded(task.trial, task.attempt, outcome(task, 0.5))]
+
+    def memory(self, slot: Slot) -> int:
+        return self.held
+
+    def kill(self, slot: Slot) -> None:
+        assert self._task is not None
+        self.held = 0
+        self._events.put(WorkerLost(self._task.trial, self._task.attempt, "its worker process died"))
+
+
+@pytest.mark.parametrize(("also_when_fresh", "state"), [(False, "complete"), (True, "failed")])
+def test_a_trial_is_not_to_blame_for_memory_that_its_worker_held_before(
+    bench: Open, also_when_fresh: bool, state: str
+) -> None:
+    crowded = bench(POOLING + "run: {memory: 1GB, retries: 0}\n")
+    crowded.coordinator.run(search_proposals(crowded.config), lambda: Crowded(also_when_fresh=also_when_fresh))
+    table = crowded.results.trials().set_index("trial")
+    assert (table.loc[1, "state"], table.loc[1, "attempts"]) == (state, 2)
+    assert set(table.drop(index=1)["state"]) == {"complete"}
+    assert "trial 1: its worker grew beyond 954 MiB; it runs again (attempt 2)" in crowded.witness.notes
+
+
+def test_it_is_said_when_no_worker_comes(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimize.coordinator.DESERTED_SECONDS", 0.3)
+    waiting = bench(POOLING)
+
+    class Late(ThreadEngine):
+        def slots(self) -> tuple[Slot, ...]:
+            return super().slots() if waiting.witness.notes else ()
+
+    assert waiting.coordinator.run(search_proposals(waiting.config), lambda: Late(stubs.learn)) == "done"
+    assert waiting.witness.notes == ["no worker is there yet; waiting for one"]
 
 
 def test_a_trial_killed_while_its_values_were_drawn_is_drawn_again(

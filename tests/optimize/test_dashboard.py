@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import stubs
 from optimize.cli import app
+from optimize.config import load_config
 from optimize.dashboard import NoStudy, PortTaken, dashboard_app, read_only_storage, serve_dashboard
 from optimize.loopback import LoopbackServer
 from optimize.results import Results
@@ -72,6 +73,21 @@ class Visitor:
         status, _, body = self.ask(f"/api/studies/{self.study}?after=0")
         assert status == 200, body
         return list(json.loads(body)["trials"])
+
+
+def test_a_sweep_of_a_group_is_found_by_the_name_that_its_study_has(tmp_path: Path) -> None:
+    """configs/study/loss.yaml is `study/loss` to the storage, where `loss` may be another sweep."""
+    file = tmp_path / "configs" / "study" / "pooling.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(POOLING)
+    sweep = Bench(load_config(file), Results(tmp_path / "results" / "study" / "pooling"))
+    sweep.results.write_sweep(sweep.config.resolved())
+    sweep.results.write_json(sweep.results.provenance_file, {"study": "study/pooling", "data": {}})
+    sweep.run(stubs.learn)
+    with served(sweep.results) as visitor:
+        status, _, content = visitor.ask(f"/api/studies/{visitor.study}")
+    assert status == 200
+    assert len(json.loads(content)["trials"]) == 6
 
 
 def test_the_address_leads_to_the_study(finished: Results) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,8 +17,18 @@ from distributed import get_worker
 import stubs
 from optimize.cores import machine_cores
 from optimize.daskengine import DaskEngine
-from optimize.engine import EngineLost, EpochEnded, ThreadEngine, TrialEnded, TrialRunner, WorkerLost, first_slots
+from optimize.engine import (
+    EngineLost,
+    EpochEnded,
+    ThreadEngine,
+    TrialBegan,
+    TrialEnded,
+    TrialRunner,
+    WorkerLost,
+    first_slots,
+)
 from optimize.sweep import search_proposals
+from optimize.trial import TrialOutcome, TrialTask
 from optimize.workers import compare_versions, local_engine, package_versions
 from processes import wait_for
 from sweeps import POOLING, Bench
@@ -220,6 +231,32 @@ def test_a_workers_other_versions_are_named() -> None:
     theirs = {**ours, "keras": "3.0.0"}
     (line,) = compare_versions({"tcp://10.0.0.2:4000": theirs, "tcp://10.0.0.3:4000": ours}, ours)
     assert line == f"tcp://10.0.0.2:4000: keras 3.0.0, here {ours['keras']}"
+
+
+def test_what_a_closed_engine_still_trains_is_asked_to_stop_and_waited_for(bench: Open) -> None:
+    """In one process all trials of one network train the same variables."""
+    opened = bench(POOLING)
+    inside, most, release = [0], [0], threading.Event()
+
+    def train(task: TrialTask, report: stubs.Report, stop_requested: stubs.StopRequested) -> TrialOutcome:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        while not (release.wait(0.01) or stop_requested()):
+            pass
+        inside[0] -= 1
+        return stubs.learn(task, report, stop_requested)
+
+    first, second = ThreadEngine(train), ThreadEngine(train)
+    task = opened.coordinator._next_task(search_proposals(opened.config), first.slots()[0])
+    assert task is not None
+    first.submit(first.slots()[0], task)
+    assert isinstance(first.next_event(5), TrialBegan)
+    second.submit(second.slots()[0], task)
+    assert second.next_event(0.2) is None
+    first.close()
+    assert isinstance(second.next_event(5), TrialBegan)
+    release.set()
+    assert most == [1]
 
 
 def test_the_first_slots_are_waited_for() -> None:

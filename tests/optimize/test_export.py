@@ -52,6 +52,19 @@ def test_of_very_many_configurations_the_best_are_kept() -> None:
     assert dropped == list(range(10))
 
 
+def test_weights_are_kept_of_the_best_mean_though_many_single_trials_are_better() -> None:
+    """Of many configurations about as good the steadiest wins, which need not have a single trial among the best."""
+    candidates = Candidates("val_accuracy")
+    kept: set[int] = set()
+    trials = [finished(0, "steady", 0.80), finished(1, "steady", 0.80)]
+    for n in range(100):
+        trials += [finished(2 + 2 * n, str(n), 0.81 + n / 1000), finished(3 + 2 * n, str(n), 0.5)]
+    for trial in trials:
+        kept = (kept | {trial.outcome.trial}) - set(candidates.add(trial))
+    assert 0 in kept
+    assert len(kept) <= 2 * Candidates.CONFIGURATIONS + Candidates.TRIALS
+
+
 def test_what_is_wanted_is_what_is_then_kept() -> None:
     candidates = Candidates("val_accuracy")
     for n in range(200):

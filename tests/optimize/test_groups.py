@@ -41,6 +41,17 @@ def test_sweeps_of_one_name_in_two_folders_share_neither_results_nor_a_study(
     assert run_sweep(load_config("configs/loss.yaml"), observer=Witness(), workers=0).trained == 0
 
 
+@pytest.fixture(scope="module")
+def two_sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which configs/loss.yaml and configs/study/loss.yaml have been run."""
+    folder = tmp_path_factory.mktemp("two")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for path in ("configs/loss.yaml", "configs/study/loss.yaml"):
+            run_sweep(sweep_file(path), observer=Witness(), workers=0)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [
@@ -50,11 +61,9 @@ def test_sweeps_of_one_name_in_two_folders_share_neither_results_nor_a_study(
 )
 @pytest.mark.parametrize("fresh", [False, True])
 def test_no_sweeps_folder_lies_in_anothers(
-    path: str, said: str, fresh: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: str, said: str, fresh: bool, two_sweeps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    for other in ("configs/loss.yaml", "configs/study/loss.yaml"):
-        run_sweep(sweep_file(other), observer=Witness(), workers=0)
+    monkeypatch.chdir(two_sweeps)
     with pytest.raises(UserError, match=said):
         run_sweep(sweep_file(path), observer=Witness(), workers=0, fresh=fresh)
     assert Path("results/study/loss/sweep.yaml").exists()

@@ -12,6 +12,7 @@ import pytest
 
 import stubs
 from main.complaints import ConfigError
+from main.data import DataError
 from main.history import Epoch
 from main.modelfile import ModelFileError
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
@@ -312,17 +313,23 @@ def test_epochs_are_told_in_order(done: tuple[SweepConfig, SweepResult]) -> None
 def test_provenance_says_what_ran_where(done: tuple[SweepConfig, SweepResult]) -> None:
     facts = json.loads(done[1].results.provenance_file.read_text())
     assert facts["data"]["checksum"]
+    assert facts["study"] == "rates"
     assert facts["precision"] == "float32"
     assert facts["workers"] == 2
     assert facts["versions"]["keras"]
     assert facts["started"] <= facts["ended"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [ModelFileError("cnn.h5 is refused: layer class 'Mine' is not allowed"), DataError("digits: the test set is gone")],
+    ids=["the model", "the test set"],
+)
 def test_a_model_that_cannot_be_kept_costs_neither_verdict_nor_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def refuse(*_: object) -> None:
-        raise ModelFileError("cnn.h5 is refused: layer class 'Mine' is not allowed")
+        raise error
 
     monkeypatch.setattr("optimize.sweep.export_on_worker", refuse)
     (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
@@ -331,4 +338,15 @@ def test_a_model_that_cannot_be_kept_costs_neither_verdict_nor_report(
     assert result.verdict is not None
     assert not result.exported
     assert result.results.report.exists()
-    assert "nothing was exported: cnn.h5 is refused: layer class 'Mine' is not allowed" in witness.notes
+    assert f"nothing was exported: {error}" in witness.notes
+
+
+def test_a_damaged_test_set_is_refused_before_anything_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> None:
+        raise DataError("t10k-images-idx3-ubyte.gz is cut short")
+
+    monkeypatch.setattr("optimize.sweep.load_test", damaged)
+    (tmp_path / "rates.yaml").write_text(RATES)
+    with pytest.raises(DataError, match="cut short"):
+        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0)
+    assert not (tmp_path / "rates").exists()
