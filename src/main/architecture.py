@@ -118,10 +118,20 @@ def _check_item(item: Mapping[str, Any], class_name: str, name: str) -> None:
 
 def _check_build(item: Mapping[str, Any], shapes: Sequence[Shape]) -> None:
     """Refuse a shape other than that of the layer's inputs, for which Keras would make its weights all the same."""
-    inputs = [[None, *shape] for shape in shapes]
-    allowed = [{"input_shape": shape} for shape in (inputs, inputs[0], None)]  # None of networks, which are built
-    if item.get("build_config") and item["build_config"] not in allowed:
+    build = item.get("build_config")
+    if not build or build == {"input_shape": None}:  # as of networks, which are built
+        return
+    built = build["input_shape"] if isinstance(build, Mapping) and set(build) == {"input_shape"} else None
+    several = isinstance(built, list) and len(built) == len(shapes) and all(map(_is_of_shape, built, shapes))
+    if not (several or _is_of_shape(built, shapes[0])):
         raise RefusedError(f"layer {item['config']['name']!r} is to be built for another shape than its input's")
+
+
+def _is_of_shape(built: Any, shape: Shape) -> bool:
+    """Whether a shape that Keras wrote is that of images of `shape`, so many at a time or any number."""
+    if not isinstance(built, list) or built[1:] != list(shape):
+        return False
+    return built[0] is None or (type(built[0]) is int and built[0] > 0)
 
 
 def _sequential(

@@ -370,18 +370,20 @@ def new(
 def _check_all(configs: list[Path], overrides: list[str] | None, results: Path | None) -> None:
     """All mistakes before the first sweep starts, but for verdicts that a sweep before is to give."""
     from main.complaints import ConfigError
+    from main.document import read
     from optimize.extraction import no_verdict_in
 
     awaited: list[str] = []
     for path in configs:
-        folder, name = results_for(path, results), path.stem
+        folder = results_for(path, results)
         try:
-            name = _load(path, overrides, folder).name
+            _load(path, overrides, folder)
         except ConfigError as error:
             mistakes = [found for found in error.complaints if found.message not in awaited]
             if mistakes:
                 raise ConfigError(mistakes) from None
-        awaited.append(no_verdict_in(folder / name))
+        name = read(path, overrides or ()).data.get("name") or path.stem
+        awaited.append(no_verdict_in(folder / str(name)))
 
 
 def _load(config: Path, overrides: list[str] | None, results: Path) -> SweepConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -41,6 +42,7 @@ from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 
 LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
+MOST_SPARED = 3  # times that a trial is not blamed for the memory of a worker that has trained others before
 WATCH_SECONDS = 0.2  # how often running trials are held against their limits
 DESERTED_SECONDS = 30.0  # without a single worker before somebody is told
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
@@ -85,7 +87,9 @@ class Coordinator:
         self._trials = 0
         self._again: list[TrialTask] = []
         self._unconfirmed: list[TrialTask] = []
-        self._to_confirm = config.study.confirmation_trials
+        self.to_confirm = config.study.confirmation_trials
+        """Trials of the confirmation, at most, that come after the search."""
+        self._spared: Counter[int] = Counter()
         self._running: dict[int, Running] = {}
         self._live: dict[int, optuna.Trial] = {}
         self._blame: dict[int, int] = {}
@@ -124,6 +128,8 @@ class Coordinator:
                     self._forget_weights(stored)
                     if stored.purpose == "search" and stored.outcome.state != "failed":  # that may have been mended
                         searched.append(stored)
+        confirmed = sum(stored.purpose == "confirm" for stored in self.finished.values())
+        self.to_confirm = max(self.to_confirm - confirmed, 0)
         for stored in sorted(searched, key=lambda stored: stored.outcome.ended):  # as the rules heard of them
             self._end(self._rules.after_trial(stored))
         self._results.remove_unfinished()
@@ -148,7 +154,7 @@ class Coordinator:
         What a rule stopped in mid-search stays so: going on with it might make other finalists. Confirmations that an
         earlier run left have waited for this.
         """
-        self._again, self._unconfirmed, self._to_confirm = self._unconfirmed, [], 0
+        self._again, self._unconfirmed, self.to_confirm = self._unconfirmed, [], 0
         if self.search_is_over():
             self._stop, self._told_to_stop = None, False
         self._rules = StopRules(None, self._config.study.metric)
@@ -200,6 +206,8 @@ class Coordinator:
             if slot in taken or self._stop:
                 continue
             task = self._next_task(proposals, slot)
+            if task is None and self._again:
+                continue  # they wait for a fresh worker
             if task is None:
                 return
             self._last_network[slot.number] = network_of(task.values)
@@ -208,8 +216,9 @@ class Coordinator:
             self._observer.started(task, slot)
 
     def _next_task(self, proposals: Proposals, slot: Slot) -> TrialTask | None:
-        if self._again:
-            return self._again.pop(0)
+        for place, again in enumerate(self._again):
+            if again.trial not in self._spared or slot not in self._used or not self._running:
+                return self._again.pop(place)
         others = {network for number, network in self._last_network.items() if number != slot.number}
         proposal = proposals.next(self._last_network.get(slot.number), others)
         if proposal is None:
@@ -322,6 +331,7 @@ class Coordinator:
                 running.slot, task.trial, f"trial {task.trial}: {why}; it runs again (attempt {again.attempt})"
             )
             self._blame[task.trial] = running.blame + blamed
+            self._spared.update([task.trial] * running.spared)
             self._again.insert(0, again)
             return
         why = running.killed or f"{lost.reason}, {running.blame + 1} times"
@@ -338,7 +348,7 @@ class Coordinator:
         self._results.append_rows(finished, self._swept)
         self._forget_weights(finished)
         proposals.ended(finished)
-        self._observer.ended(finished, self.remaining(proposals) + len(self._running) + self._to_confirm)
+        self._observer.ended(finished, self.remaining(proposals) + len(self._running) + self.to_confirm)
         self._end(self._rules.after_trial(finished))
 
     def _forget_weights(self, finished: Finished) -> None:
@@ -401,7 +411,8 @@ class Coordinator:
             excess = running.excess(self._config.run, self._engine.memory(running.slot))
             if (overtime or excess) and not running.killed:
                 running.killed = overtime or excess
-                running.spared = not overtime and running.slot in self._used
+                used = running.slot in self._used
+                running.spared = not overtime and used and self._spared[running.task.trial] < MOST_SPARED
                 self._engine.kill(running.slot)
 
     def _end(self, stop: Stop | None) -> None:

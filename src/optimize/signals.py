@@ -26,7 +26,7 @@ class StopNow(KeyboardInterrupt):
 def first_asks_second_ends(ask: Callable[[Interruption], None]) -> Iterator[None]:
     """While the body runs, call `ask` upon the first signal, and raise upon any other, wherever the body is.
 
-    A signal that is ignored stays so: `nohup` has a sweep outlive its terminal. Outside the main thread, where Python
+    A closed terminal that is ignored stays so: `nohup` has a sweep outlive it. Outside the main thread, where Python
     delivers no signals, the body runs as it is.
 
     Raises:
@@ -44,11 +44,15 @@ def first_asks_second_ends(ask: Callable[[Interruption], None]) -> Iterator[None
         asked.append(ending)
         ask(ending)
 
-    known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    numbers = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name) and not _is_nohup(name)]
     before: dict[int, Any] = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def _is_nohup(name: str) -> bool:
+    """Whether a signal is that of a closed terminal, and ignored; shells have their jobs ignore Ctrl-C, who may not."""
+    return name == "SIGHUP" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

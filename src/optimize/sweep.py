@@ -121,7 +121,8 @@ def run_sweep(
         observer.note(data.notice)
     planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
     validation_images(config, data)  # refuses more folds than there are images
-    load_test(config.base.data)  # refuses what is damaged before anything is trained; it is looked at once, at the end
+    if not results.provenance_file.exists():  # what is damaged is refused before anything trains
+        load_test(fallback(config.base.data) if data.notice else config.base.data)
     if fresh:
         had_results = results.folder.exists()
         with results.lock(), hold_study(results, config.study_name):
@@ -165,8 +166,7 @@ def _run(
     coordinator.expect(search, retry_failed=retry_failed)
     before = set(coordinator.finished)
     searching = 0 if coordinator.search_is_over() else coordinator.remaining(search)
-    confirmed = sum(finished.purpose == "confirm" for finished in coordinator.finished.values())
-    observer.begin(coordinator.finished.values(), searching + max(config.study.confirmation_trials - confirmed, 0))
+    observer.begin(coordinator.finished.values(), searching + coordinator.to_confirm)
     staff = Staff(
         config, run, workers=workers, trials=searching + config.study.confirmation_trials, log=results.log_file
     )

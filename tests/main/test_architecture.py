@@ -74,10 +74,11 @@ def test_keras_2_configuration_is_described():
     assert architecture(network).parameters == 51
 
 
-def test_what_later_releases_of_keras_2_write_beside_a_layers_settings_is_described():
+@pytest.mark.parametrize("at_once", [None, 1, 128])
+def test_what_later_releases_of_keras_2_write_beside_a_layers_settings_is_described(at_once):
     network = tiny_config()
     for item, shape in zip(network["config"]["layers"][1:], [(4, 4, 1), (16,), (3,)], strict=True):
-        item.update(module="keras.layers", registered_name=None, build_config={"input_shape": [None, *shape]})
+        item.update(module="keras.layers", registered_name=None, build_config={"input_shape": [at_once, *shape]})
     assert architecture(network).parameters == 51
 
 

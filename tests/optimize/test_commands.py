@@ -154,7 +154,7 @@ def test_a_winner_of_a_sweep_that_runs_before_is_waited_for(tmp_path: Path, monk
         return 0
 
     monkeypatch.setattr("optimize.cli._run_one", run_one)
-    first, second = tmp_path / "tiny.yaml", tmp_path / "second.yaml"
+    first, second, third = (tmp_path / f"{stem}.yaml" for stem in ("tiny", "b", "c"))
     first.write_text(TINY)
     text = TINY.replace("name: tiny", "name: second").replace("filters: [4]", "filters: {choices: [[4], [8]]}")
     second.write_text(text.replace("{choices: [max, average]}", "{winner: tiny}"))
@@ -162,8 +162,9 @@ def test_a_winner_of_a_sweep_that_runs_before_is_waited_for(tmp_path: Path, monk
     assert refused.exit_code == 2
     assert "the sweep 'tiny' has no verdict" in refused.output
     assert ran == []
-    assert call("run", first, second, "--results", tmp_path).exit_code == 0
-    assert ran == ["tiny", "second"]
+    third.write_text(text.replace("name: second", "name: third").replace("{choices: [max, average]}", "{winner: second}"))
+    assert call("run", first, second, third, "--results", tmp_path).exit_code == 0
+    assert ran == ["tiny", "second", "third"]
 
 
 def test_set_replaces_a_value_of_the_file(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from main.history import Epoch
 from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
 from optimize.export import Candidates
 from optimize.proposals import ConfirmProposals, Proposal
+from optimize.running import Running
 from optimize.space import Range, Value
 from optimize.study import StudyChanged, start_trial
 from optimize.sweep import search_proposals
@@ -540,6 +541,27 @@ def test_a_trial_is_not_to_blame_for_memory_that_its_worker_held_before(
     assert (table.loc[1, "state"], table.loc[1, "attempts"]) == (state, 2)
     assert set(table.drop(index=1)["state"]) == {"complete"}
     assert "trial 1: its worker grew beyond 954 MiB; it runs again (attempt 2)" in crowded.witness.notes
+
+
+def test_what_outgrew_a_worker_that_had_trained_before_is_given_to_a_fresh_one(bench: Open) -> None:
+    """Unless nothing else runs: a fresh one may never come."""
+    crowded = bench(POOLING)
+    coordinator, used, fresh = crowded.coordinator, Slot(0, "used"), Slot(1, "fresh")
+    wanted = search_proposals(crowded.config)
+    task = coordinator._next_task(wanted, used)
+    other = coordinator._next_task(wanted, used)
+    assert task is not None
+    assert other is not None
+    coordinator._used.add(used)
+    coordinator._spared[task.trial] = 1
+    coordinator._running[other.trial] = Running(other, Slot(2, "third"))
+    coordinator._again = [task]
+    given = coordinator._next_task(wanted, used)
+    assert given is not None
+    assert given.trial not in (task.trial, other.trial)
+    assert coordinator._next_task(wanted, fresh) is task
+    coordinator._again, coordinator._running = [task], {}
+    assert coordinator._next_task(wanted, used) is task
 
 
 def test_it_is_said_when_no_worker_comes(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:

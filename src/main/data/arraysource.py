@@ -146,6 +146,8 @@ class ArraySource:
     def _read(self, part: Part) -> Split:
         images_role, labels_role = Role(part, "images"), Role(part, "labels")
         array = self._arrays.read(self._names[images_role])
+        if part == self._main_part and not self._known:
+            self._main_scale = normal.scale_of(array, self._where(images_role))  # for the others, read once
         images = normal.images(array, self._where(images_role), self._scale(part))
         labels = normal.numbered(self._raw_labels(part), self._values, self._where(labels_role))
         if self._known:

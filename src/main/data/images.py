@@ -23,11 +23,14 @@ PART_NAMES = {
     "test": ("test", "testing"),
 }
 
+ANY_PART = tuple(name for names in PART_NAMES.values() for name in names)
+
 
 class ImageFolder:
     """Images in one folder per class, beneath `train/` and `test/`, or without these.
 
-    A folder of one of these names that holds images itself is a class like any other, unless another holds folders.
+    A folder of one of these names that holds images itself, beside others, is a class as they are, unless another of
+    these names holds folders.
     Classes are the sorted names of the folders (by number where all are numbers). All images have one size.
     Where the first is greyscale all are (one channel); where it is in colour all are read as colour (three
     channels). Without `test/` one image in five is drawn for it. `validation/`, where there is one, becomes
@@ -39,7 +42,8 @@ class ImageFolder:
         self.name = name
         parts = {part: _subfolder(folder, names) for part, names in PART_NAMES.items()}
         found = [path for path in parts.values() if path]
-        if found and all(map(_is_class, found)):
+        others = [path for path in _visible(folder) if path.is_dir() and not path.name.lower().startswith(ANY_PART)]
+        if found and others and all(map(_is_class, found)):
             parts = dict.fromkeys(PART_NAMES)  # classes called so: trains, say, beside cars and planes
         if parts["train"] is None and any(parts.values()):
             raise DataError(f"{folder}: has {', '.join(f'{part}/' for part in parts if parts[part])} but no train/")

@@ -147,6 +147,13 @@ def test_refuses_too_few_classes_or_images(tmp_path, refuses, counts, words):
     refuses(lambda: describe(DataConfig(source=str(fill(folder, counts)))), folder, words)
 
 
+@pytest.mark.parametrize("parts", [("train", "test"), ("train", "test1"), ("train", "valid", "testing")])
+def test_images_without_classes_are_refused(tmp_path, refuses, parts):
+    """Whose classes stand in a table, or nowhere: parts are no classes to tell apart."""
+    folder = fill(tmp_path / "a", dict.fromkeys(parts, 20))
+    refuses(lambda: describe(DataConfig(source=str(folder))), folder, "expected a folder of images for each")
+
+
 def test_refuses_other_classes_in_test(tmp_path, refuses):
     fill(tmp_path / "a" / "train", {"cat": 20, "dog": 20})
     fill(tmp_path / "a" / "test", {"cat": 2, "dgo": 2})
