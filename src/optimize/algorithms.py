@@ -182,7 +182,7 @@ class HyperbandPruner(PrunerConfig):
     min_resource: Positive = 1
     """Epochs of the first rung."""
     max_resource: Positive | Literal["auto"] = "auto"
-    """Epochs of a whole trial; `auto` learns them from the first to finish."""
+    """Epochs of a whole trial; `auto` takes them from `train.epochs`."""
     reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
     """Of how many trials one goes on, at each rung."""
     bootstrap_count: Count = 0
@@ -230,16 +230,18 @@ class WilcoxonPruner(PrunerConfig):
 
 
 class PatientPruner(PrunerConfig):
-    """Lets another pruner stop a trial only once it has not improved for some epochs."""
+    """Lets another pruner stop a trial only once it has got worse for some epochs."""
+
+    starts_after: ClassVar[str | None] = "patience"
 
     name: Literal["patient"] = "patient"
     """Which pruner."""
     patience: Count
-    """Epochs without improvement before the other pruner is asked."""
+    """Epochs, all worse than the best before them, before the other pruner is asked."""
     wrapped: Literal["median", "hyperband", "asha", "wilcoxon"] = "median"
     """The other pruner, with its defaults."""
     min_delta: Annotated[float, Field(ge=0)] = 0.0
-    """Smallest change of the metric that counts as improvement."""
+    """By how much more than nothing they must be worse; what is as good as before is never stopped."""
 
 
 class ThresholdPruner(PrunerConfig):

@@ -24,7 +24,7 @@ from optimize.extraction import extract
 from optimize.forms import forms_within
 from optimize.paths import SWEEPABLE, keys_of, placed, removed
 from optimize.results import Results
-from optimize.rules import Draft, missing_packages, study_problems, sweep_problems
+from optimize.rules import Draft, missing_packages, most_epochs, study_problems, sweep_problems
 from optimize.sections import RunConfig, StudyConfig
 from optimize.space import SearchSpace, Values, short_names
 from optimize.writing import block
@@ -94,6 +94,11 @@ class SweepConfig:
     def usual_results(self) -> Path:
         """The folder that holds the sweep's own where nobody names another: results, or results/study."""
         return RESULTS / self.group
+
+    @property
+    def most_epochs(self) -> int | None:
+        """Epochs of the longest trial; None where they cannot be told."""
+        return most_epochs(self.space, self.base)
 
     def concrete(self, values: Values) -> TrainingConfig:
         """The training in which the swept parameters have these values; those absent have their defaults.

@@ -37,10 +37,15 @@ class Draft:
     @property
     def most_epochs(self) -> int | None:
         """Epochs of the longest trial; None where they cannot be told."""
-        swept = self.space.values_of("train.epochs")
-        if not swept:
-            return self.base.train.epochs if self.base else None
-        return max((int(value) for value in swept if isinstance(value, int | float)), default=None)
+        return most_epochs(self.space, self.base)
+
+
+def most_epochs(space: SearchSpace, base: TrainingConfig | None) -> int | None:
+    """Epochs of the longest training in a space; None where they cannot be told."""
+    swept = space.values_of("train.epochs")
+    if not swept:
+        return base.train.epochs if base else None
+    return max((int(value) for value in swept if isinstance(value, int | float)), default=None)
 
 
 def study_problems(study: StudyConfig) -> list[Problem]:

@@ -160,16 +160,17 @@ def _shown(value: Any, present: bool) -> str:
 def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
     """The sampler that draws trial number `trial`: its generator follows from (study seed, trial) alone.
 
-    A quasi-random sequence keeps one seed, and takes its place in the sequence from the study.
+    A quasi-random sequence keeps one seed, and takes its place in the sequence from the study; what it leaves out, as
+    parameters with a `when` and whatever is drawn before a first trial has ended, is drawn at random.
     """
+    import numpy as np
+
     sampler = config.study.sampler
     arguments = dict(sampler.arguments)
+    seed = int(np.random.SeedSequence([sampler.seed, trial]).generate_state(1)[0])
     if sampler.name == "qmc":
+        arguments["independent_sampler"] = optuna.samplers.RandomSampler(seed=seed)
         seed = sampler.seed
-    else:
-        import numpy as np
-
-        seed = int(np.random.SeedSequence([sampler.seed, trial]).generate_state(1)[0])
     with _experimental():
         made = SAMPLERS[sampler.name](seed=seed, **arguments)
     assert isinstance(made, BaseSampler)
@@ -177,15 +178,23 @@ def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
 
 
 def make_pruner(config: SweepConfig) -> optuna.pruners.BasePruner:
-    """The pruner of the sweep file; `patient` wraps the one it names."""
+    """The pruner of the sweep file; `patient` wraps the one it names.
+
+    Hyperband is told how many epochs a whole trial has. Optuna would learn it from the first to end, which may have
+    stopped early, and takes it for one more than it is, counting steps from 0.
+    """
     pruner = config.study.pruner
     if pruner is None:
         return optuna.pruners.NopPruner()
     arguments = dict(pruner.arguments)
+    whole = {} if config.most_epochs is None else {"max_resource": config.most_epochs}
     with _experimental():
         if pruner.name == "patient":
-            wrapped = PRUNERS[arguments.pop("wrapped", "median")]
-            return optuna.pruners.PatientPruner(wrapped(), **arguments)
+            name = arguments.pop("wrapped", "median")
+            wrapped = PRUNERS[name](**(whole if name == "hyperband" else {}))
+            return optuna.pruners.PatientPruner(wrapped, **arguments)
+        if pruner.name == "hyperband" and arguments.get("max_resource", "auto") == "auto":
+            arguments |= whole
         made = PRUNERS[pruner.name](**arguments)
     assert isinstance(made, optuna.pruners.BasePruner)
     return made
@@ -226,6 +235,7 @@ def ask_trial(
     given = config.study.start[number] if number < len(config.study.start) else fixed
     system = {"fixed_params": config.space.to_optuna(given)} if given else {}  # as `enqueue_trial` has it
     study.sampler = make_sampler(config, number)
+    study._thread_local.cached_all_trials = None  # of an earlier trial's draw, from before others ended
     # Not `study.ask`: it looks through all trials for one that waits, each time.
     marks = _attributes(config.study.seeds[0], "search", None)
     asked = _enter(study, number, create_trial(state=TrialState.RUNNING, user_attrs=marks, system_attrs=system))

@@ -69,6 +69,10 @@ CASES = {
     "a pruner with one epoch": Case(
         GRID + "study: {pruner: median}\n", "train.epochs=1", "study.pruner", "between epochs, and each trial has one"
     ),
+    "patience that nothing outlasts": Case(
+        GRID + "train: {epochs: 5}\n", "study.pruner={name: patient, patience: 100}",
+        "study.pruner.patience", "no trial has more than 5",
+    ),
     "a pruner that waits too long": Case(
         GRID + "train: {epochs: 5}\n", "study.pruner={name: median, n_warmup_steps: 5}",
         "study.pruner.n_warmup_steps", "no trial has more than 5",

@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 import stubs
+from optimize.study import ask_trial, make_pruner
 from sweeps import LEARNING_RATE, Bench
 
 Open = Callable[[str], Bench]
@@ -25,6 +26,34 @@ def test_a_sampler_spends_its_budget(bench: Open, sampler: str) -> None:
     for trial in trials:
         assert 1e-4 <= trial.params["train.learning_rate"] <= 1e-1
         assert 0.0 <= trial.params["model.dropout"] <= 0.5
+
+
+def test_a_sequence_that_many_workers_draw_from_at_once_has_no_point_twice(bench: Open) -> None:
+    """Before a first trial has ended the sequence does not know what it is of."""
+    sweep = bench(TWO_RANGES.replace("sampler: random, trials: 6", "sampler: qmc, trials: 8"))
+    drawn = [ask_trial(sweep.study, sweep.config, number, {})[1] for number in range(8)]
+    assert len({str(values) for values in drawn}) == 8
+
+
+def test_a_sequence_varies_what_is_on_sometimes(bench: Open) -> None:
+    text = TWO_RANGES.replace("sampler: random, trials: 6", "sampler: qmc, trials: 24")
+    text = text.replace(
+        "network: cnn",
+        "network: cnn, activation: {choices: [relu, leaky_relu]}, "
+        "leaky_relu_slope: {low: 0.1, high: 0.5, when: {model.activation: leaky_relu}}",
+    )
+    sweep = bench(text)
+    sweep.run(stubs.learn)
+    slopes = sweep.results.trials()["model.leaky_relu_slope"].dropna()
+    assert len(slopes) > 2
+    assert slopes.nunique() == len(slopes)
+
+
+def test_hyperband_knows_how_many_epochs_a_whole_trial_has(bench: Open) -> None:
+    text = LEARNING_RATE.replace("confirm: null", "confirm: null, pruner: hyperband").replace("epochs: 3", "epochs: 9")
+    assert make_pruner(bench(text).config)._max_resource == 9
+    wrapped = text.replace("pruner: hyperband", "pruner: {name: patient, patience: 1, wrapped: hyperband}")
+    assert make_pruner(bench(wrapped).config)._wrapped_pruner._max_resource == 9
 
 
 @pytest.mark.parametrize(
