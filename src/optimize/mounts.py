@@ -26,5 +26,6 @@ def network_file_system(folder: Path, mounts: Path = _MOUNTS) -> str | None:
     for _, point, kind, *_ in lines:
         mounted = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), point))
         if place.is_relative_to(mounted):
-            found = max(found, (len(mounted.parts), kind), key=lambda pair: pair[0])
+            # The last that was mounted at a point hides the others.
+            found = max((len(mounted.parts), kind), found, key=lambda pair: pair[0])
     return found[1] if found[1] in NETWORK else None

@@ -7,6 +7,7 @@ import atexit
 import gc
 import logging
 import os
+import random
 import signal
 import time
 import warnings
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 from distributed import Client, Nanny, Scheduler, batched
 from tornado.ioloop import IOLoop
 
@@ -36,6 +38,7 @@ from optimize.trial import load_data
 
 DECISIVE = ("python", "tensorflow", "keras", "numpy", "distributed", "optimize-sweeps")
 CORES_VARIABLE = "OPTIMIZE_CORES"
+BUSY_SECONDS = 0.2  # over which cores are watched, where a sweep leaves some idle
 LOG_VARIABLE = "OPTIMIZE_WORKER_LOG"
 
 _SETTINGS = {
@@ -73,6 +76,8 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
     leave_out_main_module()
     cores, devices = machine_cores(), gpus()
     pinned = max(threads, len(cores) // workers) if devices else threads
+    if workers * pinned < len(cores):
+        cores = _least_busy(cores)
     forked = start_fork_server(threads)
     settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": worker_variables(threads)}
     os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes; `os.environ` keeps it
@@ -117,6 +122,15 @@ def _keep_time_steadily() -> None:
     if alone:
         batched.time = time.monotonic
         setattr(IOLoop, "time", lambda self: time.monotonic())  # noqa: B010 - a type checker refuses the assignment
+
+
+def _least_busy(cores: list[int]) -> list[int]:
+    """The cores, those first that others use least: two sweeps of few workers should not share some and leave others.
+
+    Of those that are equally idle, a sweep that starts at the same moment should not take the same.
+    """
+    busy = dict(enumerate(psutil.cpu_percent(interval=BUSY_SECONDS, percpu=True)))
+    return sorted(random.sample(cores, len(cores)), key=lambda core: busy.get(core, 0.0))
 
 
 def _worker_environment(

@@ -9,6 +9,8 @@ MOUNTS = r"""
 server:/home /home nfs4 rw 0 0
 /dev/sdb1 /home/me/own\040disk xfs rw 0 0
 //server/share /srv/share cifs rw 0 0
+systemd-1 /mnt/nas autofs rw 0 0
+nas:/all /mnt/nas nfs4 rw 0 0
 """
 
 
@@ -20,6 +22,7 @@ server:/home /home nfs4 rw 0 0
         ("/home/me/own disk/results", None),
         ("/homes/results", None),
         ("/srv/share", "cifs"),
+        ("/mnt/nas/results", "nfs4"),
     ],
 )
 def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(

@@ -59,6 +59,12 @@ def test_workers_take_turns_on_the_gpus_and_share_out_the_cores(monkeypatch: pyt
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
+def test_where_cores_are_left_over_the_least_busy_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers.psutil, "cpu_percent", lambda **_: [90.0, 0.0, 50.0, 0.0, 99.0])
+    chosen = workers._least_busy([0, 1, 2, 4])
+    assert chosen == [1, 2, 0, 4]
+
+
 def test_without_gpus_a_workers_devices_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "gpus", lambda: ())
     assert "CUDA_VISIBLE_DEVICES" not in workers._worker_environment(0, 1, [0, 1], (), None)
