@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import islice
+from statistics import fmean
 
 from main.backend import Precision, training_batches
 from main.config import TrainingConfig
 from main.data import TrainingData
 from main.network import network_for
 
+WINDOWS = 20
+"""Into so many parts a test is cut, over each of which losses are averaged: that of one batch may be of one image."""
 DIVERGED = 4.0
 """A loss so many times the first, or one that is not a number, ends the test."""
 
@@ -34,11 +37,12 @@ def losses_while_rising(
     network.restart(config, seed)
     network.seed_dropout(seed, 0)
     split = training_batches(data.train, batch_size=config.train.batch_size, augment=config.train.augment)
+    window = max(1, len(rates) // WINDOWS)
     losses: list[float] = []
     for rate, (images, labels) in zip(rates, islice(split.starting(seed=seed, epoch=0), len(rates)), strict=True):
         network.optimizer.learning_rate.assign(rate)
         network.trainer.reset_metrics()
         losses.append(float(network.trainer.train_on_batch(images, labels, return_dict=True)["loss"]))
-        if not math.isfinite(losses[-1]) or losses[-1] > DIVERGED * losses[0]:
+        if not math.isfinite(losses[-1]) or fmean(losses[-window:]) > DIVERGED * fmean(losses[:window]):
             break
     return tuple(losses)

@@ -16,6 +16,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from main.data import DataError
@@ -74,6 +75,7 @@ def application(model: LiveModel) -> FastAPI:
     app.add_middleware(_Limited)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     app.add_exception_handler(DataError, lambda _, error: JSONResponse({"detail": str(error)}, status_code=422))
+    app.add_exception_handler(ClientDisconnect, lambda *_: Response(status_code=400))  # nobody is there to read it
     waiting, working = CapacityLimiter(BODIES_AT_ONCE), CapacityLimiter(AT_ONCE)
 
     @app.get("/health")

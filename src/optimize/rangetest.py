@@ -23,7 +23,7 @@ from optimize.ratereading import RateCurve, RateReading, read_curves, rising_rat
 from optimize.results import Results
 from optimize.sections import RangeTestConfig
 from optimize.staff import Staff
-from optimize.trial import load_data, refuse_other_data
+from optimize.trial import DataMismatch, load_data, refuse_other_data
 from optimize.trial import run as run_trial
 from optimize.workers import prepare
 
@@ -164,8 +164,14 @@ def _curves(
     engine = staff.engine()
     at_once = len(first_slots(engine))
 
-    def train(task: RateTask) -> RateCurve:
-        curve = engine.call(train_on_worker, task)
+    def train(task: RateTask) -> RateCurve | Exception:
+        try:
+            curve = engine.call(train_on_worker, task)
+        except DataMismatch:
+            raise
+        except Exception as error:  # one that takes too much memory, say, costs the others nothing
+            announce(f"{task.configuration}, seed {task.seed}: failed ({error})")
+            return error
         ended = (
             f"diverged at {task.rates[len(curve.losses) - 1]:.3g}" if len(curve.losses) < len(task.rates) else "done"
         )
@@ -174,12 +180,20 @@ def _curves(
 
     if staff.workers:
         engine.call(prepare, config.base.data, config.run.threads)
-    with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(train, tasks))
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        ended = list(pool.map(train, tasks))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for no training: the workers end with the staff
+    curves = [curve for curve in ended if isinstance(curve, RateCurve)]
+    if not curves:
+        raise next(failed for failed in ended if isinstance(failed, Exception))
+    return curves
 
 
 def _read_all(tasks: Sequence[RateTask], curves: Sequence[RateCurve]) -> tuple[RateReading, ...]:
-    rates = {task.configuration: task.rates for task in tasks}
+    trained = {curve.configuration for curve in curves}
+    rates = {task.configuration: task.rates for task in tasks if task.configuration in trained}
     return tuple(
         read_curves([curve for curve in curves if curve.configuration == name], rising_rates(r[0], r[-1], len(r)))
         for name, r in rates.items()
@@ -189,10 +203,11 @@ def _read_all(tasks: Sequence[RateTask], curves: Sequence[RateCurve]) -> tuple[R
 def _write(
     results: Results, readings: Sequence[RateReading], tasks: Sequence[RateTask], curves: Sequence[RateCurve]
 ) -> None:
+    rates = {task.configuration: task.rates for task in tasks}
     rows = [{name: getattr(reading, name) for name in READING_COLUMNS} for reading in readings]
     steps = [
         {"configuration": c.configuration, "seed": c.seed, "step": n, "learning_rate": rate, "loss": loss}
-        for task, c in zip(tasks, curves, strict=True)
-        for n, (rate, loss) in enumerate(zip(task.rates, c.losses, strict=False), start=1)
+        for c in curves
+        for n, (rate, loss) in enumerate(zip(rates[c.configuration], c.losses, strict=False), start=1)
     ]
     results.write_rates(READING_COLUMNS, rows, CURVE_COLUMNS, steps)

@@ -8,6 +8,7 @@ from pathlib import Path
 from main.errors import UserError
 from main.files import write_atomically
 from main.names import valid_name
+from main.yaml12 import flow
 
 _SCHEMA = Path("docs") / "sweep.schema.json"
 _TEXT = """\
@@ -46,7 +47,7 @@ def text(name: str, file: str) -> str:
         name: Name of the sweep.
         file: The file's path, as a command would name it.
     """
-    return _TEXT.format(name=name, file=file)
+    return _TEXT.format(name=flow(name), file=file)
 
 
 def write_template(name: str, folder: Path | str) -> Path:

@@ -43,6 +43,11 @@ def test_it_names_the_schema_where_there_is_one() -> None:
     assert first_line == "# yaml-language-server: $schema=../../docs/sweep.schema.json"
 
 
+@pytest.mark.parametrize("name", ["2024", "true", "null", "1e3"])
+def test_a_name_that_reads_like_something_else_is_quoted(name: str) -> None:
+    assert load_config(write_template(name, "configs")).name == name
+
+
 def test_a_file_that_exists_is_left_as_it_is() -> None:
     path = write_template("mine", "configs")
     path.write_text("mine")
