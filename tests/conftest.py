@@ -9,9 +9,12 @@ from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# A shell has what it starts in the background ignore Ctrl-C, and so would every command that a test starts.
+# A shell has what it starts in the background ignore Ctrl-C, and nohup has it ignore that its terminal is closed; so
+# would every command that a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Nothing fails for being slow: 200 ms an example, hypothesis's own limit, is less than a busy machine may take.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -72,7 +72,7 @@ def test_a_killed_worker_s_trial_goes_on_from_its_last_epoch(stub_sweep: Make) -
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow), (signal.SIGHUP, 143)],
     ids=["SIGINT", "SIGTERM", "SIGHUP"],
 )
 def test_one_signal_ends_a_sweep_at_the_epochs_end(stub_sweep: Make, number: int, status: int) -> None:

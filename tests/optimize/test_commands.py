@@ -162,7 +162,9 @@ def test_a_winner_of_a_sweep_that_runs_before_is_waited_for(tmp_path: Path, monk
     assert refused.exit_code == 2
     assert "the sweep 'tiny' has no verdict" in refused.output
     assert ran == []
-    third.write_text(text.replace("name: second", "name: third").replace("{choices: [max, average]}", "{winner: second}"))
+    third.write_text(
+        text.replace("name: second", "name: third").replace("{choices: [max, average]}", "{winner: second}")
+    )
     assert call("run", first, second, third, "--results", tmp_path).exit_code == 0
     assert ran == ["tiny", "second", "third"]
 
