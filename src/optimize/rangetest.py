@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from threading import Event
 
 from main.backend import Precision, choose_precision
 from main.config import ScheduleConfig, TrainingConfig
@@ -162,7 +163,7 @@ def _curves(
     tasks: Sequence[RateTask], config: SweepConfig, staff: Staff, announce: Callable[[str], None]
 ) -> list[RateCurve]:
     engine = staff.engine()
-    at_once = len(first_slots(engine))
+    at_once, ending = len(first_slots(engine)), Event()
 
     def train(task: RateTask) -> RateCurve | Exception:
         try:
@@ -170,7 +171,8 @@ def _curves(
         except DataMismatch:
             raise
         except Exception as error:  # one that takes too much memory, say, costs the others nothing
-            announce(f"{task.configuration}, seed {task.seed}: failed ({error})")
+            if not ending.is_set():
+                announce(f"{task.configuration}, seed {task.seed}: failed ({error})")
             return error
         ended = (
             f"diverged at {task.rates[len(curve.losses) - 1]:.3g}" if len(curve.losses) < len(task.rates) else "done"
@@ -184,6 +186,7 @@ def _curves(
     try:
         ended = list(pool.map(train, tasks))
     finally:
+        ending.set()
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for no training: the workers end with the staff
     curves = [curve for curve in ended if isinstance(curve, RateCurve)]
     if not curves:

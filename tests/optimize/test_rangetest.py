@@ -12,7 +12,8 @@ from main.complaints import ConfigError
 from main.errors import UserError
 from optimize.cli import app
 from optimize.config import SweepConfig, load_config
-from optimize.rangetest import run_range_test
+from optimize.rangetest import RateTask, run_range_test
+from optimize.ratereading import RateCurve
 from optimize.results import NoSweep, Results
 from optimize.sweep import run_sweep
 from sweeps import Witness
@@ -83,6 +84,26 @@ def test_a_range_test_writes_over_no_sweep_and_a_sweep_over_no_range_test(tmp_pa
         run_sweep(
             load_config(tmp_path / "rates.yaml", ["study.range_test=null"]), results_dir=tmp_path, observer=Witness()
         )
+
+
+def test_a_training_that_fails_costs_the_others_no_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = {"sgd"}
+
+    def train(task: RateTask) -> RateCurve:
+        if task.configuration in failing:
+            raise MemoryError("no room")
+        return RateCurve(task.configuration, task.seed, tuple(2.0 - 0.01 * n for n in range(len(task.rates))))
+
+    monkeypatch.setattr("optimize.rangetest.train_on_worker", train)
+    (tmp_path / "rates.yaml").write_text(TEXT)
+    said: list[str] = []
+    found = run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0, announce=said.append)
+    assert [reading.configuration for reading in found.readings] == ["adam"]
+    assert set(pd.read_csv(found.results.folder / "rate-curves.csv")["configuration"]) == {"adam"}
+    assert "sgd, seed 0: failed (no room)" in said
+    failing.add("adam")
+    with pytest.raises(MemoryError, match="no room"):
+        run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0)
 
 
 def test_a_range_test_that_was_stopped_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
