@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from main.errors import UserError
 from main.history import Epoch
+from optimize.blame import Blame
 from optimize.config import SweepConfig
 from optimize.engine import Engine, EpochEnded, Event, Slot, TrialBegan, TrialEnded, WorkerLost
 from optimize.export import Candidates
@@ -27,22 +27,19 @@ from optimize.space import Value
 from optimize.stopping import Ending, Stop, StopRules
 from optimize.storage import Check, clear_faults
 from optimize.study import (
-    STATES,
     ask_trial,
-    end_trial,
-    finite_values,
     fold_of,
-    live_trial,
     purpose_of,
+    report_once,
     running_trial,
     seed_of,
     start_trial,
+    tell_outcome,
 )
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 
 LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
-MOST_SPARED = 3  # times that a trial is not blamed for the memory of a worker that has trained others before
 WATCH_SECONDS = 0.2  # how often running trials are held against their limits
 DESERTED_SECONDS = 30.0  # without a single worker before somebody is told
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
@@ -89,12 +86,10 @@ class Coordinator:
         self._unconfirmed: list[TrialTask] = []
         self.to_confirm = config.study.confirmation_trials
         """Trials of the confirmation, at most, that come after the search."""
-        self._spared: Counter[int] = Counter()
         self._running: dict[int, Running] = {}
         self._live: dict[int, optuna.Trial] = {}
-        self._blame: dict[int, int] = {}
+        self._blame = Blame(config.run.retries)
         self._last_network: dict[int, str] = {}
-        self._used: set[Slot] = set()  # where trials have ended; a worker that takes another's place is fresh
         self._upkeep = Upkeep(config.run.memory)
         self._stop: Stop | None = None
         self._told_to_stop = False
@@ -211,13 +206,13 @@ class Coordinator:
             if task is None:
                 return
             self._last_network[slot.number] = network_of(task.values)
-            self._running[task.trial] = Running(task, slot, self._blame.pop(task.trial, 0))
+            self._running[task.trial] = Running(task, slot)
             self._engine.submit(slot, task)
             self._observer.started(task, slot)
 
     def _next_task(self, proposals: Proposals, slot: Slot) -> TrialTask | None:
         for place, again in enumerate(self._again):
-            if again.trial not in self._spared or slot not in self._used or not self._running:
+            if not self._running or not self._blame.wants_a_fresh_worker(again.trial, slot):
                 return self._again.pop(place)
         others = {network for number, network in self._last_network.items() if number != slot.number}
         proposal = proposals.next(self._last_network.get(slot.number), others)
@@ -281,17 +276,12 @@ class Coordinator:
         if not math.isfinite(value) or running.pruned_at is not None:
             return
         live = self._live[running.task.trial]
-        self._report(live, epoch.epoch, value)
+        report_once(live, epoch.epoch, value)
         last = epoch.epoch == running.task.config.train.epochs
         searching = running.task.purpose == "search"  # a confirmation that was cut short would confirm nothing
         if self._config.study.pruner is not None and searching and not last and live.should_prune():
             running.pruned_at = epoch.epoch
             self._engine.request_stop([running.task.trial])
-
-    def _report(self, live: optuna.Trial, epoch: int, value: float) -> None:
-        """A trial that began again ends its first epochs a second time."""
-        if epoch not in live._cached_frozen_trial.intermediate_values:
-            live.report(value, epoch)
 
     def _outcome(self, running: Running, outcome: TrialOutcome, proposals: Proposals) -> None:
         outcome = replace(outcome, worker=running.slot.number, attempt=running.task.attempt)
@@ -305,7 +295,7 @@ class Coordinator:
             return  # stays running in the study; the next run goes on from its checkpoint
         if outcome.state == "complete" and outcome.best_epoch is None:
             outcome = replace(outcome, state="failed", reason="no epoch gave a finite metric")
-        self._used.add(running.slot)
+        self._blame.trained(running.slot)
         self._conclude(running.task, outcome, proposals)
         self._keep_up(running.slot)
 
@@ -314,27 +304,22 @@ class Coordinator:
         excess = self._upkeep.after_trial(slot, self._engine.memory(slot))
         if excess:
             self._incident(slot, None, f"worker {slot.number} {excess} and was replaced")
-            self._used.discard(slot)
+            self._blame.replaced(slot)
             self._engine.kill(slot)
 
     def _lost(self, running: Running, lost: WorkerLost, proposals: Proposals) -> None:
         """A worker died: the trial runs again from its last epoch, unless we ended it or it has killed too many."""
         task = running.task
-        self._used.discard(running.slot)
         if self._stop:
             return  # stays running in the study; the next run goes on from its checkpoint
-        blamed = lost.blamed and not running.spared
-        if running.spared or (not running.killed and (not blamed or running.blame < self._config.run.retries)):
+        if self._blame.runs_again(running, lost):
             again = replace(task, attempt=task.attempt + 1)
             why = f"its worker {running.killed}" if running.spared else lost.reason
-            self._incident(
-                running.slot, task.trial, f"trial {task.trial}: {why}; it runs again (attempt {again.attempt})"
-            )
-            self._blame[task.trial] = running.blame + blamed
-            self._spared.update([task.trial] * running.spared)
+            said = f"trial {task.trial}: {why}; it runs again (attempt {again.attempt})"
+            self._incident(running.slot, task.trial, said)
             self._again.insert(0, again)
             return
-        why = running.killed or f"{lost.reason}, {running.blame + 1} times"
+        why = running.killed or f"{lost.reason}, {self._blame.times(task.trial)} times"
         outcome = TrialOutcome(task.trial, "failed", why, worker=running.slot.number, attempt=task.attempt)
         self._conclude(task, outcome, proposals)
 
@@ -356,14 +341,8 @@ class Coordinator:
             self._results.drop_weights(trial)
 
     def _tell(self, finished: Finished) -> None:
-        """End the trial in the study, with every intermediate value, whether its event came through or not."""
-        outcome, metric = finished.outcome, self._config.study.metric
-        live = self._live.pop(outcome.trial, None) or live_trial(self._study, outcome.trial)
-        for epoch, value in finite_values(finished, metric).items():
-            self._report(live, epoch, value)
-        best, state = outcome.best(), STATES[outcome.state]
-        final = getattr(best, metric) if best and state == TrialState.COMPLETE else None
-        end_trial(self._study, live, state, final)
+        live = self._live.pop(finished.outcome.trial, None)
+        tell_outcome(self._study, live, finished, self._config.study.metric)
 
     def _incident(self, slot: Slot, trial: int | None, what: str) -> None:
         """Something that a person should know of a worker, now and in the results."""
@@ -400,19 +379,14 @@ class Coordinator:
             self._observer.note(f"no worker is there yet; waiting for one{f' at {address}' if address else ''}")
 
     def _watch(self, seconds: float) -> None:
-        """Kill what has outgrown its limits, which is looked at now and then: hundreds of trials may be running.
-
-        A worker that has trained before holds something of its earlier trials: what grows too large there runs again,
-        and is to blame only where a fresh worker is too small for it.
-        """
+        """Kill what has outgrown its limits, which is looked at now and then: hundreds of trials may be running."""
         for running in list(self._running.values()):
             running.seconds += seconds
             overtime = running.overtime(self._config.run)
             excess = running.excess(self._config.run, self._engine.memory(running.slot))
             if (overtime or excess) and not running.killed:
                 running.killed = overtime or excess
-                used = running.slot in self._used
-                running.spared = not overtime and used and self._spared[running.task.trial] < MOST_SPARED
+                running.spared = not overtime and self._blame.spares(running.task.trial, running.slot)
                 self._engine.kill(running.slot)
 
     def _end(self, stop: Stop | None) -> None:

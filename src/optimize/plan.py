@@ -18,7 +18,7 @@ from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
 from optimize.networks import PlannedNetwork, planned_networks
-from optimize.rules import MOST_TRIALS, Draft
+from optimize.rules import MOST_TRIALS
 from optimize.space import label
 from optimize.wording import counted
 
@@ -66,7 +66,6 @@ def make_plan(config: SweepConfig) -> Plan:
     """
     data = described_data(config)
     networks = planned_networks(config, data.input_shape, data.n_classes)
-    study = config.study
     cells = _configurations(config)
     search, confirm = planned_trials(config)
     return Plan(
@@ -76,7 +75,7 @@ def make_plan(config: SweepConfig) -> Plan:
         configurations=cells,
         search_trials=search,
         confirm_trials=confirm,
-        most_epochs=Draft(study, config.space, config.base).most_epochs or config.base.train.epochs,
+        most_epochs=config.most_epochs or config.base.train.epochs,
         memory=_memory(config, data, networks),
         disk=_disk(config, networks, search + confirm),
     )

@@ -34,11 +34,6 @@ class Draft:
         """Whether every combination is trained."""
         return isinstance(self.study.sampler, GridSampler)
 
-    @property
-    def most_epochs(self) -> int | None:
-        """Epochs of the longest trial; None where they cannot be told."""
-        return most_epochs(self.space, self.base)
-
 
 def most_epochs(space: SearchSpace, base: TrainingConfig | None) -> int | None:
     """Epochs of the longest training in a space; None where they cannot be told."""
@@ -254,7 +249,7 @@ def _start(draft: Draft) -> Iterator[Problem]:
 
 
 def _pruned(draft: Draft) -> Iterator[Problem]:
-    pruner, epochs = draft.study.pruner, draft.most_epochs
+    pruner, epochs = draft.study.pruner, most_epochs(draft.space, draft.base)
     if pruner is None or epochs is None:
         return
     if epochs == 1:

@@ -17,8 +17,6 @@ class Running:
 
     task: TrialTask
     slot: Slot
-    blame: int = 0
-    """How many workers it has brought down."""
     seconds: float = 0.0
     """Since it was submitted; since it began, once it has."""
     began: bool = False

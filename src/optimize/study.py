@@ -293,6 +293,23 @@ def end_trial(study: optuna.Study, live: optuna.Trial, state: TrialState, value:
         study._storage.set_trial_state_values(live._trial_id, state, values)
 
 
+def report_once(live: optuna.Trial, epoch: int, value: float) -> None:
+    """Report an intermediate value; a trial that began again ends its first epochs a second time."""
+    if epoch not in live._cached_frozen_trial.intermediate_values:
+        live.report(value, epoch)
+
+
+def tell_outcome(study: optuna.Study, live: optuna.Trial | None, finished: Finished, metric: str) -> None:
+    """End a trial in the study, with every intermediate value, whether its event came through or not."""
+    outcome = finished.outcome
+    live = live or live_trial(study, outcome.trial)
+    for epoch, value in finite_values(finished, metric).items():
+        report_once(live, epoch, value)
+    best, state = outcome.best(), STATES[outcome.state]
+    final = getattr(best, metric) if best and state == TrialState.COMPLETE else None
+    end_trial(study, live, state, final)
+
+
 def seed_of(trial: FrozenTrial, config: SweepConfig) -> int:
     """The training seed of a stored trial; that of the search where an earlier version has not marked it."""
     return int(trial.user_attrs.get(_SEED, config.study.seeds[0]))

@@ -552,8 +552,10 @@ def test_what_outgrew_a_worker_that_had_trained_before_is_given_to_a_fresh_one(b
     other = coordinator._next_task(wanted, used)
     assert task is not None
     assert other is not None
-    coordinator._used.add(used)
-    coordinator._spared[task.trial] = 1
+    coordinator._blame.trained(used)
+    full = Running(task, used, spared=True)
+    assert coordinator._blame.runs_again(full, WorkerLost(task.trial, task.attempt, "too full"))
+    coordinator._blame.trained(used)
     coordinator._running[other.trial] = Running(other, Slot(2, "third"))
     coordinator._again = [task]
     given = coordinator._next_task(wanted, used)

@@ -16,25 +16,16 @@ def test_the_first_signal_asks_and_is_handed_back_afterwards() -> None:
     assert signal.getsignal(signal.SIGHUP) is before
 
 
-def test_ctrl_c_is_heard_where_a_shell_has_its_jobs_ignore_it() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize(("name", "heard"), [("SIGINT", ["interrupted"]), ("SIGHUP", [])])
+def test_of_signals_that_are_ignored_ctrl_c_is_heard_and_a_closed_terminal_is_not(name: str, heard: list[str]) -> None:
+    """A shell has its jobs ignore the one, who may not want that, and `nohup` the other, who does."""
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         asked: list[str] = []
         with first_asks_second_ends(asked.append):
-            signal.raise_signal(signal.SIGINT)
-        assert asked == ["interrupted"]
+            signal.raise_signal(number)
+        assert asked == heard
+        assert signal.getsignal(number) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_a_closed_terminal_that_is_ignored_stays_so() -> None:
-    """As `nohup` has it."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        asked: list[str] = []
-        with first_asks_second_ends(asked.append):
-            signal.raise_signal(signal.SIGHUP)
-        assert asked == []
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(number, before)
