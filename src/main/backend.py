@@ -99,6 +99,13 @@ def set_threads(threads: int) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
+def threads_in_use() -> int:
+    """How many cores one operation of TensorFlow may use in this process."""
+    import tensorflow as tf
+
+    return tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
+
+
 def supports_bfloat16() -> bool:
     """Whether this machine's processor multiplies bfloat16 in hardware (AVX512_BF16 or AMX); asked of Linux only."""
     return not instruction_flags().isdisjoint({"avx512_bf16", "amx_bf16"})

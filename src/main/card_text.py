@@ -55,12 +55,20 @@ def _configuration(card: Mapping[str, Any]) -> Iterator[str]:
 def _origin(card: Mapping[str, Any]) -> Iterator[str]:
     parameters = card.get("parameters")
     yield from _line("parameters", f"{parameters:,}" if isinstance(parameters, int) else None)
-    told = [f"{key} {card[key]}" for key in ("trial", "seed", "epoch", "precision") if card.get(key) is not None]
+    told = [f"{key} {card[key]}" for key in ("trial", "seed", "epoch") if card.get(key) is not None]
     yield from _line("training run", ", ".join(told) or None)
+    yield from _line("trained on", _machine(_section(card, "trained_on")))
     yield from _line("members", _members(card.get("members")))
     yield from _line("versions", ", ".join(f"{name} {v}" for name, v in _section(card, "versions").items()) or None)
     yield from _line("created", card.get("created"))
     yield from _line("sha256", card.get("sha256"))
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    """The processor, threads and precision of a training."""
+    told = [str(machine[key]) for key in ("processor", "precision") if machine.get(key)]
+    threads = machine.get("threads")
+    return ", ".join([*told, f"{threads} thread{'s' * (threads != 1)}"] if isinstance(threads, int) else told)
 
 
 def _members(members: Any) -> str:

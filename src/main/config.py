@@ -71,9 +71,11 @@ class DataConfig(Section):
     train: Annotated[int, Field(ge=1)] | None = None
     """Images to train on, the first of what validation leaves; all of them unless written."""
     validation: Annotated[int, Field(ge=1)] | None = None
-    """Images held out of training; the source's own default unless written (mnist 5,000, digits 237)."""
+    """Images held out of training; unless written 5,000 of mnist and fashion_mnist, 237 of digits, of others their own
+    validation part, or one in ten."""
     split: Literal["last", "stratified"] | None = None
-    """`last` validates on the last images of the training file; `stratified` draws them, class by class."""
+    """`last` validates on the last images of the training file; `stratified` draws them, class by class; the
+    source's own way unless written."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of a stratified draw."""
 

@@ -1,17 +1,24 @@
-"""What a model was made on and with, as its card says it."""
+"""What a model was made on and with, as its card and a sweep's provenance.json say it."""
 
 from __future__ import annotations
 
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+from main.backend import Precision, instruction_flags, threads_in_use
 from main.data import TrainingData
+from main.gpus import gpus
 
 PACKAGES = (
     "optimize-sweeps", "tensorflow", "keras", "optuna", "numpy", "pandas", "distributed", "scikit-learn", "scipy",
 )  # fmt: skip
+DECISIVE = ("tensorflow", "keras", "numpy", "optimize-sweeps")
+"""Packages whose versions may change a weight's last bits."""
+INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
+"""Those that decide how fast a network trains, and in which order its sums are added up, as Linux names them."""
 
 
 def describe_data(data: TrainingData) -> dict[str, Any]:
@@ -37,6 +44,34 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def trained_on(precision: Precision) -> dict[str, Any]:
+    """Of the process that has trained: what decides in which order sums are added up, and so a weight's last bits."""
+    found = versions()
+    return {
+        "processor": processor(),
+        "instruction_sets": list(instruction_sets()),
+        "gpus": len(gpus()),
+        "threads": threads_in_use(),
+        "precision": precision,
+        "versions": {name: found[name] for name in DECISIVE if name in found},
+    }
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Of `INSTRUCTION_SETS`, those that this machine's processor has; a name such as AMD EPYC covers many."""
+    return tuple(name for name in INSTRUCTION_SETS if name in instruction_flags())
+
+
+def processor() -> str:
+    """The processor's name as its maker gives it, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def now() -> str:

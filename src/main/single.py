@@ -19,7 +19,7 @@ from main.files import write_atomically
 from main.history import Epoch
 from main.modelfile import MODEL_NAME, save_model
 from main.modelsize import refuse_too_large
-from main.provenance import describe_data, now, versions
+from main.provenance import describe_data, now, trained_on, versions
 
 if TYPE_CHECKING:
     import keras
@@ -133,7 +133,7 @@ def _card(
     *,
     name: str,
     seed: int,
-    precision: str,
+    precision: Precision,
     path: Path,
 ) -> dict[str, Any]:
     def scored(split: Split) -> Evaluation:
@@ -152,7 +152,7 @@ def _card(
         "epoch": result.best_epoch,
         "epochs": len(result.history),
         "parameters": result.parameters,
-        "precision": precision,
+        "trained_on": trained_on(precision),
         "metrics": {
             "val_accuracy": validation.accuracy._asdict(),
             "val_crossentropy": {"value": validation.crossentropy},

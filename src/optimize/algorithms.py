@@ -154,6 +154,12 @@ class PrunerConfig(Section):
         """Arguments of Optuna's class."""
         return self.model_dump(exclude={"name"})
 
+    @property
+    def waits(self) -> int:
+        """Epochs of a trial before it can be stopped, as far as the arguments say."""
+        epochs = getattr(self, self.starts_after) if self.starts_after else 0
+        return epochs if isinstance(epochs, int) else 0
+
 
 class MedianPruner(PrunerConfig):
     """Stops a trial whose best metric so far is worse than the median of the others at the same epoch."""
@@ -205,10 +211,16 @@ class AshaPruner(PrunerConfig):
     """Epochs of the first rung; `auto` learns them from the first trial."""
     reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 4
     """Of how many trials one goes on, at each rung."""
-    min_early_stopping_rate: Count = 0
+    min_early_stopping_rate: Annotated[int, Field(ge=0, le=20)] = 0
     """Rungs that are skipped at the start."""
     bootstrap_count: Count = 0
     """Trials that must reach a rung before any is stopped there."""
+
+    @property
+    def waits(self) -> int:
+        """Epochs of the first rung; `auto` is one at least."""
+        least = 1 if self.min_resource == "auto" else self.min_resource
+        return least * int(self.reduction_factor**self.min_early_stopping_rate)
 
     @field_validator("bootstrap_count")
     @classmethod

@@ -31,8 +31,10 @@ DONE, UNUSABLE = 0, 1
 EXIT_OF_ENDING = {"done": DONE, "stopped": DONE, "hopeless": UNUSABLE, "interrupted": 130, "terminated": 143}
 
 ConfigFile = Annotated[Path, typer.Argument(help="A sweep file, such as configs/pooling.yaml.")]
-SweepFolder = Annotated[Path, typer.Argument(help="A sweep's folder, such as results/pooling.")]
-SweepFolders = Annotated[list[Path], typer.Argument(help="Sweeps' folders, such as results/pooling.")]
+SweepFolder = Annotated[
+    Path, typer.Argument(help="A sweep's folder, such as results/pooling, or its name, such as study/loss.")
+]
+SweepFolders = Annotated[list[Path], typer.Argument(help="Sweeps' folders or names, or folders of sweeps.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),

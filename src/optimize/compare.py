@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from main.data import sizes_in_trial
@@ -12,9 +13,10 @@ from main.errors import UserError
 from optimize.comparison_table import print_comparison
 from optimize.config import stored_sweep
 from optimize.paths import SWEEPABLE, keys_of
-from optimize.space import label, short_names
+from optimize.rules import MEANING_OF_LOSS
+from optimize.space import SearchSpace, label, short_names
 from optimize.statistics import judge, judge_sweep
-from optimize.trialtable import cell_label, has_folds, judged_trials, usable
+from optimize.trialtable import cell_label, has_folds, judged_trials, own_label, usable
 from optimize.verdict import ChoiceSummary, Direction, Verdict
 
 if TYPE_CHECKING:
@@ -187,10 +189,23 @@ def _check_comparable(entries: Sequence[_Entry]) -> None:
     if len(set(checksums.values())) > 1:
         described = {entry.name: _described(entry.data) for entry in entries}
         raise IncomparableSweeps(f"the sweeps did not read the same data: {_by_sweep(described)}")
+    for path in MEANING_OF_LOSS if set(metrics.values()) == {"val_loss"} else ():
+        meanings = {entry.name: _written(entry.config, path) for entry in entries}
+        if len(set(meanings.values())) > 1:
+            told = _by_sweep(meanings)
+            raise IncomparableSweeps(f"val_loss does not mean the same in the sweeps, {path} being: {told}")
 
 
 def _by_sweep(facts: Mapping[str, str]) -> str:
     return "; ".join(f"{name} {fact}" for name, fact in facts.items())
+
+
+def _written(config: SweepConfig, path: str) -> str:
+    """What every trial of a sweep has at a path that is not swept."""
+    found: Any = config.base.to_dict()
+    for key in keys_of(path):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return label(found)
 
 
 def _described(data: Mapping[str, Any]) -> str:
@@ -227,7 +242,7 @@ def _shared_choices(entries: Sequence[_Entry], metric: str, direction: Direction
     for entry in entries if shared else ():
         rows, _ = judged_trials(entry.trials)
         rows = rows[usable(rows, metric) & rows[shared].notna().all(axis=1)]
-        labels = rows[shared[0]].map(cell_label) if len(shared) == 1 else _joint_labels(rows, shared)
+        labels = _labels(rows, shared, entry.config.space)
         means = rows.groupby([labels.rename("choice"), "configuration"], sort=False)[metric].mean().groupby(level=0)
         columns[entry.name] = means.max() if direction == "maximize" else means.min()
     table = pd.DataFrame(columns, columns=[entry.name for entry in entries], dtype=float)
@@ -235,13 +250,14 @@ def _shared_choices(entries: Sequence[_Entry], metric: str, direction: Direction
     return table.sort_values(list(table.columns[:1]), ascending=direction == "minimize")
 
 
-def _joint_labels(rows: pd.DataFrame, paths: Sequence[str]) -> pd.Series[str]:
+def _labels(rows: pd.DataFrame, paths: Sequence[str], space: SearchSpace) -> pd.Series[str]:
+    """The values of some parameters as one text a row, the same in every sweep that has them."""
+    parts = [rows[path].map(partial(own_label, space[path])).astype(str) for path in paths]
+    if len(parts) == 1:
+        return parts[0]
     names = short_names(paths)
-    parts = [names[path] + "=" + rows[path].map(cell_label).astype(str) for path in paths]
-    joint = parts[0]
-    for part in parts[1:]:
-        joint = joint + " " + part
-    return joint
+    joint = [names[path] + "=" + part for path, part in zip(paths, parts, strict=True)]
+    return joint[0].str.cat(joint[1:], sep=" ")
 
 
 def _progress(entries: Sequence[_Entry], metric: str, direction: Direction) -> pd.DataFrame:

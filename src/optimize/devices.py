@@ -20,8 +20,8 @@ from typing import Any
 
 from main.backend import choose_precision
 from main.gpus import DRIVER, VISIBLE, cuda_is_installed, gpus
+from main.provenance import instruction_sets, processor
 from optimize.cores import core_count, machine_cores, places
-from optimize.provenance import instruction_sets, processor
 
 SECONDS = 0.5
 """How long each precision is timed."""

@@ -67,9 +67,9 @@ def marginal_effects(trials: pd.DataFrame, space: SearchSpace, *, metric: str) -
         metric: Which column is explained, in its own unit.
 
     Returns:
-        A row per level, with the columns path, level, n (trials), effect, standard_error, low and high (95 %). The
-        last three are NaN where there are too few trials for so many effects, or an effect cannot be told from
-        another's.
+        A row per level, with the columns path, level, n (trials), effect, standard_error, low and high (95 %), and p,
+        the parameter's own: of the F test that none of its levels has an effect. The last four are NaN where there are
+        too few trials for so many effects, or an effect cannot be told from another's.
     """
     import pandas as pd
 
@@ -89,7 +89,7 @@ def marginal_effects(trials: pd.DataFrame, space: SearchSpace, *, metric: str) -
         )
         for factor in factors
     ]
-    columns = ["path", "level", "n", "effect", "standard_error", "low", "high"]
+    columns = ["path", "level", "n", "effect", "standard_error", "low", "high", "p"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
@@ -133,10 +133,11 @@ def _effects(values: FloatArray, factor: Levels, others: Sequence[Levels]) -> di
     levels[:, :free] = np.vstack([np.eye(free), -np.ones((1, free))])
     if fit.df_resid <= 0 or np.linalg.matrix_rank(design) < design.shape[1]:
         unknown = np.full(free + 1, np.nan)
-        return {"effect": levels @ fit.params, "standard_error": unknown, "low": unknown, "high": unknown}
+        return {"effect": levels @ fit.params, "standard_error": unknown, "low": unknown, "high": unknown, "p": unknown}
     tested = fit.t_test(levels)
     low, high = tested.conf_int(LEVEL).T
-    return {"effect": tested.effect, "standard_error": tested.sd, "low": low, "high": high}
+    p = np.full(free + 1, float(fit.f_test(levels[:free]).pvalue))
+    return {"effect": tested.effect, "standard_error": tested.sd, "low": low, "high": high, "p": p}
 
 
 def _vary_together(first: Levels, second: Levels) -> bool:

@@ -149,6 +149,7 @@ def model_card(
         "fold": winner.fold,
         "epoch": winner.outcome.best_epoch,
         "parameters": winner.outcome.parameters,
+        "trained_on": winner.outcome.trained_on,
         "metrics": {
             config.study.metric: {
                 "value": getattr(best, config.study.metric),

@@ -133,8 +133,9 @@ def _tuned(searches: Sequence[_Search], draws: FloatArray, sign: float) -> tuple
 def _pairs(searches: Sequence[_Search], draws: FloatArray) -> tuple[TunedPair, ...]:
     """Every pair, the better one first: the draws are in order of their means.
 
-    No p is smaller than the chance that luck puts all configurations of one choice before all of the other's; a
-    bootstrap of few configurations does not know of it.
+    p is twice the share of replicates in which the better one is behind, so that a mean which few replicates carry
+    decides nothing. No p is smaller than the chance that luck puts all configurations of one choice before all of the
+    other's; a bootstrap of few configurations does not know of it.
     """
     first, second = np.triu_indices(len(searches), 1)
     if not len(first):
@@ -143,7 +144,7 @@ def _pairs(searches: Sequence[_Search], draws: FloatArray) -> tuple[TunedPair, .
     behind = (differences < 0).mean(-1) + (differences == 0).mean(-1) / 2
     tried = np.array([search.n for search in searches])
     by_luck = np.minimum(2 / special.comb(tried[first] + tried[second], tried[first]), 1.0)
-    p = np.maximum(2 * np.minimum(behind, 1 - behind), np.maximum(by_luck, 1 / REPLICATES))
+    p = np.maximum(np.minimum(2 * behind, 1.0), np.maximum(by_luck, 1 / REPLICATES))
     p_holm = holm(p)
     low, high = np.quantile(differences, (LEVEL / 2, 1 - LEVEL / 2), axis=-1)
     return tuple(

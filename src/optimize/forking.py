@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver
 
 from main.gpus import gpus
@@ -40,9 +42,9 @@ def start_fork_server(threads: int, *, training: bool = False) -> bool:
     global _threads, _variables
     if not sys.platform.startswith("linux") or gpus() or _threads not in (None, threads):
         return False
+    os.environ.update(worker_variables(threads))  # whenever it runs no longer and starts again here
     if _threads is None:
         _threads = threads
-        os.environ.update(worker_variables(threads))
         os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes
         _variables = frozenset(os.environ) - {STORAGE_VARIABLE}
         multiprocessing.set_forkserver_preload([_EVERY_WORKERS, _TRAINING] if training else [_EVERY_WORKERS])
@@ -66,6 +68,23 @@ def worker_variables(threads: int) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "DASK_LOGGING__DISTRIBUTED": "error",  # read when the worker imports Dask, before any setting reaches it
     }
+
+
+@contextmanager
+def restored_environment() -> Iterator[None]:
+    """Leave the variables that are for workers as they were found: TensorFlow may be imported in this process too.
+
+    What is started in between reads them from this process's environment, in which Dask sets them as well.
+    """
+    found = {name: os.environ.get(name) for name in worker_variables(1)}
+    try:
+        yield
+    finally:
+        for name, value in found.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def present_environment() -> dict[str, str]:

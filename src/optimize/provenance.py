@@ -8,16 +8,11 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from main.backend import instruction_flags
 from main.data import TrainingData
 from main.gpus import gpus
-from main.provenance import describe_data, now, versions
-
-INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
-"""Those that decide how fast a network trains, and in which order its sums are added up, as Linux names them."""
+from main.provenance import describe_data, instruction_sets, now, processor, versions
 
 
 def provenance(
@@ -60,18 +55,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() or None
-
-
-def instruction_sets() -> tuple[str, ...]:
-    """Of `INSTRUCTION_SETS`, those that this machine's processor has; a name such as AMD EPYC covers many."""
-    return tuple(name for name in INSTRUCTION_SETS if name in instruction_flags())
-
-
-def processor() -> str:
-    """The processor's name as its maker gives it, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,23 @@ import numpy as np
 
 from main.config import TrainingConfig
 from main.errors import UserError
-from main.gpus import gpus
 from main.history import Epoch
 from main.modelfile import read_model_file
-from main.provenance import versions
+from main.provenance import DECISIVE
 from optimize.config import SweepConfig, stored_sweep
 from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost
 from optimize.export import Exported, NothingToExport, export_on_worker
-from optimize.provenance import instruction_sets, processor
 from optimize.results import Results
 from optimize.staff import Staff
 from optimize.tables import DamagedFile
 from optimize.trial import TrialOutcome, TrialTask, fold_of
 from optimize.trial import run as run_trial
 
-DECISIVE = ("tensorflow", "keras", "numpy", "optimize-sweeps")
-"""Packages whose versions may change a weight's last bits."""
 OF_THE_CARD = (
     "config", "values", "configuration", "trial", "seed", "fold", "data.checksum",
     "test.accuracy", "test.low", "test.high",
+    *(f"trained_on.{key}" for key in ("processor", "instruction_sets", "gpus", "threads", "precision", "versions")),
 )  # fmt: skip
-OF_THE_PROVENANCE = ("precision", "threads", "processor", "versions")
 
 
 class NotReproduced(UserError):
@@ -76,10 +72,10 @@ class Reproduction:
 def reproduce(
     results: Results, *, workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
 ) -> Reproduction:
-    """Train the exported model of a sweep's folder again, as its card and provenance say, and compare.
+    """Train the exported model of a sweep's folder again, as its card says, and compare.
 
     Args:
-        results: a folder that holds sweep.yaml, provenance.json, cnn.json and cnn.h5.
+        results: a folder that holds sweep.yaml, cnn.json and cnn.h5.
         workers: 0 trains in this process instead of one that is pinned as the sweep's were.
         on_epoch: told of each epoch.
 
@@ -87,28 +83,27 @@ def reproduce(
         NotReproduced: training failed, as it does on data of another checksum.
         NothingToExport: the folder holds no model.
         ModelFileError: cnn.h5 is damaged, or not the file that its card describes.
-        DamagedFile: its card does not say what was trained, or the provenance where.
+        DamagedFile: its card does not say what was trained, or on what.
         OSError: a file is missing.
     """
     if not results.card_file.is_file() or not results.model_file.is_file():
         raise NothingToExport(f"{results.folder} holds no exported model to be trained again")
     kept = read_model_file(results.model_file)
-    card, facts = kept.card or {}, results.provenance()
-    _demand(card, OF_THE_CARD, results.card_file, "what was trained is not known")
-    _demand(facts, OF_THE_PROVENANCE, results.provenance_file, "how it was trained is not known")
+    card = kept.card or {}
+    _demand(card, results.card_file)
     config = stored_sweep(results)
     concrete = TrainingConfig.from_dict(card["config"])
-    task = _task(config, concrete, card, str(facts["precision"]))
+    task = _task(config, concrete, card)
     with Staff(config, run_trial, workers=workers if workers == 0 else 1, trials=1) as staff:
         outcome = _trained(staff.engine(), task, on_epoch)
-        if outcome.state != "complete" or outcome.weights is None:
+        if outcome.state != "complete" or outcome.weights is None or outcome.trained_on is None:
             raise NotReproduced(f"training again {outcome.state}: {outcome.reason}")
         fold = fold_of(task.fold, task.folds, task.seed)
         exported: Exported = staff.engine().call(export_on_worker, concrete, outcome.weights, task.data_checksum, fold)
     test = card["test"]
     return Reproduction(
         identical=_same_weights(kept.data, exported.h5),
-        elsewhere=tuple(_differences(config, facts, own_worker=workers != 0)),
+        elsewhere=tuple(_differences(card["trained_on"], outcome.trained_on)),
         accuracy=exported.test_accuracy,
         claimed=test["accuracy"],
         low=test["low"],
@@ -116,10 +111,10 @@ def reproduce(
     )
 
 
-def _demand(content: Mapping[str, Any], keys: Iterable[str], file: Path, remedy: str) -> None:
-    missing = [key for key in keys if not _holds(content, key)]
+def _demand(card: Mapping[str, Any], file: Path) -> None:
+    missing = [key for key in OF_THE_CARD if not _holds(card, key)]
     if missing:
-        raise DamagedFile(file, f"without {', '.join(missing)}", remedy)
+        raise DamagedFile(file, f"without {', '.join(missing)}", "what was trained, or on what, is not known")
 
 
 def _holds(content: Any, dotted: str) -> bool:
@@ -130,7 +125,7 @@ def _holds(content: Any, dotted: str) -> bool:
     return True
 
 
-def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any], precision: str) -> TrialTask:
+def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any]) -> TrialTask:
     return TrialTask(
         trial=int(card["trial"]),
         values=dict(card["values"]),
@@ -138,7 +133,7 @@ def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any]
         seed=int(card["seed"]),
         config=concrete,
         metric=config.study.metric,
-        precision="bfloat16" if precision == "bfloat16" else "float32",
+        precision="bfloat16" if card["trained_on"]["precision"] == "bfloat16" else "float32",
         data_checksum=str(card["data"]["checksum"]),
         fold=card["fold"],
         folds=config.study.folds,
@@ -162,27 +157,26 @@ def _trained(engine: Engine, task: TrialTask, on_epoch: Callable[[Epoch], None])
             raise NotReproduced(f"training again failed: {event.reason}")
 
 
-def _differences(config: SweepConfig, facts: Mapping[str, Any], *, own_worker: bool) -> list[str]:
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What keeps sums from being added up in the same order as they were."""
-    here, there = versions(), facts["versions"]
     found = [
-        f"{name} {here.get(name)} here, {there.get(name)} then"
+        f"{name} {now['versions'].get(name)} here, {then['versions'].get(name)} then"
         for name in DECISIVE
-        if here.get(name) != there.get(name)
+        if now["versions"].get(name) != then["versions"].get(name)
     ]
-    if config.run.engine is not None:
-        found.append("a cluster trained it, whose processors are not known")
-    elif processor() != facts["processor"]:
-        found.append(f"{processor()} here, {facts['processor']} then")
-    elif facts.get("instruction_sets") not in (None, list(instruction_sets())):
+    if now["processor"] != then["processor"]:
+        found.append(f"{now['processor']} here, {then['processor']} then")
+    elif now["instruction_sets"] != then["instruction_sets"]:
         found.append("a processor of other instruction sets")
-    if gpus() or facts.get("gpus"):
+    if now["gpus"] or then["gpus"]:
         found.append("a GPU adds up in no fixed order")
-    if facts["threads"] != 1:
-        found.append(f"{facts['threads']} threads added up")
-    elif config.run.threads != 1 or not own_worker or facts.get("workers") == 0:
-        found.append("threads of this process added up, not one worker's")
+    if (now["threads"], then["threads"]) != (1, 1):
+        found.append(f"{_threads(now)} added up here, {_threads(then)} then")
     return found
+
+
+def _threads(machine: Mapping[str, Any]) -> str:
+    return "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
 
 
 def _same_weights(kept: bytes, made: bytes) -> bool:

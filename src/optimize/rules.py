@@ -18,7 +18,8 @@ from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
 
 MOST_TRIALS = 100_000
 _RATES = ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule")
-_MEANING_OF_LOSS = ("train.loss", "train.label_smoothing", "model.l2")
+MEANING_OF_LOSS = ("train.loss", "train.label_smoothing", "model.l2")
+"""What changes what a val_loss means."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def _not_of_a_grid(study: StudyConfig) -> Iterator[Problem]:
 
 def _race(study: StudyConfig) -> Iterator[Problem]:
     rounds = len(study.seeds) * (study.folds or 1)
-    if study.race and isinstance(study.sampler, GridSampler) and rounds < 3:
-        message = f"a race drops choices between seeds, which takes at least 3 of them, but read {rounds}"
+    if study.race and isinstance(study.sampler, GridSampler) and rounds < 4:
+        message = f"a race drops choices between seeds, which takes at least 4 of them, but read {rounds}"
         yield Problem(("study", "race"), message, "write `seeds: 5`")
 
 
@@ -160,7 +161,7 @@ def _grid(draft: Draft) -> Iterator[Problem]:
 
 
 def _comparable(draft: Draft) -> Iterator[Problem]:
-    for path in _MEANING_OF_LOSS:
+    for path in MEANING_OF_LOSS:
         swept = draft.space.values_of(path)
         if draft.study.metric == "val_loss" and any(value != swept[0] for value in swept):
             message = f"val_loss is not comparable between trials, as {path}, which changes what it means, is swept"
@@ -256,10 +257,11 @@ def _pruned(draft: Draft) -> Iterator[Problem]:
         message = "a pruner stops trials between epochs, and each trial has one"
         yield Problem(("study", "pruner"), message, "write more `epochs` in `train`, or no pruner")
         return
-    waits = getattr(pruner, pruner.starts_after) if pruner.starts_after else 0
-    if isinstance(waits, int) and waits >= epochs:
-        message = f"waits {waits} epochs, and no trial has more than {epochs}: nothing would be pruned"
-        yield Problem(("study", "pruner", str(pruner.starts_after)), message)
+    if pruner.waits >= epochs:
+        message = f"waits {pruner.waits:,} epochs, and no trial has more than {epochs:,}: nothing would be pruned"
+        skips = getattr(pruner, "min_early_stopping_rate", 0) > 0
+        culprit = "min_early_stopping_rate" if skips else str(pruner.starts_after)
+        yield Problem(("study", "pruner", culprit), message)
 
 
 def _effective_rate(draft: Draft) -> Iterator[Problem]:

@@ -123,8 +123,8 @@ class StudyConfig(Section):
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     """Stratified folds of all images outside the test set, each of which validates once per seed; of a grid."""
     seeds: Seeds = Field(default_factory=_default_seeds)
-    """Seeds on which a grid trains each cell: a list, or how many (5 unless written, 1 beside `folds`); others use
-    one."""
+    """Seeds on which a grid trains each configuration: a list, or how many (5 unless written, 1 beside `folds`); others
+    use one."""
     race: bool = False
     """Whether a grid adds seeds to a choice only while that choice can still win."""
     pruner: Annotated[

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from optimize.config import SweepConfig
 from optimize.cores import trials_at_once
 from optimize.engine import Engine, ThreadEngine, TrialRunner
-from optimize.forking import start_fork_server
+from optimize.forking import restored_environment, start_fork_server
 from optimize.trial import run as run_trial
 from optimize.workers import cluster_engine, local_engine, prepare
 
@@ -24,6 +25,7 @@ class Staff:
         self.workers = trials_at_once(config.run, trials) if wanted == "auto" else int(wanted)
         self._config, self._run, self._log = config, run, log
         self._engine: Engine | None = None
+        self._open = ExitStack()
 
     def engine(self) -> Engine:
         """The engine, with its workers preparing themselves."""
@@ -44,8 +46,10 @@ class Staff:
         return started
 
     def __enter__(self) -> Self:
+        self._open.enter_context(restored_environment())
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._engine is not None:
-            self._engine.close()
+        with self._open:
+            if self._engine is not None:
+                self._engine.close()

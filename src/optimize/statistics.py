@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from optimize.trialtable import (
     by_choice_and_block,
     cell_label,
     judged_trials,
+    own_label,
     swept_paths,
     usable,
     values_of,
@@ -93,9 +95,7 @@ def judge(
         values=values_of(judged[usable(judged, metric)], by, winner),
         decided=bool(contest and len(contest.labels) == len(choices) and contest.winner_beats.all()),
         sentence=_sentence(metric, choices, contest, noun),
-        conditions=_fold_conditions(folds, sorted(set(judged["seed"])), validation_images, notice)
-        if folds
-        else _conditions(list(map(str, values.columns)), validation_images, notice),
+        conditions=_conditions_of(judged[usable(judged, metric)], folds, validation_images, notice),
         warnings=(
             *_trial_warnings(judged, metric, by, noun),
             *_comparison_warnings(choices, contest, noun),
@@ -139,9 +139,33 @@ def judge_sweep(
     verdict = replace(verdict, warnings=(*verdict.warnings, *doubts))
     if config.study.compare is None or not verdict.choices:
         return verdict
-    factor = factor_verdict(trials, config.study.compare, metric=metric, direction=direction)
-    confirmed = f" Among the finalists: {verdict.sentence}" if verdict.purpose == "confirm" else ""
-    return replace(verdict, factor=factor, decided=factor.decided, sentence=factor.sentence + confirmed)
+    return _of_factor(verdict, trials, config, notice, validation_images)
+
+
+def _of_factor(
+    verdict: Verdict, trials: pd.DataFrame, config: SweepConfig, notice: str | None, validation_images: int | None
+) -> Verdict:
+    """The verdict on a factor, which rests on the search; that of a confirmation, on configurations, stands after it."""
+    study = config.study
+    path = str(study.compare)
+    column = trials[path].map(partial(own_label, config.space[path]), na_action="ignore")
+    factor = factor_verdict(trials.assign(**{path: column}), path, metric=study.metric, direction=study.direction)
+    if verdict.purpose == "search":
+        return replace(verdict, factor=factor, decided=factor.decided, sentence=factor.sentence)
+    searched = trials[trials["purpose"] == "search"]
+    noun = "fold" if study.folds else "seed"
+    pruned = _survivors(searched, study.metric, "configuration", noun)
+    return replace(
+        verdict,
+        factor=replace(factor, warnings=(*factor.warnings, *pruned)),
+        decided=factor.decided,
+        sentence=f"{factor.sentence} Among the finalists: {verdict.sentence}",
+        conditions=(
+            *_conditions_of(searched, study.folds, validation_images, None),
+            *(f"Among the finalists: {said[0].lower()}{said[1:]}" for said in verdict.conditions if said != notice),
+            *([notice] if notice else []),
+        ),
+    )
 
 
 def _in_space(values: Values, space: SearchSpace) -> dict[str, Value]:
@@ -208,11 +232,21 @@ def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | 
     )
 
 
-def _conditions(seeds: Sequence[str], validation_images: int | None, notice: str | None) -> tuple[str, ...]:
+def _conditions_of(
+    trials: pd.DataFrame, folds: int | None, validation_images: int | None, notice: str | None
+) -> tuple[str, ...]:
+    """What is said of these trials alone."""
+    seeds = sorted(set(trials["seed"]))
+    if folds:
+        return _fold_conditions(folds, seeds, validation_images, notice)
+    return _conditions(seeds, validation_images, notice)
+
+
+def _conditions(seeds: Sequence[int], validation_images: int | None, notice: str | None) -> tuple[str, ...]:
     images = f"these {validation_images:,} validation images" if validation_images else "this validation set"
     conditions = [f"Said of {images}: how another sample of images would rank the choices is not tested."]
     if seeds:
-        drawn = wording.listed(seeds, most=12)
+        drawn = wording.listed([str(seed) for seed in seeds], most=12)
         conditions.append(f"Said of {wording.counted(len(seeds), 'seed')} ({drawn}), taken as a sample of all seeds.")
     return (*conditions, notice) if notice else tuple(conditions)
 
@@ -224,8 +258,8 @@ def _fold_conditions(
     drawn = f", drawn anew for each of {wording.counted(len(seeds), 'seed')}" if len(seeds) > 1 else ""
     conditions = [
         f"Said of {folds} stratified folds{size}{drawn}, each of which validated what the others trained.",
-        f"The folds' training images overlap; every error is widened for it by Nadeau and Bengio's factor, "
-        f"1 / n + 1 / {folds - 1} in place of 1 / n.",
+        "The folds' training images overlap; every interval of a mean or of a difference is widened for it by Nadeau "
+        f"and Bengio's factor, 1 / n + 1 / {folds - 1} in place of 1 / n.",
     ]
     return (*conditions, notice) if notice else tuple(conditions)
 

@@ -33,7 +33,7 @@ train:
   epochs: 3
 study:
   metric: val_accuracy
-  sampler: grid            # every combination; or random, tpe, gp, cmaes, qmc, nsga2 with `trials: 50`
+  sampler: grid            # every combination; or random, tpe, gp, cmaes, ... with `trials: 50` in place of `seeds`
   seeds: 3                 # trainings of each combination: with one there is no verdict
 run:
   workers: auto            # trainings at a time: one a core

@@ -9,12 +9,12 @@ import errno
 import io
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from main.config import DataConfig, TrainingConfig
 from main.errors import UserError
@@ -79,6 +79,8 @@ class TrialOutcome:
     """Wall time of this attempt on its worker."""
     details: str = ""
     """The traceback, where something was raised."""
+    trained_on: Mapping[str, Any] | None = None
+    """What decides the weights' last bits, of the process that trained it (`main.provenance.trained_on`)."""
     worker: int = 0
     """The slot that trained it, from 0."""
     attempt: int = 1
@@ -168,6 +170,8 @@ def refuse_other_data(data: TrainingData, checksum: str) -> None:
 
 
 def _from_result(task: TrialTask, result: TrainResult) -> TrialOutcome:
+    from main.provenance import trained_on
+
     state: State = "complete"
     reason = ""
     if result.stopped == "diverged":
@@ -185,6 +189,7 @@ def _from_result(task: TrialTask, result: TrainResult) -> TrialOutcome:
         best_epoch=result.best_epoch,
         parameters=result.parameters,
         weights=pack(result.weights) if keep else None,
+        trained_on=trained_on(task.precision),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from main.document import parse
 from main.errors import UserError
 from optimize.paths import SWEEPABLE, keys_of
+from optimize.space import Parameter, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +70,12 @@ def values_of(trials: pd.DataFrame, by: str, choice: str | None) -> dict[str, An
 def cell_label(cell: Any) -> str:
     """The text of a table's cell, however pandas read it: `max`, `0.001`, `true`."""
     return str(cell).lower() if isinstance(cell, bool | np.bool_) else str(cell)
+
+
+def own_label(parameter: Parameter, cell: Any) -> str:
+    """A cell as the sweep file has it: pandas makes the choice 0 a 0.0 beside a 0.25, and a word beside a list."""
+    value = cell_value(cell)
+    return label(parameter.own(value)) if value in parameter else cell_label(cell)
 
 
 def cell_value(cell: Any, *, whole: bool = False) -> Any:

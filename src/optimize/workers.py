@@ -79,7 +79,9 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
     if workers * pinned < len(cores):
         cores = _least_busy(cores)
     forked = start_fork_server(threads)
-    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": worker_variables(threads)}
+    variables = worker_variables(threads)
+    os.environ.update(variables)  # Dask, which sets them too, would keep those that were set before
+    settings = {**_SETTINGS, "distributed.nanny.pre-spawn-environ": variables}
     os.unsetenv(STORAGE_VARIABLE)  # what a process has inherited shows in the list of processes; `os.environ` keeps it
     with warnings.catch_warnings(), uncollected():  # a collection that Dask only sees end would print a trace
         warnings.simplefilter("ignore")

@@ -12,6 +12,8 @@ import pytest
 
 import stubs
 from optimize import forking
+from optimize.config import load_config
+from optimize.staff import Staff
 from optimize.workers import local_engine
 from processes import StubSweep, gone, rows, wait_for
 from sweeps import POOLING
@@ -65,6 +67,21 @@ def test_workers_have_the_environment_of_their_start_and_not_of_their_servers(mo
     assert seen() == ("/second", None, None)
     monkeypatch.delenv("OPTIMIZE_DATA")
     assert seen() == (None, None, None)
+
+
+def test_whoever_runs_a_sweep_has_its_own_environment_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A script that trains with all cores once its sweep has ended."""
+    file = tmp_path / "pooling.yaml"
+    file.write_text(POOLING)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    before = dict(os.environ)
+    with Staff(load_config(file), stubs.learn, workers=1, trials=1) as staff:
+        engine = staff.engine()
+        wait_for(engine.slots, "the worker")
+        names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
+        assert engine.call(lambda: [os.environ[name] for name in names]) == ["1", "1"]
+    assert {**os.environ, "PYTEST_CURRENT_TEST": ""} == {**before, "PYTEST_CURRENT_TEST": ""}
 
 
 def test_a_fork_server_that_is_killed_takes_its_workers_along_and_loses_no_trial(stub_sweep: Make) -> None:

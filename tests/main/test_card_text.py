@@ -16,6 +16,7 @@ CARD = {
     "seed": 0,
     "epoch": 3,
     "parameters": 34_826,
+    "trained_on": {"processor": "EPYC", "threads": 1, "precision": "bfloat16"},
     "metrics": {"val_accuracy": {"value": 0.991, "mean": 0.99, "low": 0.98, "high": 0.995, "n": 5}},
     "test": {"accuracy": 0.9912, "low": 0.9891, "high": 0.9929, "n": 10_000, "crossentropy": 0.03, "note": "once"},
     "verdict": "blur beats max.",
@@ -40,6 +41,7 @@ def test_a_card_is_read_out_in_the_order_in_which_one_asks() -> None:
     assert "training       optimizer {name: adam}" in text
     assert "training run   trial 4, seed 0, epoch 3" in text
     assert "parameters     34,826" in text
+    assert "trained on     EPYC, bfloat16, 1 thread\n" in text
     assert lines[-1] == f"sha256         {'ab' * 32}"
 
 

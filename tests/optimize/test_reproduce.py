@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from main.provenance import DECISIVE, processor
 from optimize.cli import app
 from optimize.config import load_config
 from optimize.reproduce import Reproduction, _differences, reproduce
@@ -15,7 +16,7 @@ from optimize.results import Results
 from optimize.sweep import run_sweep
 from sweeps import Witness
 
-KEPT = ("sweep.yaml", "provenance.json", "cnn.h5", "cnn.json")
+KEPT = ("sweep.yaml", "cnn.h5", "cnn.json")
 SWEEP = """
 name: small
 data: {source: digits, train: 400}
@@ -26,11 +27,6 @@ run: {workers: 1, precision: float32}
 """
 
 pytestmark = pytest.mark.training
-
-
-@pytest.fixture(autouse=True)
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimize.reproduce.gpus", tuple)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +72,7 @@ def test_a_card_that_names_another_seed_is_not_reproduced(committed: Path) -> No
 
 
 def test_on_another_processor_the_interval_decides(committed: Path) -> None:
-    facts = json.loads((committed / "provenance.json").read_text())
-    (committed / "provenance.json").write_text(json.dumps(facts | {"processor": "another"}))
+    change(committed / "cnn.json", "trained_on", processor="another")
     card = json.loads((committed / "cnn.json").read_text())
     (committed / "cnn.json").write_text(json.dumps(card | {"seed": card["seed"] + 1}))
     change(committed / "cnn.json", "test", low=0.0, high=1.0)
@@ -91,28 +86,37 @@ def test_on_another_processor_the_interval_decides(committed: Path) -> None:
     assert "outside its 95 % interval, 99.90% to 100.00%" in outside.output
 
 
+def test_the_card_says_what_decides_the_last_bits_of_weights(committed: Path) -> None:
+    card = json.loads((committed / "cnn.json").read_text())
+    machine = card["trained_on"]
+    assert (machine["processor"], machine["threads"], machine["precision"]) == (processor(), 1, "float32")
+    assert machine["versions"] == {name: card["versions"][name] for name in DECISIVE}
+
+
+MACHINE = {
+    "processor": "EPYC", "instruction_sets": ["avx2"], "gpus": 0, "threads": 1, "precision": "float32",
+    "versions": dict.fromkeys(DECISIVE, "1.0"),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("fact", "said"),
     [
-        ({"instruction_sets": ["sse2"]}, "a processor of other instruction sets"),
-        ({"gpus": 1}, "a GPU adds up in no fixed order"),
+        ({}, []),
+        ({"processor": "Xeon"}, ["EPYC here, Xeon then"]),
+        ({"instruction_sets": ["sse2"]}, ["a processor of other instruction sets"]),
+        ({"gpus": 1}, ["a GPU adds up in no fixed order"]),
+        ({"threads": 4}, ["1 thread added up here, 4 threads then"]),
+        ({"versions": {**MACHINE["versions"], "keras": "2.0"}}, ["keras 1.0 here, 2.0 then"]),  # type: ignore[dict-item]
     ],
 )
-def test_what_was_trained_elsewhere_is_not_expected_to_the_bit(
-    committed: Path, fact: dict[str, Any], said: str
-) -> None:
-    facts = json.loads((committed / "provenance.json").read_text())
-    (committed / "provenance.json").write_text(json.dumps(facts | fact))
-    assert said in reproduce(Results(committed)).elsewhere
+def test_what_was_trained_elsewhere_is_not_expected_to_the_bit(fact: dict[str, Any], said: list[str]) -> None:
+    assert _differences(MACHINE | fact, MACHINE) == said
 
 
-def test_what_was_trained_in_the_commands_own_process_is_not_expected_to_the_bit(committed: Path) -> None:
-    """All cores added up there, though the file says one thread."""
-    facts = json.loads((committed / "provenance.json").read_text())
-    config = load_config(committed / "sweep.yaml")
-    assert _differences(config, facts, own_worker=True) == []
-    found = _differences(config, {**facts, "workers": 0}, own_worker=True)
-    assert found == ["threads of this process added up, not one worker's"]
+def test_what_is_trained_in_the_commands_own_process_is_not_expected_to_the_bit() -> None:
+    """All cores add up there, though the file says one thread."""
+    assert _differences(MACHINE, MACHINE | {"threads": 2}) == ["2 threads added up here, 1 thread then"]
 
 
 def test_other_data_are_refused(committed: Path) -> None:
@@ -156,21 +160,16 @@ def test_a_damaged_model_is_told_before_anything_is_trained(
 
 
 @pytest.mark.parametrize(
-    ("file", "key"),
-    [
-        ("cnn.json", "config"), ("cnn.json", "values"), ("cnn.json", "fold"), ("cnn.json", "configuration"),
-        ("cnn.json", "test.low"), ("cnn.json", "data.checksum"),
-        ("provenance.json", "precision"), ("provenance.json", "versions"), ("provenance.json", "threads"),
-    ],
-)  # fmt: skip
+    "key", ["config", "values", "fold", "configuration", "test.low", "data.checksum", "trained_on.precision"]
+)
 def test_what_is_not_known_is_named_before_anything_is_trained(
-    committed: Path, file: str, key: str, monkeypatch: pytest.MonkeyPatch
+    committed: Path, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing_is_trained(monkeypatch)
-    content = json.loads((committed / file).read_text())
+    card = json.loads((committed / "cnn.json").read_text())
     section, _, name = key.rpartition(".")
-    del (content[section] if section else content)[name]
-    (committed / file).write_text(json.dumps(content))
+    del (card[section] if section else card)[name]
+    (committed / "cnn.json").write_text(json.dumps(card))
     answer = CliRunner().invoke(app, ["reproduce", str(committed)])
     assert answer.exit_code == 2
-    assert f"{file} is damaged (without {key})" in answer.output.replace("\n", "")
+    assert f"cnn.json is damaged (without {key})" in answer.output.replace("\n", "")

@@ -77,6 +77,10 @@ CASES = {
         GRID + "train: {epochs: 5}\n", "study.pruner={name: median, n_warmup_steps: 5}",
         "study.pruner.n_warmup_steps", "no trial has more than 5",
     ),
+    "rungs skipped until none is left": Case(
+        GRID + "train: {epochs: 5}\n", "study.pruner={name: asha, min_early_stopping_rate: 2}",
+        "study.pruner.min_early_stopping_rate", "waits 16 epochs, and no trial has more than 5",
+    ),
     "compare what is not swept": Case(GRID, "study.compare=poling", "study.compare", "did you mean 'model.pooling'?"),
     "compare a range": Case(TPE, "study.compare=model.dropout", "study.compare", "is a range; what is compared are"),
     "compare what counts only sometimes": Case(

@@ -109,7 +109,7 @@ def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[st
     if evidence.verdict and evidence.verdict.noise_floor is not None:
         noise = evidence.metric.difference(evidence.verdict.noise_floor)
         facts.append((f"Spread over {evidence.noun}s", f"{noise} (standard deviation of one choice)"))
-    if evidence.verdict and evidence.verdict.detectable is not None:
+    if evidence.verdict and evidence.verdict.detectable is not None and not evidence.factor:
         facts.append(("Detectable difference", evidence.metric.difference(evidence.verdict.detectable)))
     if card:
         facts.append(("Model", f"cnn.h5, {_tested(card)}"))

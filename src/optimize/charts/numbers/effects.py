@@ -16,10 +16,10 @@ from optimize.charts.numbers.common import Floats, NotForThisSweep
 from optimize.charts.parameters import Parameter
 from optimize.charts.units import Metric, number
 from optimize.effects import interactions, levels_of, marginal_effects
+from optimize.paired import LEVEL, holm
 
 MOST_PAIRS = 4
 MOST_LEVELS = 30
-LEVEL = 0.05
 RANGE = re.compile(r"([-+.e\d]+) to ([-+.e\d]+)")
 
 
@@ -93,7 +93,10 @@ def marginal(evidence: Evidence) -> LevelEffects:
         for _, row in table.iterrows()
     )
     caption = "Effect of each value with its 95 % interval, all other parameters held as they are (least squares)."
-    return LevelEffects(evidence.metric, found, _says_alone(found, evidence.metric), caption)
+    clear = _clear(table)
+    return LevelEffects(
+        evidence.metric, found, _says_alone(found, {names[path] for path in clear}, evidence.metric), caption
+    )
 
 
 def effects(evidence: Evidence) -> Effects:
@@ -184,11 +187,16 @@ def _interaction_p(cells: pd.DataFrame, beyond: float, values: pd.Series[float])
     return float(f.sf(beyond / df_beyond / (within / df_within), df_beyond, df_within))
 
 
-def _says_alone(found: tuple[LevelEffect, ...], metric: Metric) -> str:
-    """The parameter whose values differ most, of those with a value whose interval excludes zero."""
-    clear = {effect.parameter for effect in found if effect.low > 0 or effect.high < 0}
+def _clear(table: pd.DataFrame) -> set[str]:
+    """Paths of the parameters that move the metric more than chance makes one of so many (Holm)."""
+    p = table.groupby("path", sort=False)["p"].first().fillna(1.0)
+    return set(p.index[holm(p.to_numpy(dtype=np.float64)) <= LEVEL])
+
+
+def _says_alone(found: tuple[LevelEffect, ...], clear: set[str], metric: Metric) -> str:
+    """The parameter whose values differ most, of those that are seen to move the metric."""
     if not clear:
-        return "No value is seen to help or to harm: every interval includes zero, or there is none"
+        return "No parameter is seen to move it: of so many, chance alone would show effects as large"
     spans: dict[str, float] = {}
     for name in sorted(clear):
         own = [effect.effect for effect in found if effect.parameter == name]

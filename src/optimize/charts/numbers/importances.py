@@ -1,4 +1,4 @@
-"""How much of the metric's variance each swept parameter accounts for."""
+"""How much each swept parameter accounts for of what they explain of the metric, each on its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OFF = "(off)"
 
 
 class Importance(NamedTuple):
-    """One parameter's share of the variance."""
+    """One parameter's share of the variance that single parameters explain."""
 
     name: str
     mean: float
@@ -48,8 +48,9 @@ def importances(evidence: Evidence) -> Importances:
     """Optuna's functional ANOVA (Hutter, Hoos & Leyton-Brown 2014) over the complete trials.
 
     Each repetition draws the trials anew, with replacement, and grows another forest: the spread says how far these
-    trials support the shares, not only how steady the forest is. A range that `when` switches off in some trials has
-    no value there and is left out; choices that are switched off count as one choice more.
+    trials support the shares, not only how steady the forest is. Shares add up to 1: what seeds do, and what parameters
+    do only together, is in none. A range that `when` switches off in some trials has no value there and is left out;
+    choices that are switched off count as one choice more.
 
     Raises:
         NotForThisSweep: fewer than two parameters vary, fewer than `FEWEST_TRIALS` trials are complete, or all of them
@@ -130,7 +131,7 @@ def _stored(parameter: Parameter, coordinate: float) -> Any:
 
 def _says(found: list[Importance]) -> str:
     first, second = found[0], found[1]
-    share = f"{first.name} accounts for {100 * first.mean:.0f} % of the differences between trials"
+    share = f"{first.name} accounts for {100 * first.mean:.0f} % of what single parameters explain"
     if first.low <= second.high:
         return f"{share}, not clearly more than {second.name} ({100 * second.mean:.0f} %)"
     return f"{share}, {second.name} for {100 * second.mean:.0f} %"
@@ -141,6 +142,6 @@ def _caption(trials: int, left_out: list[str]) -> str:
         f" Without {', '.join(left_out)}, which other parameters switch off or which never varied." if left_out else ""
     )
     return (
-        f"Functional ANOVA of {trials:,} complete trials. "
+        f"Functional ANOVA of {trials:,} complete trials; what seeds and interactions do is left out. "
         f"Whiskers: lowest and highest of {REPETITIONS} repetitions on trials drawn anew.{without}"
     )

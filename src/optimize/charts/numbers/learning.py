@@ -11,6 +11,7 @@ import pandas as pd
 from optimize.charts.evidence import MOST_CHOICES, Choice, Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep, t_quantile
 from optimize.charts.units import Metric
+from optimize.paired import overlap_of
 from optimize.wording import counted, is_accuracy
 
 MOST_BANDS = 10
@@ -65,8 +66,9 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
     loss = "val_crossentropy" if swept_loss or evidence.metric.name == "val_crossentropy" else "val_loss"
     seeds = min(curves.groupby("choice")["trial"].nunique())
     banded = seeds if len(evidence.choices) <= MOST_BANDS else 0
+    overlap = 0.0 if evidence.factor else overlap_of(evidence.folds)
     panels = tuple(
-        Panel(metric, tuple(_curve(choice, curves, metric.name, banded) for choice in evidence.choices))
+        Panel(metric, tuple(_curve(choice, curves, metric.name, banded, overlap) for choice in evidence.choices))
         for metric in (Metric("val_accuracy", True), Metric(loss, False))
     )
     over = "trials" if evidence.factor else f"{evidence.noun}s"
@@ -86,7 +88,7 @@ def too_many_choices(evidence: Evidence) -> str:
     return "there is no verdict yet" if n else "no trial is complete"
 
 
-def _curve(choice: Choice, curves: pd.DataFrame, column: str, fewest: int) -> Curve:
+def _curve(choice: Choice, curves: pd.DataFrame, column: str, fewest: int, overlap: float) -> Curve:
     rows = curves[curves["choice"] == choice.label]
     table = rows.pivot(index="epoch", columns="trial", values=column).dropna()
     values = table.to_numpy(dtype=np.float64)
@@ -94,7 +96,7 @@ def _curve(choice: Choice, curves: pd.DataFrame, column: str, fewest: int) -> Cu
     low, high = (values.min(axis=1), values.max(axis=1)) if fewest else (mean, mean)
     if fewest >= 3:
         n = values.shape[1]
-        half = t_quantile(n - 1) * values.std(axis=1, ddof=1) / np.sqrt(n)
+        half = t_quantile(n - 1) * values.std(axis=1, ddof=1) * np.sqrt(1 / n + overlap)
         largest = 1.0 if is_accuracy(column) else math.inf  # no figure lies beyond, and so no band does
         low, high = np.maximum(mean - half, 0.0), np.minimum(mean + half, largest)
     return Curve(choice, values.shape[1], table.index.to_numpy(dtype=np.float64), mean, low, high)

@@ -100,8 +100,32 @@ def _points(evidence: Evidence) -> pd.DataFrame:
     columns = [evidence.metric.name, "parameters", "seconds"]
     if not evidence.choices:
         return evidence.complete[columns].assign(choice=None).dropna(subset=columns)
+    if evidence.factor:
+        return _at_their_best(evidence)
     means = evidence.judged.groupby("choice")[columns].mean()
     return means.loc[[choice.label for choice in evidence.choices]].reset_index()
+
+
+def _at_their_best(evidence: Evidence) -> pd.DataFrame:
+    """A row per choice of the factor: the best that is to be expected of it, and what its best configuration costs."""
+    tuned = evidence.verdict.factor.choices if evidence.verdict and evidence.verdict.factor else ()
+    by_label = {choice.label: found for found in tuned if (choice := evidence.choice(found.choice))}
+    rows = []
+    for choice in evidence.choices:
+        best = by_label.get(choice.label)
+        trials = evidence.complete[evidence.complete["choice"] == choice.label]
+        if best is not None:
+            trials = trials[trials["configuration"] == best.best_configuration]
+        value = trials[evidence.metric.name].mean() if best is None else best.expected_best
+        rows.append(
+            {
+                "choice": choice.label,
+                evidence.metric.name: value,
+                "parameters": trials["parameters"].mean(),
+                "seconds": trials["seconds"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _cost(name: str, column: str, points: pd.DataFrame, evidence: Evidence) -> Cost:
@@ -139,5 +163,6 @@ def _says(cost: Cost, points: pd.DataFrame, evidence: Evidence) -> str:
 
 
 def _caption(evidence: Evidence) -> str:
-    points = "Marks: means over seeds. Dots: single trials." if evidence.choices else "Points: complete trials."
+    marks = "the best to be expected of each, at the cost of its best" if evidence.factor else "means over seeds"
+    points = f"Marks: {marks}. Dots: single trials." if evidence.choices else "Points: complete trials."
     return f"{points} Line: Pareto front. Time is wall time of a training, among whatever else ran beside it."
