@@ -145,7 +145,7 @@ def judge_sweep(
 def _of_factor(
     verdict: Verdict, trials: pd.DataFrame, config: SweepConfig, notice: str | None, validation_images: int | None
 ) -> Verdict:
-    """The verdict on a factor, which rests on the search; that of a confirmation, on configurations, stands after it."""
+    """The verdict on a factor, which rests on the search; after it stands that of a confirmation, on configurations."""
     study = config.study
     path = str(study.compare)
     column = trials[path].map(partial(own_label, config.space[path]), na_action="ignore")
