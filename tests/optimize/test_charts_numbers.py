@@ -111,6 +111,12 @@ class TestLearningCurves:
         low, high = stats.t.interval(0.95, 4, last.mean(), stats.sem(last))
         assert (curve.low[-1], curve.high[-1]) == pytest.approx((low, high))
 
+    def test_bands_of_folds_are_as_wide_as_the_intervals_of_their_choices(self, read: Read) -> None:
+        evidence = replace(read("pooling"), folds=5)
+        curve, plain = (learning_curves(e).panels[1].curves[0] for e in (evidence, read("pooling")))
+        wider = np.sqrt((1 / 5 + 1 / 4) / (1 / 5))
+        np.testing.assert_allclose(curve.high - curve.mean, wider * (plain.high - plain.mean))
+
     def test_bands_end_where_the_metric_does(self, read: Read) -> None:
         numbers = learning_curves(read("pooling", study={"seeds": 3}, noise=0.05))
         accuracy, loss = numbers.panels
@@ -376,7 +382,18 @@ class TestEffects:
         assert all(found.low < found.effect < found.high for found in numbers.effects)
 
     def test_no_single_effect_is_claimed_where_there_is_none(self, read: Read) -> None:
-        assert marginal(read("cube", **FLAT)).says.startswith("No value is seen to help")
+        assert marginal(read("cube", **FLAT)).says.startswith("No parameter is seen to move it")
+
+    def test_many_parameters_are_not_searched_for_one_that_chance_moved(self, read: Read) -> None:
+        """Of six that do nothing one in four sweeps has one with an interval beyond zero."""
+        inert = {f"model.{name}": {"choices": ["max", "average"]} for name in ("pooling",)} | {
+            "model.batch_norm": {"choices": [False, True]}, "model.dropout": {"choices": [0.0, 0.1]},
+            "model.activation": {"choices": ["relu", "elu"]}, "model.padding": {"choices": ["same", "valid"]},
+            "train.batch_size": {"choices": [64, 128]},
+        }  # fmt: skip
+        numbers = marginal(read("cube", swept=inert, study={"seeds": 1}, **FLAT))
+        assert len(numbers.effects) == 12
+        assert numbers.says.startswith("No parameter is seen to move it")
 
     def test_parts_of_a_range_are_written_briefly(self, read: Read) -> None:
         parts = [found.level for found in marginal(read("joint")).effects if found.parameter == "learning_rate"]
@@ -503,6 +520,18 @@ class TestSpread:
         ((none, x, _),) = pareto(many).costs[0].groups
         assert none is None
         assert len(x) == MOST_CHOICES + 1
+
+    def test_a_factors_choices_stand_at_their_best_and_at_what_that_costs(self, read: Read) -> None:
+        evidence = read("joint", study={**FAKES["joint"].study, "compare": "model.pooling"})
+        assert evidence.verdict is not None
+        assert evidence.verdict.factor is not None
+        found = pareto(evidence)
+        parameters, _ = found.costs
+        for tuned in evidence.verdict.factor.choices:
+            rows = evidence.complete[evidence.complete["configuration"] == tuned.best_configuration]
+            ((_, x, y),) = [group for group in parameters.groups if group[0] and group[0].label == tuned.choice]
+            assert (x[0], y[0]) == (rows["parameters"].mean(), tuned.expected_best)
+        assert found.caption.startswith("Marks: the best to be expected of each, at the cost of its best.")
 
 
 class TestProgress:

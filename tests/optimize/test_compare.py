@@ -82,6 +82,25 @@ def test_other_data_are_refused_and_named(stored: Maker) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "how", "said"),
+    [
+        ("train.loss", {"train": "loss: mse"}, "train.loss being: a crossentropy; b mse"),
+        ("train.label_smoothing", {"train": "label_smoothing: 0.1"}, "train.label_smoothing being: a 0.0; b 0.1"),
+        ("model.l2", {"swept": "model: {l2: 0.001, pooling: {choices: [max, average]}}"}, "model.l2 being: a 0.0; b"),
+    ],
+)
+def test_losses_that_mean_different_things_are_refused(
+    stored: Maker, path: str, how: dict[str, str], said: str
+) -> None:
+    loss = noisy(POOLING, metric="val_loss")
+    a, b = stored("a", loss, study="metric: val_loss"), stored("b", loss, study="metric: val_loss", **how)
+    with pytest.raises(IncomparableSweeps, match=f"val_loss does not mean the same in the sweeps, {said}"):
+        compare([a, b])
+    accuracies = [stored(f"{name}2", noisy(POOLING), **more) for name, more in (("a", {}), ("b", how))]
+    assert len(compare(accuracies).sweeps) == 2
+
+
 # What is compared
 
 
@@ -137,6 +156,22 @@ def test_shared_choices_are_aligned(stored: Maker) -> None:
     found = compare([stored("a", noisy(POOLING)), stored("b", noisy({"blur": 0.99, "max": 0.95}))])
     assert list(found.shared.index) == ["max"]
     assert found.shared.loc["max"].to_dict() == pytest.approx({"b": 0.95, "a": 0.98}, abs=0.002)
+
+
+def test_shared_choices_are_aligned_however_pandas_reads_their_columns(stored: Maker) -> None:
+    """Numbers beside a fraction are read as floats, beside a list as text, and with gaps as floats too."""
+    swept = "model: {network: cnn, filters: [8, 8], conv_dropout: {choices: [0, %s]}}"
+    rows = {
+        "a": [row("0", 0, 0.97) | {"model.conv_dropout": 0}, row("0.25", 0, 0.96) | {"model.conv_dropout": 0.25}],
+        "b": [row("0", 0, 0.98) | {"model.conv_dropout": 0}, row("x", 0, 0.9) | {"model.conv_dropout": "[0.1, 0.2]"}],
+    }
+    sweeps = [
+        stored(name, pd.DataFrame(rows[name]), swept=swept % other, study="seeds: 1")
+        for name, other in (("a", "0.25"), ("b", "[0.1, 0.2]"))
+    ]
+    shared = compare(sweeps).shared
+    assert shared.index.tolist() == ["0"]
+    assert shared.loc["0"].to_dict() == {"a": 0.97, "b": 0.98}
 
 
 def test_a_choice_of_several_configurations_is_aligned_by_its_best(stored: Maker) -> None:

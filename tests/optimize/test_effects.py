@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from trial_tables import METRIC, as_read, row
 
 from optimize.effects import interactions, levels_of, marginal_effects
@@ -58,9 +59,19 @@ def test_standard_errors_are_those_of_a_balanced_design() -> None:
         assert table.loc[level, "low"] < table.loc[level, "effect"] < table.loc[level, "high"]
 
 
+def test_a_parameter_is_tested_as_a_whole() -> None:
+    """With two levels, the F test of a parameter is the t test of either; noise alone gives p values evenly."""
+    space = SearchSpace((POOLING, ACTIVATION))
+    table = marginal_effects(factorial(EFFECTS, noise=0.02, seeds=4), space, metric=METRIC).set_index("level")
+    t = table.loc["max", "effect"] / table.loc["max", "standard_error"]
+    df = 24 - 1 - 1 - 2 - 3
+    assert table.loc["max", "p"] == pytest.approx(2 * stats.t.sf(abs(t), df))
+    assert table.loc["relu", "p"] == table.loc["tanh", "p"] == table.loc["elu", "p"] < 0.05
+
+
 def test_too_few_trials_leave_the_error_open() -> None:
     table = marginal_effects(factorial(EFFECTS, seeds=1).head(3), SearchSpace((POOLING, ACTIVATION)), metric=METRIC)
-    assert table["standard_error"].isna().all()
+    assert table[["standard_error", "p"]].isna().all(axis=None)
 
 
 def test_failed_and_pruned_trials_have_no_effect() -> None:

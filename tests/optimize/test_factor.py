@@ -47,6 +47,15 @@ def test_equal_choices_are_not_separable() -> None:
     )
 
 
+def test_a_choice_whose_mean_few_replicates_carry_beats_nothing() -> None:
+    """Ten draws of 20 meet none of 7 good configurations once in 75 replicates, and then the difference is great."""
+    found = verdict(search({"steady": [0.980] * 20, "fussy": [*[0.982] * 7, *[0.10] * 13]}))
+    assert found.winner == "steady"
+    assert found.pairs[0].low < 0
+    assert found.pairs[0].p == 1
+    assert not found.decided
+
+
 def test_each_choice_says_what_was_found_and_how_lucky_that_was() -> None:
     trials = drawn({"max": 0.98, "average": 0.97})
     found = verdict(trials)

@@ -78,6 +78,39 @@ def test_a_factors_sentence_keeps_search_and_confirmation_apart(tmp_path: Path) 
     search, confirmation = found.sentence.split(" Among the finalists: ")
     assert search == found.factor.sentence
     assert confirmation.startswith("pooling=max learning_rate=1.0 beats pooling=max learning_rate=0.1 by 0.196")
+    seeds = [said for said in found.conditions if " seed" in said]
+    assert seeds == [
+        "Said of 1 seed (0), taken as a sample of all seeds.",
+        "Among the finalists: said of 5 seeds (1, 2, 3, 4, 5), taken as a sample of all seeds.",
+    ]
+
+
+def test_a_factor_says_which_configurations_kept_only_the_seeds_that_went_well(tmp_path: Path) -> None:
+    search = tuned(seeds=5)
+    cut = (search["configuration"] == "pooling=max learning_rate=0.1") & (search["seed"] > 0)
+    search.loc[cut, "state"] = "pruned"
+    finalists = tuned(seeds=2, purpose="confirm", first_seed=5)
+    study = "compare: model.pooling, pruner: median, confirm: {top: 2, seeds: 2}"
+    found = judge_sweep(pd.concat([search, finalists], ignore_index=True), sweep_config(tmp_path, study))
+    assert found.factor is not None
+    assert any(
+        said.startswith("Only some seeds survived the pruner: pooling=max learning_rate=0.1 (1 of 5).")
+        for said in found.factor.warnings
+    )
+
+
+def test_a_factors_choices_are_named_as_the_file_has_them(tmp_path: Path) -> None:
+    """A column of 0 and 0.25 is read as floats."""
+    path = tmp_path / "sweep.yaml"
+    path.write_text(
+        SWEEP.replace("pooling: {choices: [max, average]}", "dropout: {choices: [0, 0.25]}")
+        % ("compare: model.dropout")
+    )
+    trials = tuned().replace({"model.pooling": {"max": "0", "average": "0.25"}})
+    trials = trials.rename(columns={"model.pooling": "model.dropout"}).astype({"model.dropout": float})
+    found = judge_sweep(trials, load_config(path))
+    assert found.factor is not None
+    assert [choice.choice for choice in found.factor.choices] == ["0", "0.25"]
 
 
 def test_a_factor_without_a_complete_trial_has_no_verdict(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ CROSS_FIELD_RULES = (
     r"(kernel_size|pool_size|conv_dropout) must be one number or one per convolution|leaky_relu_slope is of activation",
     r"(does|do) not take it|alone, but (loss|the sampler|optimizer)|needs? momentum|are fewer than the .* warms up",
     r"trains every combination once|goes on as long as it is let|searches with one seed",
-    r"nothing to confirm|tries every point anyway|takes at least 3 of them|finalists of|must be fresh",
+    r"nothing to confirm|tries every point anyway|takes at least 4 of them|finalists of|must be fresh",
     r"computes with PyTorch|an accuracy is a fraction|adapts numeric ranges",
     r"a grid takes no range without a step|more than 100,000 trials|val_loss is not comparable",
     r"is a range; what is compared|counts only sometimes|the baseline must say it|does not count beside",
