@@ -155,15 +155,16 @@ def _of_factor(
     searched = trials[trials["purpose"] == "search"]
     noun = "fold" if study.folds else "seed"
     pruned = _survivors(searched, study.metric, "configuration", noun)
+    of_search = _conditions_of(searched, study.folds, validation_images, notice)
+    of_finalists = [said for said in verdict.conditions if said not in of_search]
     return replace(
         verdict,
         factor=replace(factor, warnings=(*factor.warnings, *pruned)),
         decided=factor.decided,
         sentence=f"{factor.sentence} Among the finalists: {verdict.sentence}",
         conditions=(
-            *_conditions_of(searched, study.folds, validation_images, None),
-            *(f"Among the finalists: {said[0].lower()}{said[1:]}" for said in verdict.conditions if said != notice),
-            *([notice] if notice else []),
+            *of_search,
+            *(f"Among the finalists: {said[0].lower()}{said[1:]}" for said in of_finalists),
         ),
     )
 
