@@ -14,6 +14,7 @@ import argparse
 import csv
 import hashlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -271,13 +272,15 @@ def accuracy_lines(runs: Mapping[str, Sequence[Run]]) -> list[str]:
         if contender == OURS:
             continue
         found = agreement([run.accuracies for run in runs[OURS]], [run.accuracies for run in done])
-        verdict = "within" if found.within_noise else "NOT within"
-        if found.seed_noise != found.seed_noise:
-            verdict = "of one round, so that nothing is known of"
+        verdict = (
+            "of one round, which tells nothing of seed noise"
+            if math.isnan(found.seed_noise)
+            else f"{'within' if found.within_noise else 'NOT within'} seed noise (standard deviation "
+            f"{found.seed_noise:.2%}, allowed {found.allowed:.2%})"
+        )
         lines.append(
             f"- Ours less {contender}, the same configurations: {found.mean_difference:+.2%} on average, "
-            f"{found.largest_difference:+.2%} at most, {verdict} seed noise (standard deviation "
-            f"{found.seed_noise:.2%}, allowed {found.allowed:.2%})."
+            f"{found.largest_difference:+.2%} at most, {verdict}."
         )
         regrets = [
             max(theirs.accuracies.values()) - theirs.accuracies[our.winner] for our, theirs in _rounds(runs, done)

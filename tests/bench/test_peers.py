@@ -51,7 +51,7 @@ def test_a_difference_beyond_noise_is_not_passed_over() -> None:
 
 def test_one_round_claims_nothing_of_noise() -> None:
     runs = {OURS: [Run(10.0, {"a": 0.98}, "a")], "Optuna loop": [Run(30.0, {"a": 0.97}, "a")]}
-    assert "nothing is known of seed noise" in accuracy_lines(runs)[0]
+    assert "tells nothing of seed noise" in accuracy_lines(runs)[0]
 
 
 def test_ratios_are_of_medians_and_held_against_their_targets() -> None:

@@ -81,7 +81,7 @@ def test_a_factors_sentence_keeps_search_and_confirmation_apart(tmp_path: Path) 
     seeds = [said for said in found.conditions if " seed" in said]
     assert seeds == [
         "Said of 1 seed (0), taken as a sample of all seeds.",
-        "Among the finalists: said of 5 seeds (1, 2, 3, 4, 5), taken as a sample of all seeds.",
+        "Among the finalists: said of 5 seeds (1, 2, 3, 4 and 5), taken as a sample of all seeds.",
     ]
 
 
