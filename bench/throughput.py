@@ -6,6 +6,10 @@ The roof is measured in the same process, between the epochs: sgemm by NumPy, bf
 operations of a training step are counted from the networks' own sizes: two per multiply-add, forward and twice back.
 Bare steps are the same network's in a loop of TensorFlow's own, on one batch that never changes: what is lost to them
 is what data, shuffling, metrics, validation and the framework around training cost.
+
+AMX multiplies matrices so much faster than memory and everything beside products keeps up with that a small network
+uses little of it; where a processor has it, bfloat16 is measured without as well, as on those that have AVX512_BF16
+alone.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +29,8 @@ from tables import machine, markdown_table, write_section
 
 STEPS_OF_A_TRAINING = 6  # operations per multiply-add of the forward pass: 2 forward, 2 for inputs, 2 for weights
 PRECISIONS = ("float32", "bfloat16")
+WITHOUT_AMX = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
+"""Read by oneDNN, which TensorFlow multiplies with."""
 MATRIX = 1024
 BATCH = 128
 
@@ -188,14 +194,17 @@ def best_rate(product: Any, seconds: float) -> float:
 # In the command's own process
 
 
-def at_once(precision: str, cores: Sequence[int], images: int, epochs: int) -> list[Measured]:
-    """One worker per core, all of them at the same time."""
+def at_once(
+    precision: str, cores: Sequence[int], images: int, epochs: int, variables: Mapping[str, str]
+) -> list[Measured]:
+    """One worker per core, all of them at the same time, with some variables of their own."""
     started = [
         subprocess.Popen(
             [sys.executable, __file__, "--worker", f"{core},{precision},{images},{epochs}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env={**os.environ, **variables},
         )
         for core in cores
     ]
@@ -205,10 +214,20 @@ def at_once(precision: str, cores: Sequence[int], images: int, epochs: int) -> l
     return [Measured(*json.loads(answer.splitlines()[-1])) for answer in answers]
 
 
-def summary(precision: str, found: Sequence[Measured]) -> Row:
+def measurements() -> dict[str, tuple[str, Mapping[str, str]]]:
+    """By the name of its row, the precision and the variables of each measurement."""
+    from main.backend import instruction_flags
+
+    found: dict[str, tuple[str, Mapping[str, str]]] = {precision: (precision, {}) for precision in PRECISIONS}
+    if "amx_bf16" in instruction_flags():
+        found["bfloat16, no AMX"] = ("bfloat16", WITHOUT_AMX)
+    return found
+
+
+def summary(name: str, found: Sequence[Measured]) -> Row:
     """The workers' rates added up, against their roofs added up."""
     return Row(
-        precision,
+        name,
         len(found),
         sum(one.images_per_second for one in found),
         sum(one.gflops for one in found) / sum(one.roof for one in found),
@@ -327,8 +346,9 @@ def main() -> None:
         if workers > len(cores):
             print(f"{workers} workers are left out: there are {len(cores)} cores", file=sys.stderr)
             continue
-        for precision in PRECISIONS:
-            rows.append(summary(precision, at_once(precision, cores[:workers], options.images, options.epochs)))
+        for name, (precision, variables) in measurements().items():
+            found = at_once(precision, cores[:workers], options.images, options.epochs, variables)
+            rows.append(summary(name, found))
             print(rows[-1], flush=True)
     ranks = {}
     for precision in PRECISIONS:

@@ -33,3 +33,10 @@ def test_a_winner_that_precision_changes_is_named() -> None:
     other = {**alike, "average": [0.99, 1.0]}
     assert "name the same winner" in ranks_lines({"float32": alike, "bfloat16": alike})
     assert "name NOT the same winner, max and average" in ranks_lines({"float32": alike, "bfloat16": other})
+
+
+def test_where_there_is_amx_bfloat16_is_measured_without_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("main.backend.instruction_flags", lambda: frozenset({"avx512_bf16"}))
+    assert list(throughput.measurements()) == ["float32", "bfloat16"]
+    monkeypatch.setattr("main.backend.instruction_flags", lambda: frozenset({"avx512_bf16", "amx_bf16"}))
+    assert throughput.measurements()["bfloat16, no AMX"] == ("bfloat16", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"})
