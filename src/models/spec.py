@@ -65,6 +65,9 @@ class NetworkSpec(BaseModel):
 
     builder: ClassVar[str]
     """`package.module:function` of `build(spec, input_shape, n_classes) -> keras.Model`, imported late."""
+    sizeless: ClassVar[frozenset[str]] = frozenset()
+    """Fields on which nothing depends that `layers` returns or raises: a sweep sizes its networks once for all their
+    values."""
 
     network: str
     """Which network this section describes."""
@@ -86,6 +89,9 @@ class CnnSpec(NetworkSpec):
     """Convolutions, each followed by pooling; then flatten, dropout, dense layers and softmax."""
 
     builder: ClassVar[str] = "models.cnn:build"
+    sizeless: ClassVar[frozenset[str]] = frozenset(
+        {"activation", "leaky_relu_slope", "initializer", "dense_initializer", "l2"}
+    )
 
     network: Literal["cnn"] = "cnn"
     """Which network this section describes."""
@@ -220,6 +226,7 @@ class MlpSpec(NetworkSpec):
     """Flatten, dense layers, each followed by dropout, and softmax: no notion of neighbouring pixels."""
 
     builder: ClassVar[str] = "models.mlp:build"
+    sizeless: ClassVar[frozenset[str]] = frozenset({"activation", "leaky_relu_slope", "initializer", "l2"})
 
     network: Literal["mlp"] = "mlp"
     """Which network this section describes."""
@@ -255,6 +262,7 @@ class SoftmaxSpec(NetworkSpec):
     """Multinomial logistic regression: flatten and softmax, the least a network must beat."""
 
     builder: ClassVar[str] = "models.softmax:build"
+    sizeless: ClassVar[frozenset[str]] = frozenset({"l2"})
 
     network: Literal["softmax"] = "softmax"
     """Which network this section describes."""

@@ -55,7 +55,7 @@ def check_combinations(sections: Sections, space: SearchSpace) -> list[Problem]:
     for parameter in space.parameters:
         checker.try_each(parameter)
     if not checker.problems:
-        for values in islice(_combined(space), MOST_COMBINATIONS):
+        for values in islice(combined(space, MOST_COMBINATIONS), MOST_COMBINATIONS):
             checker.probe(values, values)
             if len(checker.problems) >= _ENOUGH_PROBLEMS:
                 break
@@ -111,17 +111,20 @@ class _Checker:
         self.problems.setdefault(key, problem)
 
 
-def _tried(parameter: Parameter) -> tuple[Value, ...]:
-    return parameter.values if isinstance(parameter, Choices) else (parameter.low, parameter.high)
+def combined(space: SearchSpace, most: int) -> Iterator[dict[str, Value]]:
+    """All combinations of choices and of the ends of ranges; of more than `most`, those of each pair of values.
 
-
-def _combined(space: SearchSpace) -> Iterator[dict[str, Value]]:
-    """All combinations of the values that are tried, where they are few enough, else those of pairs."""
+    What a pair needs to count goes with it; all else is then as it is first.
+    """
     tried = SearchSpace(tuple(Choices(p.path, _tried(p), p.when) for p in space.parameters))
-    cells = list(islice(tried.cells(), MOST_COMBINATIONS + 1))
-    if len(cells) <= MOST_COMBINATIONS:
+    cells = list(islice(tried.cells(), most + 1))
+    if len(cells) <= most:
         yield from cells
         return
     for one, other in combinations(tried.parameters, 2):
         for value, another in product(_tried(one), _tried(other)):
             yield satisfied(space, {one.path: value, other.path: another})
+
+
+def _tried(parameter: Parameter) -> tuple[Value, ...]:
+    return parameter.values if isinstance(parameter, Choices) else (parameter.low, parameter.high)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 
 from main.checking import Problem, complaints
 from main.complaints import ConfigError
 from main.modelsize import refuse_too_large
-from models import ImageShape, ImpossibleNetwork, LayerSize, NetworkSpec
-from optimize.combinations import written_path
-from optimize.conditions import shown
+from models import ImageShape, ImpossibleNetwork, LayerSize, NetworkSpec, networks
+from optimize.combinations import combined, written_path
+from optimize.conditions import satisfied, shown
 from optimize.config import SweepConfig
 from optimize.paths import are_nested, keys_of
 from optimize.space import Choices, Parameter, Range, SearchSpace, Value
@@ -55,8 +55,10 @@ class PlannedNetwork:
 def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: int) -> tuple[PlannedNetwork, ...]:
     """Every distinct network of a sweep, in the order of the grid.
 
-    Of ranges the ends are looked at, and all whole numbers between where they are few; of very large spaces
-    the first 20,000 configurations.
+    Of ranges the ends are looked at, and all whole numbers between where they are few. Where these make more than
+    20,000 combinations, each value is looked at with all else as it is first, and combinations of choices and of the
+    ends of ranges only; of more than 20,000 of these each pair of values, so that a network which takes three values
+    to become impossible may pass.
 
     Args:
         config: The sweep.
@@ -68,10 +70,10 @@ def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: in
             room, by line.
     """
     specs: dict[str, tuple[NetworkSpec, list[dict[str, Value]]]] = {}
-    for values in islice(_configurations(config.space), MOST_LOOKED_AT):
+    for values in _configurations(config.space):
         spec = config.concrete(config.space.complete(values)).model
         specs.setdefault(spec.model_dump_json(), (spec, []))[1].append(values)
-    networks: dict[tuple[LayerSize, ...], PlannedNetwork] = {}
+    found: dict[tuple[LayerSize, ...], PlannedNetwork] = {}
     impossible: dict[tuple[object, ...], list[Problem]] = {}
     for spec, configurations in specs.values():
         try:
@@ -80,23 +82,41 @@ def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: in
             problem = _impossible(config.space, configurations[0], error)
             impossible.setdefault((problem.path, problem.message), []).append(problem)
             continue
-        known = networks.get(layers)
+        known = found.get(layers)
         before = known.values if known else ()
-        networks[layers] = PlannedNetwork(known.spec if known else spec, (*before, *configurations), layers)
+        found[layers] = PlannedNetwork(known.spec if known else spec, (*before, *configurations), layers)
     if impossible:
         problems = [_first_of(group) for group in impossible.values()]
         raise ConfigError(complaints(config.document, problems))
-    return tuple(networks.values())
+    return tuple(found.values())
 
 
-def _configurations(space: SearchSpace) -> Iterator[dict[str, Value]]:
-    """Every combination of what networks depend on: parameters of `model`, and those that their `when` names."""
-    needed = {parameter.path for parameter in space.parameters if keys_of(parameter.path)[0] == "model"}
+def _configurations(space: SearchSpace) -> Collection[dict[str, Value]]:
+    """Every combination of what the sizes of layers depend on, or, of too many, each value and what `combined` has."""
+    deciding = _deciding(space)
+    every = [Choices(p.path, _values(p), p.when) for p in deciding.parameters]
+    cells = list(islice(SearchSpace(tuple(every)).cells(), MOST_LOOKED_AT + 1))
+    if len(cells) <= MOST_LOOKED_AT:
+        return cells
+    alone = [satisfied(deciding, {p.path: value}) for p in every for value in p.values]
+    return {shown(values): values for values in (*alone, *combined(deciding, MOST_LOOKED_AT))}.values()
+
+
+def _deciding(space: SearchSpace) -> SearchSpace:
+    """What of a space the sizes of layers depend on, and what the `when` of these names."""
+    needed = set(filter(_decides_sizes, space.paths))
     for parameter in reversed(space.parameters):  # a parameter stands after those that its `when` names
         if parameter.path in needed:
             needed |= set(parameter.when)
-    looked_at = tuple(Choices(p.path, _values(p), p.when) for p in space.parameters if p.path in needed)
-    return SearchSpace(looked_at).cells()
+    return SearchSpace(tuple(parameter for parameter in space.parameters if parameter.path in needed))
+
+
+def _decides_sizes(path: str) -> bool:
+    """Whether some network may have other layers for another value at this path."""
+    section, *keys = keys_of(path)
+    if section != "model" or not keys:
+        return section == "model"
+    return any(keys[0] in spec.model_fields and keys[0] not in spec.sizeless for spec in networks().values())
 
 
 def _values(parameter: Parameter) -> tuple[Value, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models import CnnSpec, ImpossibleNetwork, LayerSize, MlpSpec, SoftmaxSpec
+from models import CnnSpec, ImpossibleNetwork, LayerSize, MlpSpec, NetworkSpec, SoftmaxSpec
 from models.spec import blur_extent
 
 DIGIT = (28, 28, 1)
@@ -33,6 +33,22 @@ def test_sizes_of_a_small_cnn_are_those_worked_out_by_hand() -> None:
         LayerSize("logits", (3,), parameters=4 * 3 + 3, multiply_adds=4 * 3),
         LayerSize("probabilities", (3,)),
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "changed"),
+    [
+        (CnnSpec, {"dense_initializer": "orthogonal"}),
+        (MlpSpec, {}),
+        (SoftmaxSpec, {}),
+    ],
+)
+def test_fields_without_size_change_no_layer(spec: type[NetworkSpec], changed: dict[str, Any]) -> None:
+    others = {"activation": "leaky_relu", "leaky_relu_slope": 0.3, "initializer": "normal", "l2": 0.1, **changed}
+    written = {field: value for field, value in others.items() if field in spec.model_fields}
+    default = {"network": spec.model_fields["network"].default}
+    assert set(written) == spec.sizeless
+    assert spec.model_validate(default | written).layers(DIGIT, 10) == spec.model_validate(default).layers(DIGIT, 10)
 
 
 def test_a_blur_counts_its_fixed_weights_and_their_work() -> None:

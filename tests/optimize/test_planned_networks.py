@@ -62,11 +62,58 @@ def test_a_model_that_is_swept_as_a_whole_is_looked_at_and_its_faults_told_withi
 
 
 def test_combinations_that_fail_alike_are_told_once() -> None:
-    text = HEAD + "  filters: [8, 8, 8]\n  kernel_size: 7\n  activation: {choices: [relu, elu, gelu]}\n"
+    text = HEAD + "  filters: [8, 8, 8]\n  kernel_size: 7\n  dropout: {choices: [0.1, 0.2, 0.3]}\n"
     assert impossible(loaded(text)) == [
         "4:16 model.kernel_size: kernel_size 7 is larger than the 2 × 2 image that is left before convolution 3, "
-        "with model.activation: relu, and 2 more"
+        "with model.dropout: 0.1, and 2 more"
     ]
+
+
+def test_what_no_layer_depends_on_is_looked_at_only_where_another_waits_for_it() -> None:
+    assert [network.values for network in networks(HEAD + "  activation: {choices: [relu, elu]}\n")] == [({},)]
+    text = (
+        HEAD + "  activation: {choices: [relu, elu]}\n  pool_size: {choices: [2, 3], when: {model.activation: elu}}\n"
+    )
+    assert [network.values for network in networks(text)] == [
+        ({"model.activation": "relu"}, {"model.activation": "elu", "model.pool_size": 2}),
+        ({"model.activation": "elu", "model.pool_size": 3},),
+    ]
+
+
+SIZELESS = f"""\
+  activation: {{choices: [relu, elu, selu, gelu, silu, mish, tanh, sigmoid, softplus, softsign]}}
+  initializer: {{choices: [auto, glorot_uniform, he_uniform, he_normal, uniform, normal, orthogonal]}}
+  dense_initializer: {{choices: [glorot_uniform, he_normal]}}
+  l2: {{choices: {[n / 1000 for n in range(200)]}}}
+"""
+RANGES = "  dense_units: [{low: 1, high: 60}, {low: 1, high: 60}, {low: 1, high: 60}]\n"
+RATES = [n / 20 for n in range(20)]
+CHOICES = f"""\
+  dense_units: {{choices: {[[n] for n in range(1, 21)]}}}
+  dropout: {{choices: {RATES}}}
+  conv_dropout: {{choices: {RATES}}}
+"""
+SEARCH = "study: {sampler: random, trials: 3}\n"
+
+
+@pytest.mark.parametrize("many", [SIZELESS, RANGES], ids=["without size", "ranges"])
+def test_three_values_that_do_not_go_together_are_found_in_a_space_of_very_many(many: str) -> None:
+    text = HEAD + "  filters: {choices: [[8], [8, 8, 8]]}\n  padding: {choices: [same, valid]}\n"
+    found = impossible(loaded(text + "  kernel_size: {choices: [3, 7]}\n" + many + SEARCH))
+    assert len(found) == 1
+    assert found[0].startswith("5:30 model.kernel_size.choices.1: kernel_size 7 is larger than the 2 × 2 image")
+
+
+def test_pairs_are_looked_at_where_choices_have_too_many_combinations() -> None:
+    head = HEAD + "  padding: {choices: [same, valid]}\n  kernel_size: {choices: [3, 29]}\n"
+    found = impossible(loaded(head + CHOICES + SEARCH))
+    assert len(found) == 1
+    assert found[0].startswith("4:30 model.kernel_size.choices.1: kernel_size 29 is larger than the 28 × 28 image")
+
+
+def test_of_too_many_combinations_every_whole_number_of_a_short_range_is_looked_at_alone() -> None:
+    found = networks(HEAD + "  filters: [{low: 1, high: 9}]\n" + RANGES + SEARCH)
+    assert {network.spec.filters for network in found} == {(n,) for n in range(1, 10)}
 
 
 def test_a_pool_larger_than_the_image_is_told_too() -> None:
