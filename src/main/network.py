@@ -179,3 +179,8 @@ def network_for(
         if len(_cache) > CACHED_NETWORKS:
             _cache.popitem(last=False)
     return _cache[key]
+
+
+def forget_networks() -> None:
+    """Let go of this process's traced networks, so that whichever is asked for next is traced anew."""
+    _cache.clear()

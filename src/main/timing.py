@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from main.backend import Precision, validation_batches
@@ -15,6 +16,7 @@ from main.data import TrainingData
 
 TIMED_STEPS = 30
 TIMED_EPOCHS = 3
+_OUTSIDE_STEPS = {"epochs", "early_stopping", "schedule", "learning_rate", "label_smoothing"}
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,34 @@ class TrainingTimes:
     """One pass over the validation images, and the averaging of weights before it."""
 
     def trial(self, config: TrainingConfig, n_train: int) -> float:
-        """A trial of `config` on `n_train` images that runs all its epochs."""
+        """A trial of `config` on `n_train` images that runs all its epochs, on a worker that has traced its network."""
         steps = math.ceil(n_train / config.train.batch_size)
-        return self.trace + config.train.epochs * (steps * self.step + self.validation)
+        return config.train.epochs * (steps * self.step + self.validation)
+
+
+def cost_key(config: TrainingConfig) -> str:
+    """Equal for configurations whose steps and validations take equally long, whether they share a graph or not.
+
+    Out of it is what a step does not compute with, and of each fraction (a rate, a penalty, a largest rotation) all but
+    whether it is 0: what else it is changes no arithmetic, unless it is one from which the sizes of layers follow.
+    """
+    train = config.train.model_dump(exclude=_OUTSIDE_STEPS)
+    return repr((_fractions_as_flags(config.model.model_dump()), _fractions_as_flags(train)))
+
+
+def _fractions_as_flags(value: object) -> object:
+    if isinstance(value, float):
+        return bool(value)
+    if isinstance(value, Mapping):
+        return {key: _fractions_as_flags(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_fractions_as_flags(item) for item in value]
+    return value
 
 
 def time_training(config: TrainingConfig, data: TrainingData, precision: Precision) -> TrainingTimes:
-    """Train for a few short epochs, and read the clock."""
-    from main.network import network_for
+    """Train for a few short epochs of a network that is traced for it, and read the clock."""
+    from main.network import forget_networks, network_for
     from main.train import statistics_sample, train
 
     images = min(TIMED_STEPS * config.train.batch_size, len(data.train))
@@ -44,6 +66,7 @@ def time_training(config: TrainingConfig, data: TrainingData, precision: Precisi
     few = config.train.model_copy(update={"epochs": TIMED_EPOCHS, "early_stopping": None})
     config = replace(config, train=few)
     steps = math.ceil(images / config.train.batch_size)
+    forget_networks()  # one that is traced already would seem to need no tracing
     first, *others = train(config, short, seed=0, precision=precision).history
     network = network_for(config, data.input_shape, data.n_classes, precision=precision, steps=steps)
     began = time.perf_counter()

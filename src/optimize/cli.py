@@ -172,7 +172,7 @@ def plan(
     config: ConfigFile,
     set_: Set = None,
     results: ResultsDir = None,
-    time: Annotated[bool, typer.Option("--time", help="Time a few steps of each network and forecast.")] = False,
+    time: Annotated[bool, typer.Option("--time", help="Time a few steps of its trainings and forecast.")] = False,
 ) -> None:
     """Show what a sweep would do: its space, trials, networks, and combinations that cannot be built."""
     from optimize.plan import make_plan, print_plan

@@ -10,20 +10,20 @@ from optimize import forecast as forecasts
 from optimize.config import SweepConfig
 from optimize.engine import Slot, ThreadEngine
 from optimize.forecast import MOST_TIMED, forecast
-from optimize.plan import make_plan
+from optimize.plan import Plan, make_plan
 from stubs import learn
-from sweeps import POOLING
+from sweeps import LEARNING_RATE, POOLING
 
 Load = Callable[[str], SweepConfig]
 
 
 class Clockwork(ThreadEngine):
-    """An engine whose timing costs nothing: a step takes a nanosecond a multiply-add."""
+    """An engine whose timing costs nothing: a step takes a nanosecond a multiply-add of one image."""
 
-    def __init__(self, slots: int = 1) -> None:
+    def __init__(self, slots: int = 1, trace: float = 0.0) -> None:
         super().__init__(learn)
         self.timed: list[TrainingConfig] = []
-        self._slots = slots
+        self._slots, self._trace = slots, trace
 
     def slots(self) -> tuple[Slot, ...]:
         return tuple(slot(number) for number in range(self._slots))
@@ -34,12 +34,24 @@ class Clockwork(ThreadEngine):
         training = args[0]
         assert isinstance(training, TrainingConfig)
         self.timed.append(training)
-        return TrainingTimes(trace=1.0, step=work(training) * 1e-9, validation=0.1)
+        return TrainingTimes(trace=self._trace, step=work(training) * 1e-9, validation=0.1)
 
 
 def work(training: TrainingConfig) -> int:
     """Multiply-adds of one image."""
     return sum(layer.multiply_adds for layer in training.model.layers((28, 28, 1), 10))
+
+
+def traces(plan: Plan, workers: int = 1) -> float:
+    """How much longer training takes for every second that a trace takes."""
+    with_traces = forecast(plan, lambda: Clockwork(workers, trace=1.0))
+    return with_traces.training - forecast(plan, lambda: Clockwork(workers)).training
+
+
+def of_epochs(plan: Plan, epochs: float, steps: float = 10) -> float:
+    """How long the trials of one worker take, of so many epochs and steps on average, as Clockwork counts it."""
+    training = plan.config.base
+    return plan.trials * epochs * (steps * work(training) * 1e-9 + 0.1)
 
 
 def slot(number: int) -> Slot:
@@ -50,7 +62,7 @@ def test_every_network_of_a_small_grid_is_timed_once(sweep: Load) -> None:
     engine = Clockwork()
     expected = forecast(make_plan(sweep(POOLING)), lambda: engine)
     assert len({graph_key(training) for training in engine.timed}) == len(engine.timed) == expected.timed == 3
-    assert expected.networks == 3
+    assert expected.kinds == 3
 
 
 def test_two_workers_take_half_as_long_to_train(sweep: Load) -> None:
@@ -78,8 +90,24 @@ def test_training_is_trials_times_their_own_time(sweep: Load) -> None:
     for cell in config.space.cells():
         training = config.concrete(cell)
         steps = -(-plan.data.n_train // training.train.batch_size)
-        expected += len(config.study.seeds) * (1.0 + training.train.epochs * (steps * work(training) * 1e-9 + 0.1))
+        expected += len(config.study.seeds) * training.train.epochs * (steps * work(training) * 1e-9 + 0.1)
     assert forecast(plan, Clockwork).training == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_trials_that_share_a_graph_trace_it_once_a_worker(sweep: Load, workers: int) -> None:
+    assert traces(make_plan(sweep(LEARNING_RATE)), workers) == pytest.approx(1.0)
+
+
+def test_a_worker_that_traces_several_graphs_takes_the_time_of_each(sweep: Load) -> None:
+    assert traces(make_plan(sweep(POOLING))) == pytest.approx(3.0)  # 6 trials
+
+
+def test_of_more_graphs_than_a_worker_keeps_some_are_traced_again(sweep: Load) -> None:
+    filters = ", ".join(f"[{n}]" for n in range(1, 9))
+    text = POOLING.replace("pooling: {choices: [max, average, blur]}", f"filters: {{choices: [{filters}]}}")
+    plan = make_plan(sweep(text.replace("seeds: 2", "seeds: 4")))
+    assert 8 < traces(plan) < 32
 
 
 def test_of_many_networks_some_are_timed_and_stand_for_those_of_their_size(sweep: Load) -> None:
@@ -87,9 +115,9 @@ def test_of_many_networks_some_are_timed_and_stand_for_those_of_their_size(sweep
     config = sweep(POOLING.replace("pooling: {choices: [max, average, blur]}", f"filters: {{choices: [{filters}]}}"))
     engine = Clockwork()
     expected = forecast(make_plan(config), lambda: engine)
-    assert (expected.timed, expected.networks) == (MOST_TIMED, 30)
+    assert (expected.timed, expected.kinds) == (MOST_TIMED, 30)
     cells = map(config.concrete, config.space.cells())
-    exact = sum(1.0 + 3 * (10 * work(training) * 1e-9 + 0.1) for training in cells) * len(config.study.seeds)
+    exact = sum(3 * (10 * work(training) * 1e-9 + 0.1) for training in cells) * len(config.study.seeds)
     assert expected.training == pytest.approx(exact, rel=0.1)
 
 
@@ -98,3 +126,49 @@ def test_a_sampler_is_forecast_from_the_networks_it_may_draw(sweep: Load) -> Non
     plan = make_plan(sweep(text))
     mean = forecast(replace(plan, search_trials=1), Clockwork).training
     assert forecast(plan, Clockwork).training == pytest.approx(40 * mean)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_swept_epochs_are_forecast_by_their_mean_and_timed_once(sweep: Load, schedule: str) -> None:
+    text = LEARNING_RATE.replace("epochs: 3", f"epochs: {{low: 3, high: 20}}\n  schedule: {schedule}")
+    plan, engine = make_plan(sweep(text)), Clockwork()
+    assert forecast(plan, lambda: engine).training == pytest.approx(of_epochs(plan, 11.5), rel=0.05)
+    assert len(engine.timed) == 1
+
+
+def test_swept_batches_are_timed_each_and_forecast_by_their_mean(sweep: Load) -> None:
+    plan = make_plan(sweep(LEARNING_RATE.replace("epochs: 3", "epochs: 3\n  batch_size: {choices: [16, 512]}")))
+    engine = Clockwork()
+    expected = forecast(plan, lambda: engine).training
+    assert expected == pytest.approx(of_epochs(plan, 3, steps=(75 + 3) / 2), rel=0.1)
+    assert sorted(training.train.batch_size for training in engine.timed) == [16, 512]
+
+
+def test_what_when_turns_off_is_forecast_at_its_default(sweep: Load) -> None:
+    text = LEARNING_RATE.replace("model: {network: cnn}", "model: {pooling: {choices: [max, average]}}")
+    text = text.replace("epochs: 3", "epochs: {low: 40, high: 60, when: {model.pooling: average}}")
+    plan = make_plan(sweep(text))
+    assert forecast(plan, Clockwork).training == pytest.approx(of_epochs(plan, (6 + 50) / 2), rel=0.1)
+
+
+def test_a_range_of_rates_takes_no_more_timing_than_one_of_them(sweep: Load) -> None:
+    text = LEARNING_RATE.replace("{network: cnn}", "{l2: {low: 1e-6, high: 1e-2, log: true}}")
+    engine = Clockwork()
+    assert forecast(make_plan(sweep(text)), lambda: engine).kinds == len(engine.timed) == 1
+
+
+def test_draws_that_cannot_be_built_are_left_out(sweep: Load) -> None:
+    plan = make_plan(sweep(LEARNING_RATE))
+    impossible = sweep(LEARNING_RATE.replace("{network: cnn}", "{kernel_size: {choices: [3, 29]}}"))
+    assert forecast(replace(plan, config=impossible), Clockwork).training == pytest.approx(
+        forecast(plan, Clockwork).training
+    )
+
+
+def test_of_a_very_large_grid_cells_from_all_of_it_are_looked_at(sweep: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecasts, "MOST_CELLS", 20)
+    rates = [n / 100 for n in range(1, 21)]
+    text = POOLING.replace("epochs: 3", f"epochs: {{choices: [2, 200]}}, learning_rate: {{choices: {rates}}}")
+    one_pooling = text.replace("[max, average, blur]", "[max, average]")
+    plan = make_plan(sweep(one_pooling))
+    assert forecast(plan, Clockwork).training == pytest.approx(of_epochs(plan, 101), rel=0.5)
