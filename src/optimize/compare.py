@@ -257,7 +257,8 @@ def _labels(rows: pd.DataFrame, paths: Sequence[str], space: SearchSpace) -> pd.
         return parts[0]
     names = short_names(paths)
     joint = [names[path] + "=" + part for path, part in zip(paths, parts, strict=True)]
-    return joint[0].str.cat(joint[1:], sep=" ")
+    joined: pd.Series[str] = joint[0].str.cat(joint[1:], sep=" ")
+    return joined
 
 
 def _progress(entries: Sequence[_Entry], metric: str, direction: Direction) -> pd.DataFrame:
