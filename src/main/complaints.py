@@ -1,4 +1,4 @@
-"""What is wrong with a file, and where: every complaint at once, each shown under the line it is about."""
+"""What is wrong with a file, and where: every complaint at once, the first of them with the line they are about."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LINE_END = re.compile(r"\r\n|\r|\n")
 """Where YAML, and with it every place, begins another line; `str.splitlines` does so at form feeds too."""
 _WIDEST_EXCERPT = 96
-_MOST_SHOWN = 25
+_MOST_EXCERPTS = 25
 
 
 class Mark(NamedTuple):
@@ -110,41 +110,39 @@ class Complaint:
 
 
 class ConfigError(UserError):
-    """A file that cannot be used; holds everything that is wrong with it, in the order of the file."""
+    """A file that cannot be used; holds everything that is wrong with it, in the order of the file.
+
+    All of it is said, so that it can be mended in one go; past the first 25 in one line each.
+    """
 
     def __init__(self, complaints: Iterable[Complaint]) -> None:
         self.complaints = tuple(sorted(dict.fromkeys(complaints), key=_order))
         super().__init__(self.complaints)
 
     def __str__(self) -> str:
-        shown = [str(complaint) for complaint in self.complaints[:_MOST_SHOWN]]
-        return "\n".join([*shown, *_rest(len(self.complaints))])
+        whole = [str(complaint) for complaint in self.complaints[:_MOST_EXCERPTS]]
+        return "\n".join([*whole, *(complaint.headline for complaint in self.complaints[_MOST_EXCERPTS:])])
 
 
 def render(complaints: Iterable[Complaint]) -> Text:
     """The same as `str(ConfigError)`, coloured for a terminal: place, path, message, line, caret and hint."""
     from rich.text import Text
 
-    complaints = tuple(complaints)
     text = Text()
-    for complaint in complaints[:_MOST_SHOWN]:
+    for number, complaint in enumerate(complaints):
         text.append(complaint.place, "bold").append(": ")
         if complaint.path:
             text.append(complaint.path, "cyan").append(": ")
         text.append(complaint.message + "\n", "red")
+        if number >= _MOST_EXCERPTS:
+            continue
         if complaint.excerpt:
             line, caret = complaint.excerpt
             text.append(f"    {line}\n").append(f"    {caret}\n", "bold red")
         if complaint.hint:
             text.append(f"    {complaint.hint}\n", "dim")
-    for line in _rest(len(complaints)):
-        text.append(line + "\n", "dim")
     text.rstrip()
     return text
-
-
-def _rest(count: int) -> list[str]:
-    return [f"... and {count - _MOST_SHOWN} more"] if count > _MOST_SHOWN else []
 
 
 def _order(complaint: Complaint) -> tuple[bool, str, Mark]:

@@ -54,14 +54,18 @@ def test_the_command_lines_own_come_after_the_files() -> None:
     assert str(error.complaints[1]).startswith("--set a=b: model.poolng: ")
 
 
-def test_very_many_complaints_are_counted() -> None:
-    error = ConfigError([complaint(1, column) for column in range(1, 61)])
-    assert str(error).endswith("... and 35 more")
+def test_every_one_of_very_many_complaints_is_shown_those_past_the_25th_in_a_line_each() -> None:
+    error = ConfigError([complaint(2, column) for column in range(1, 61)])
+    lines = str(error).splitlines()
+    assert [line for line in lines if line.startswith("configs/")] == [c.headline for c in error.complaints]
+    assert lines[: 4 * 25] == "\n".join(map(str, error.complaints[:25])).splitlines()
+    assert len(lines) == 4 * 25 + 35
 
 
-def test_the_coloured_form_says_the_same() -> None:
-    complaints = [complaint(2, 3), complaint(3, 3)]
-    assert render(complaints).plain == "\n".join(map(str, complaints))
+@pytest.mark.parametrize("count", [2, 60])
+def test_the_coloured_form_says_the_same(count: int) -> None:
+    error = ConfigError([complaint(2, column) for column in range(1, count + 1)])
+    assert render(error.complaints).plain == str(error)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
