@@ -16,6 +16,7 @@ import numpy as np
 
 from main import checkpoint
 from main.history import Epoch
+from optimize.ratetrial import RateOutcome, RateTask
 from optimize.trial import TrialOutcome, TrialTask, outcome_of, pack
 
 Report = Callable[[Epoch], None]
@@ -193,3 +194,33 @@ def counts_traces(task: TrialTask, report: Report, stop_requested: StopRequested
     outcome = run(task, report, stop_requested)
     mark(f"{os.getpid()} {sum(traced.traces for traced in network._cache.values())}")
     return outcome
+
+
+def rises(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
+    """A training of a range test, whose loss falls a little with every batch."""
+    assert isinstance(task, RateTask)
+    losses = tuple(2.0 - 0.01 * step for step in range(len(task.rates)))
+    return RateOutcome(task.trial, "complete", losses=losses)
+
+
+def rises_or_hangs(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
+    """Training 0 of a range test never ends by itself."""
+    if task.trial == 0:
+        time.sleep(3600)
+    return rises(task, report, stop_requested)
+
+
+def rises_or_grows(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
+    """Training 0 of a range test takes 600 MB and keeps it."""
+    if task.trial == 0:
+        kept = np.ones(75_000_000)
+        time.sleep(3600)
+        del kept
+    return rises(task, report, stop_requested)
+
+
+def rises_or_dies(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
+    """The worker of training 0 is gone in its first attempt, that of training 1 in every attempt."""
+    if task.trial == 1 or (task.trial, task.attempt) == (0, 1):
+        os._exit(1)
+    return rises(task, report, stop_requested)

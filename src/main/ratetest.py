@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from statistics import fmean
 
@@ -19,7 +19,13 @@ DIVERGED = 4.0
 
 
 def losses_while_rising(
-    config: TrainingConfig, data: TrainingData, rates: Sequence[float], *, seed: int, precision: Precision
+    config: TrainingConfig,
+    data: TrainingData,
+    rates: Sequence[float],
+    *,
+    seed: int,
+    precision: Precision,
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> tuple[float, ...]:
     """The training loss of each batch, before the step that its rate takes.
 
@@ -29,9 +35,10 @@ def losses_while_rising(
         rates: the learning rate of each step.
         seed: decides initial weights, data order, dropout and augmentation.
         precision: what layers compute in.
+        stop_requested: asked before each batch whether to stop there.
 
     Returns:
-        As many losses as rates, or fewer where training diverged, the last of which may be no number.
+        As many losses as rates, or fewer where training diverged, the last of which may be no number, or was stopped.
     """
     network = network_for(config, data.input_shape, data.n_classes, precision=precision, steps=1)
     network.restart(config, seed)
@@ -40,6 +47,8 @@ def losses_while_rising(
     window = max(1, len(rates) // WINDOWS)
     losses: list[float] = []
     for rate, (images, labels) in zip(rates, islice(split.starting(seed=seed, epoch=0), len(rates)), strict=True):
+        if stop_requested():
+            break
         network.optimizer.learning_rate.assign(rate)
         network.trainer.reset_metrics()
         losses.append(float(network.trainer.train_on_batch(images, labels, return_dict=True)["loss"]))

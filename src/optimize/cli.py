@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from main.history import Epoch
     from optimize.charts import Drawn
     from optimize.config import SweepConfig
+    from optimize.sweep import SweepResult
 
 app = typer.Typer(
     name="optimize",
@@ -97,37 +98,35 @@ def run(
 def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_failed: bool, fresh: bool) -> int:
     if config.study.range_test is not None:
         return _range_test(config, results=results, workers=workers)
+    from optimize.signals import StopNow, first_ends
+    from optimize.summary import say_resumable, summarise
+
+    try:
+        with first_ends():
+            result = _swept(config, results=results, workers=workers, retry_failed=retry_failed, fresh=fresh)
+    except StopNow as stop:
+        say_resumable(config)
+        return EXIT_OF_ENDING[stop.ending]
+    summarise(result)
+    status = EXIT_OF_ENDING[result.ending]
+    return UNUSABLE if status == DONE and result.verdict is None else status
+
+
+def _swept(config: SweepConfig, *, results: Path, workers: int | None, retry_failed: bool, fresh: bool) -> SweepResult:
     from optimize.forking import start_fork_server
 
     if workers != 0 and config.run.workers != 0 and config.run.engine is None:
         start_fork_server(config.run.threads, training=True)  # it imports TensorFlow while this process goes on
     from optimize.plan import described_data
     from optimize.progress import Progress
-    from optimize.signals import StopNow
-    from optimize.summary import say_resumable, summarise
     from optimize.sweep import run_sweep
 
-    try:
-        with bad_input():
-            described_data(config)  # which tells what is wrong by its line
-        with bad_input(), Progress(config, out) as progress:
-            result = run_sweep(
-                config,
-                results_dir=results,
-                observer=progress,
-                workers=workers,
-                retry_failed=retry_failed,
-                fresh=fresh,
-            )
-    except StopNow as stop:
-        say_resumable(config)
-        return EXIT_OF_ENDING[stop.ending]
-    except KeyboardInterrupt:
-        say_resumable(config)
-        return EXIT_OF_ENDING["interrupted"]
-    summarise(result)
-    status = EXIT_OF_ENDING[result.ending]
-    return UNUSABLE if status == DONE and result.verdict is None else status
+    with bad_input():
+        described_data(config)  # which tells what is wrong by its line
+    with bad_input(), Progress(config, out) as progress:
+        return run_sweep(
+            config, results_dir=results, observer=progress, workers=workers, retry_failed=retry_failed, fresh=fresh
+        )
 
 
 @app.command(name="lr-range")
@@ -152,17 +151,19 @@ def lr_range(
 
 
 def _range_test(config: SweepConfig, *, results: Path, workers: int | None) -> int:
-    from optimize.plan import described_data
-    from optimize.rangetest import run_range_test
+    from optimize.signals import StopNow, first_ends
     from optimize.summary import summarise_range_test
 
     try:
-        with bad_input():
+        with first_ends(), bad_input():
+            from optimize.plan import described_data
+            from optimize.rangetest import run_range_test
+
             described_data(config)
             tested = run_range_test(config, results, workers=workers, announce=say)
-    except KeyboardInterrupt:
+    except StopNow as stop:
         say(f"{config.name} was stopped; a range test is short, and starts from its beginning when it is run again")
-        return EXIT_OF_ENDING["interrupted"]
+        return EXIT_OF_ENDING[stop.ending]
     summarise_range_test(tested)
     return DONE
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -38,9 +37,8 @@ from optimize.study import (
 )
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
+from optimize.watch import Ticks, Watch
 
-LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
-WATCH_SECONDS = 0.2  # how often running trials are held against their limits
 DESERTED_SECONDS = 30.0  # without a single worker before somebody is told
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
 
@@ -90,10 +88,11 @@ class Coordinator:
         self._live: dict[int, optuna.Trial] = {}
         self._blame = Blame(config.run.retries)
         self._last_network: dict[int, str] = {}
+        self._watch = Watch(config.run, self._blame)
         self._upkeep = Upkeep(config.run.memory)
         self._stop: Stop | None = None
         self._told_to_stop = False
-        self._elapsed = self._checked = self._unwatched = self._deserted = 0.0
+        self._elapsed = self._checked = self._deserted = 0.0
 
     # Taking up what an earlier run left
 
@@ -181,7 +180,7 @@ class Coordinator:
             optimize.storage.StudyUnreadable: the study's storage fails, or has been removed.
             CheckpointLost, OSError: the disk is full.
         """
-        clock = time.monotonic()
+        ticks = Ticks()
         with first_asks_second_ends(self._on_signal), clear_faults(self._results):
             self._engine = start_engine()
             while True:
@@ -189,9 +188,7 @@ class Coordinator:
                 if not self._running and (self._stop or not self.remaining(proposals)):
                     break
                 self._handle(self._engine.next_event(timeout=0.2), proposals)
-                now = time.monotonic()
-                self._tick(now - clock if now - clock < LONGEST_TICK else 0.0)
-                clock = now
+                self._tick(ticks())
         self._results.write_tables(self.finished.values(), self._swept)
         return self._stop.ending if self._stop else "done"
 
@@ -363,10 +360,7 @@ class Coordinator:
             if self._stop.ending in ("interrupted", "terminated"):
                 self._observer.note(self._stop.why)
         self._notice_desertion(seconds)
-        self._unwatched += seconds
-        if self._unwatched >= WATCH_SECONDS:
-            self._watch(self._unwatched)
-            self._unwatched = 0.0
+        self._watch.after(seconds, self._running.values(), self._engine)
 
     def _notice_desertion(self, seconds: float) -> None:
         """Say once that there is no worker: on a cluster it may take hours until one comes, or none ever does."""
@@ -377,17 +371,6 @@ class Coordinator:
         if before < DESERTED_SECONDS <= self._deserted:
             address = self._config.run.engine
             self._observer.note(f"no worker is there yet; waiting for one{f' at {address}' if address else ''}")
-
-    def _watch(self, seconds: float) -> None:
-        """Kill what has outgrown its limits, which is looked at now and then: hundreds of trials may be running."""
-        for running in list(self._running.values()):
-            running.seconds += seconds
-            overtime = running.overtime(self._config.run)
-            excess = running.excess(self._config.run, self._engine.memory(running.slot))
-            if (overtime or excess) and not running.killed:
-                running.killed = overtime or excess
-                running.spared = not overtime and self._blame.spares(running.task.trial, running.slot)
-                self._engine.kill(running.slot)
 
     def _end(self, stop: Stop | None) -> None:
         if stop is not None and self._stop is None:

@@ -9,6 +9,7 @@ from multiprocessing import spawn
 from typing import Any
 
 import dask.config
+import psutil
 from distributed import Nanny, SpecCluster, utils
 from distributed.core import Status
 from distributed.deploy.cluster import Cluster
@@ -45,6 +46,13 @@ class Crew(SpecCluster):  # type: ignore[misc]
                 del self.workers[name]
         with dask.config.set(self._settings), contextlib.suppress(Exception):  # what fails again is mended again
             await self._correct_state()
+
+    def is_suspended(self, address: str) -> bool:
+        """Whether the process of the worker at an address has been stopped (SIGSTOP)."""
+        pids = (nanny.pid for nanny in list(self.workers.values()) if nanny.worker_address == address)
+        with contextlib.suppress(psutil.NoSuchProcess, AttributeError):  # a nanny in another thread has just lost it
+            return any(pid is not None and psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids)
+        return False
 
     def _update_worker_status(self, op: str, msg: Any) -> None:
         """Without what `SpecCluster` does 15 seconds later."""

@@ -63,6 +63,7 @@ class DaskEngine:
         threads_per_worker: how many trials run in one worker process at once.
         close_cluster: called after the client has been closed.
         mend: called now and then, to fill places whose worker nothing else replaces.
+        is_suspended: tells of a worker's address whether its process is stopped, where that can be told.
         reconnect: makes a client anew, after the scheduler has been away; none, where it lives in this process.
         inspect: called with the client and the addresses of workers not seen before; returns those that it could
             look at, and may refuse all by raising `VersionMismatch`.
@@ -76,12 +77,13 @@ class DaskEngine:
         threads_per_worker: int = 1,
         close_cluster: Callable[[], object] = lambda: None,
         mend: Callable[[], object] = lambda: None,
+        is_suspended: Callable[[str], bool] = lambda address: False,
         reconnect: Callable[[], Client] | None = None,
         inspect: Callable[[Client, Sequence[str]], Collection[str]] = lambda client, addresses: addresses,
     ) -> None:
         self._client, self._run = client, run
         self._threads = threads_per_worker
-        self._close_cluster, self._mend = close_cluster, mend
+        self._close_cluster, self._mend, self._is_suspended = close_cluster, mend, is_suspended
         self._reconnect, self._inspect = reconnect, inspect
         self._topic = f"optimize-{uuid.uuid4().hex}"
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -179,6 +181,10 @@ class DaskEngine:
         """As of the worker's last heartbeat."""
         info = self._workers.get(slot.address)
         return int(info["metrics"]["memory"]) if info and "memory" in info["metrics"] else None
+
+    def suspended(self, slot: Slot) -> bool:
+        """Of this machine's workers alone: nobody tells of a cluster's."""
+        return self._is_suspended(slot.address)
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run it on any worker; once more where that one is lost.

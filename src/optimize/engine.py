@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import psutil
+
 from main.errors import UserError
 from main.history import Epoch
 from optimize.trial import TrialOutcome, TrialTask
@@ -96,6 +98,9 @@ class Engine(Protocol):
     def memory(self, slot: Slot) -> int | None:
         """Bytes of main memory held by a slot's process, where that is known."""
 
+    def suspended(self, slot: Slot) -> bool:
+        """Whether a slot's process is known to be stopped (SIGSTOP), and goes on when it is told to."""
+
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run any function where trials run, and wait for what it returns."""
 
@@ -132,6 +137,7 @@ class ThreadEngine:
         with self._training:
             self._events.put(TrialBegan(task.trial, task.attempt))
             outcome = self._run(task, report, lambda: task.trial in self._stopping)
+        self._submitted = set()
         self._events.put(TrialEnded(task.trial, task.attempt, outcome))
 
     def next_event(self, timeout: float) -> Event | None:
@@ -147,8 +153,12 @@ class ThreadEngine:
         self._stopping.update(self._submitted)
 
     def memory(self, slot: Slot) -> int | None:
-        """Not known: the process is the caller's own."""
-        return None
+        """This process's, while a trial trains in it; between two, what it has kept is the caller's own affair."""
+        return int(psutil.Process().memory_info().rss) if self._submitted else None
+
+    def suspended(self, slot: Slot) -> bool:
+        """It asks, so it is not."""
+        return False
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Call it."""

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from threading import Event
 
 from main.backend import Precision, choose_precision
-from main.config import ScheduleConfig, TrainingConfig
+from main.config import ScheduleConfig
 from main.data import fallback, load_training
 from main.errors import UserError
 from main.names import LONGEST
 from main.provenance import now
+from optimize.blame import Blame
 from optimize.config import SweepConfig
-from optimize.engine import first_slots
+from optimize.engine import Engine, Event, Slot, TrialBegan, TrialEnded, TrialRunner, WorkerLost, first_slots
 from optimize.networks import planned_networks
 from optimize.provenance import provenance
 from optimize.ratechart import draw_rates
 from optimize.ratereading import RateCurve, RateReading, read_curves, rising_rates
+from optimize.ratetrial import RateOutcome, RateTask
+from optimize.ratetrial import run as run_rising
 from optimize.results import Results
+from optimize.running import Running
 from optimize.sections import RangeTestConfig
 from optimize.staff import Staff
-from optimize.trial import DataMismatch, load_data, refuse_other_data
-from optimize.trial import run as run_trial
-from optimize.workers import prepare
+from optimize.trial import TrialOutcome, TrialTask
+from optimize.watch import Ticks, Watch
 
 READING_COLUMNS = (
     "configuration", "seeds", "steepest", "lowest", "suggested", "suggested_low", "suggested_high", "diverged",
@@ -38,18 +39,6 @@ OF_TRIALS = {
     "folds": "null", "race": "false", "pruner": "null", "confirm": "null", "baseline": "null", "compare": "null",
 }  # fmt: skip
 """Keys of a study that no range test has, and what leaves them out."""
-
-
-@dataclass(frozen=True)
-class RateTask:
-    """One training under a rising rate."""
-
-    configuration: str
-    config: TrainingConfig
-    seed: int
-    rates: tuple[float, ...]
-    precision: Precision
-    data_checksum: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +67,7 @@ def run_range_test(
     *,
     workers: int | None = None,
     announce: Callable[[str], None] = lambda _: None,
+    run: TrialRunner = run_rising,
 ) -> RangeTested:
     """Train every configuration once per seed while the rate rises, and read off where training is fastest.
 
@@ -86,12 +76,14 @@ def run_range_test(
         results_dir: the folder that holds the sweep's own, named after it; `config.usual_results` unless given.
         workers: how many trainings at once, instead of what the sweep file says; 0 trains in this process.
         announce: told of a fallback, and of each training as it ends.
+        run: what a worker does with a training.
 
     Raises:
         main.complaints.ConfigError: a combination makes no network for images of this size.
         main.data.DataError: the data is missing or damaged.
         optimize.results.SweepLocked: another process runs this sweep.
-        main.errors.UserError: the folder holds a sweep, lies in a sweep's folder or around one, or no worker comes.
+        main.errors.UserError: the folder holds a sweep, lies in a sweep's folder or around one, no worker comes, or
+            every training fails.
         OSError: the results cannot be written.
     """
     results = Results(Path(results_dir or config.usual_results) / config.name)
@@ -108,7 +100,7 @@ def run_range_test(
     test = config.study.range_test or RangeTestConfig()
     tasks = _tasks(config, test, len(data.train), precision, data.checksum)
     with results.lock():
-        with Staff(config, run_trial, workers=workers, trials=len(tasks), log=results.log_file) as staff:
+        with Staff(config, run, workers=workers, trials=len(tasks), log=results.log_file) as staff:
             facts = provenance(
                 data,
                 config.identity(),
@@ -117,7 +109,7 @@ def run_range_test(
                 threads=config.run.threads,
                 precision=precision,
             )
-            curves = _curves(tasks, config, staff, announce)
+            curves = _curves(tasks, config, staff.engine(), announce)
         readings = _read_all(tasks, curves)
         _write(results, readings, tasks, curves)
         results.write_rate_chart(draw_rates(readings, config.question, data.notice))
@@ -126,71 +118,124 @@ def run_range_test(
     return RangeTested(results, readings)
 
 
-def train_on_worker(task: RateTask) -> RateCurve:
-    """Train one network while its rate rises, on the worker that this runs on.
-
-    Raises:
-        optimize.trial.DataMismatch: the data here is not the data of the sweep.
-    """
-    from main.backend import quiet_import
-
-    data = load_data(task.config.data)
-    refuse_other_data(data, task.data_checksum)
-    quiet_import()
-    from main.ratetest import losses_while_rising
-
-    losses = losses_while_rising(task.config, data, task.rates, seed=task.seed, precision=task.precision)
-    return RateCurve(task.configuration, task.seed, losses)
-
-
 def _tasks(
     config: SweepConfig, test: RangeTestConfig, n_images: int, precision: Precision, checksum: str
 ) -> list[RateTask]:
     """Every cell on every seed; cells outer, so that a worker goes on with the network it has traced."""
-    found = []
+    found: list[RateTask] = []
     for cell in config.space.cells():
         written = config.concrete(cell)
         constant = written.train.model_copy(update={"schedule": ScheduleConfig()})  # the rate that rises is the test's
         training = replace(written, train=constant)
         steps = training.train.epochs * ceil(n_images / training.train.batch_size)
         rates = tuple(rising_rates(test.start, test.end, steps).tolist())
-        label = config.space.configuration_label(cell)
-        found += [RateTask(label, training, seed, rates, precision, checksum) for seed in config.study.seeds]
+        found += [
+            RateTask(
+                trial=len(found) + number,
+                values=cell,
+                configuration=config.space.configuration_label(cell),
+                seed=seed,
+                config=training,
+                metric=config.study.metric,
+                precision=precision,
+                data_checksum=checksum,
+                rates=rates,
+            )
+            for number, seed in enumerate(config.study.seeds)
+        ]
     return found
 
 
+class _Trainings:
+    """The trainings of a range test, as many at once as the engine has slots, under the watch that trials are under.
+
+    Args:
+        tasks: all of them, by which number in `trial`.
+        config: the sweep, whose `run` says how long each may take, how much memory, and how often it is tried again.
+        engine: where they run.
+        announce: told of each as it ends.
+    """
+
+    def __init__(
+        self, tasks: Sequence[RateTask], config: SweepConfig, engine: Engine, announce: Callable[[str], None]
+    ) -> None:
+        self._engine, self._announce = engine, announce
+        self._waiting: list[TrialTask] = list(tasks)
+        self._running: dict[int, Running] = {}
+        self._ended: dict[int, TrialOutcome] = {}
+        self._blame = Blame(config.run.retries)
+        self._watch = Watch(config.run, self._blame)
+
+    def run(self) -> dict[int, TrialOutcome]:
+        """What came of each, by its number.
+
+        Raises:
+            optimize.engine.EngineLost: no worker comes, or the cluster's scheduler is gone.
+        """
+        first_slots(self._engine)
+        ticks = Ticks()
+        while self._waiting or self._running:
+            self._fill()
+            self._handle(self._engine.next_event(timeout=0.2))
+            self._watch.after(ticks(), self._running.values(), self._engine)
+        return self._ended
+
+    def _fill(self) -> None:
+        taken = {running.slot for running in self._running.values()}
+        for slot in self._engine.slots():
+            task = self._next_task(slot) if slot not in taken else None
+            if task is not None:
+                self._running[task.trial] = Running(task, slot)
+                self._engine.submit(slot, task)
+
+    def _next_task(self, slot: Slot) -> TrialTask | None:
+        for place, task in enumerate(self._waiting):
+            if not self._running or not self._blame.wants_a_fresh_worker(task.trial, slot):
+                return self._waiting.pop(place)
+        return None
+
+    def _handle(self, event: Event | None) -> None:
+        running = self._running.get(event.trial) if event is not None else None
+        if event is None or running is None or running.task.attempt != event.attempt:
+            return  # an attempt that was given up has nothing more to say
+        if isinstance(event, TrialBegan):
+            running.began, running.seconds = True, 0.0
+        elif isinstance(event, TrialEnded):
+            self._blame.trained(running.slot)
+            self._end(running, event.outcome)
+        elif isinstance(event, WorkerLost):
+            self._lost(running, event)
+
+    def _lost(self, running: Running, lost: WorkerLost) -> None:
+        """A worker died: the training runs again, unless we ended it or it has killed too many."""
+        task = running.task
+        if self._blame.runs_again(running, lost):
+            del self._running[task.trial]
+            self._waiting.insert(0, replace(task, attempt=task.attempt + 1))
+            why = f"its worker {running.killed}" if running.spared else lost.reason
+            self._announce(f"{task.configuration}, seed {task.seed}: {why}; it runs again")
+            return
+        why = running.killed or f"{lost.reason}, {self._blame.times(task.trial)} times"
+        self._end(running, TrialOutcome(task.trial, "failed", why))
+
+    def _end(self, running: Running, outcome: TrialOutcome) -> None:
+        task = running.task
+        if running.killed and outcome.state == "interrupted":
+            outcome = replace(outcome, state="failed", reason=running.killed)
+        del self._running[task.trial]
+        self._ended[task.trial] = outcome
+        said = (outcome.reason or "done") if isinstance(outcome, RateOutcome) else f"failed ({outcome.reason})"
+        self._announce(f"{task.configuration}, seed {task.seed}: {said}")
+
+
 def _curves(
-    tasks: Sequence[RateTask], config: SweepConfig, staff: Staff, announce: Callable[[str], None]
+    tasks: Sequence[RateTask], config: SweepConfig, engine: Engine, announce: Callable[[str], None]
 ) -> list[RateCurve]:
-    engine = staff.engine()
-    at_once, ending = len(first_slots(engine)), Event()
-
-    def train(task: RateTask) -> RateCurve | Exception:
-        try:
-            curve = engine.call(train_on_worker, task)
-        except DataMismatch:
-            raise
-        except Exception as error:  # one that takes too much memory, say, costs the others nothing
-            if not ending.is_set():
-                announce(f"{task.configuration}, seed {task.seed}: failed ({error})")
-            return error
-        ended = (
-            f"diverged at {task.rates[len(curve.losses) - 1]:.3g}" if len(curve.losses) < len(task.rates) else "done"
-        )
-        announce(f"{task.configuration}, seed {task.seed}: {ended}")
-        return curve
-
-    if staff.workers:
-        engine.call(prepare, config.base.data, config.run.threads)
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        ended = list(pool.map(train, tasks))
-    finally:
-        ending.set()
-        pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for no training: the workers end with the staff
-    curves = [curve for curve in ended if isinstance(curve, RateCurve)]
+    ended = _Trainings(tasks, config, engine, announce).run()
+    outcomes = [(task, ended[task.trial]) for task in tasks]
+    curves = [RateCurve(t.configuration, t.seed, done.losses) for t, done in outcomes if isinstance(done, RateOutcome)]
     if not curves:
-        raise next(failed for failed in ended if isinstance(failed, Exception))
+        raise UserError(f"every training failed, the first of them: {outcomes[0][1].reason}")
     return curves
 
 

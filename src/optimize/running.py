@@ -18,7 +18,7 @@ class Running:
     task: TrialTask
     slot: Slot
     seconds: float = 0.0
-    """Since it was submitted; since it began, once it has."""
+    """Since it was submitted; since it began, once it has. Those for which its process was suspended do not count."""
     began: bool = False
     pruned_at: int | None = None
     killed: str = ""

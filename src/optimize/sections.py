@@ -186,8 +186,10 @@ class RunConfig(Section):
     engine: Annotated[str, Field(pattern=r"^(tcp|tls)://[^\s/@:]+:[0-9]{1,5}$")] | None = None
     """Address of a Dask scheduler, such as `tcp://10.0.0.1:8786`; null trains on this machine."""
     timeout: Duration = None
-    """Longest that one trial may train: seconds, or a duration such as `10m`."""
+    """Longest that one trial, or one training of a range test, may take: seconds, or a duration such as `10m`. With 0
+    workers it ends with its epoch, or with its batch in a range test, and one that hangs is not ended."""
     memory: Size = None
-    """Most memory of a worker: bytes, or a size such as `4GB`."""
+    """Most memory of a worker while it trains: bytes, or a size such as `4GB`. With 0 workers it is that of this
+    process, whatever else it holds, and a trial that goes beyond it ends with its epoch."""
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     """How often a trial whose worker died is trained again."""

@@ -10,8 +10,12 @@ from optimize.config import SweepConfig
 from optimize.cores import trials_at_once
 from optimize.engine import Engine, ThreadEngine, TrialRunner
 from optimize.forking import restored_environment, start_fork_server
+from optimize.ratetrial import run as run_rising
 from optimize.trial import run as run_trial
 from optimize.workers import cluster_engine, local_engine, prepare
+
+_TRAINING = (run_trial, run_rising)
+"""What trains networks, and has its workers import TensorFlow and read the data ahead of it."""
 
 
 class Staff:
@@ -24,6 +28,7 @@ class Staff:
         wanted = config.run.workers if workers is None else workers
         self.workers = trials_at_once(config.run, trials) if wanted == "auto" else int(wanted)
         self._config, self._run, self._log = config, run, log
+        self._trains = run in _TRAINING
         self._engine: Engine | None = None
         self._open = ExitStack()
 
@@ -39,9 +44,9 @@ class Staff:
         if self._config.run.engine is not None:
             started = cluster_engine(self._run, self._config.run.engine)
         else:
-            start_fork_server(self._config.run.threads, training=self._run is run_trial)
+            start_fork_server(self._config.run.threads, training=self._trains)
             started = local_engine(self._run, workers=self.workers, threads=self._config.run.threads, log=self._log)
-        if self._run is run_trial:
+        if self._trains:
             started.warm_up(prepare, self._config.base.data, self._config.run.threads)
         return started
 

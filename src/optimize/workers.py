@@ -106,7 +106,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
             silence_logs=logging.CRITICAL,
         )
         client = Client(cluster, set_as_default=False)
-    return DaskEngine(client, run, close_cluster=cluster.close, mend=cluster.mend)
+    return DaskEngine(client, run, close_cluster=cluster.close, mend=cluster.mend, is_suspended=cluster.is_suspended)
 
 
 def _keep_time_steadily() -> None:

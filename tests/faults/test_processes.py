@@ -20,6 +20,7 @@ from sweeps import POOLING
 Make = Callable[..., StubSweep]
 
 SIX_TRIALS = POOLING.replace("epochs: 3", "epochs: 6")
+AGAIN_SECONDS = 5.0  # at most, until the trial of a worker that died is put in line again
 
 
 def states(sweep: StubSweep) -> set[str]:
@@ -59,6 +60,7 @@ def test_a_killed_worker_s_trial_goes_on_from_its_last_epoch(stub_sweep: Make) -
     run = sweep.start()
     wait_for(lambda: sweep.began(3), "the third epoch")
     run.workers()[0].kill()
+    wait_for(lambda: "it runs again (attempt 2)" in run.said(), "the trial put in line again", AGAIN_SECONDS)
     assert run.wait() == 0
     first = [(epoch, attempt) for trial, epoch, attempt in sweep.marked() if trial == 0]
     assert [epoch for epoch, _ in first] == sorted(epoch for epoch, _ in first)
@@ -156,6 +158,20 @@ def test_processes_that_were_stopped_for_seconds_lose_nothing(stub_sweep: Make) 
 def _with_attempts(sweep: StubSweep) -> list[dict[str, str]]:
     with sweep.results.trials_file.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_a_worker_that_alone_is_stopped_for_seconds_loses_nothing(stub_sweep: Make) -> None:
+    sweep = stub_sweep(POOLING + "run: {timeout: 2s}\n", gate=(0, 2))
+    run = sweep.start()
+    wait_for(lambda: (0, 2, 1) in sweep.marked(), "the second epoch of trial 0")
+    (worker,) = run.workers()
+    worker.suspend()
+    sweep.open_gate()
+    time.sleep(4)  # longer than a trial may take
+    worker.resume()
+    assert run.wait() == 0
+    assert states(sweep) == {"complete"}
+    assert {row["attempts"] for row in _with_attempts(sweep)} == {"1"}
 
 
 HOUR = timedelta(hours=1)

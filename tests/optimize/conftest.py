@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,17 @@ def faults_of_charts_are_raised(request: pytest.FixtureRequest, monkeypatch: pyt
 @pytest.fixture
 def hidden_faults() -> None:
     """Has a chart's fault told, as a sweep does."""
+
+
+@pytest.fixture
+def heard_elsewhere() -> Iterator[None]:
+    """A signal that nobody else handles fails the test, rather than end the tests' own process."""
+
+    def fail(number: int, frame: object) -> None:
+        pytest.fail(f"nobody handles {signal.Signals(number).name}")
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), fail) for name in names}
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)

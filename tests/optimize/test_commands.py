@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+import stubs
 from optimize.cli import app
 from optimize.config import SweepConfig
+from optimize.sweep import run_sweep
 
 TINY = """
 name: tiny
@@ -189,6 +192,40 @@ def test_new_writes_a_file_that_plans(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_schema_is_json(tmp_path: Path) -> None:
     assert json.loads(call("schema").stdout)["$schema"].startswith("https://json-schema.org/draft/2020-12")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize(
+    ("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)], ids=["SIGINT", "SIGTERM", "SIGHUP"]
+)
+@pytest.mark.parametrize(
+    ("command", "place", "words"),
+    [
+        ("run", "optimize.plan.described_data", "tiny can go on: run the same command again"),
+        ("run", "optimize.statistics.judge_sweep", "tiny can go on: run the same command again"),
+        ("lr-range", "optimize.plan.described_data", "tiny-lr-range was stopped"),
+    ],
+    ids=["as data load", "as a verdict is reached", "before a range test"],
+)
+def test_a_signal_while_nothing_trains_ends_the_command_with_a_word(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    heard_elsewhere: None,
+    command: str,
+    place: str,
+    words: str,
+    name: str,
+    status: int,
+) -> None:
+    def signal_myself(*_: object, **__: object) -> None:
+        signal.raise_signal(getattr(signal, name))
+
+    monkeypatch.setattr("optimize.sweep.run_sweep", partial(run_sweep, run=stubs.learn))
+    monkeypatch.setattr(place, signal_myself)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    answer = call(command, tmp_path / "tiny.yaml", "--results", tmp_path, "--workers", "0")
+    assert answer.exit_code == status, answer.output
+    assert words in answer.output
 
 
 @pytest.mark.training

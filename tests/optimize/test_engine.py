@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import dask.config
+import numpy as np
 import psutil
 import pytest
 from distributed import get_worker
@@ -257,6 +258,25 @@ def test_what_a_closed_engine_still_trains_is_asked_to_stop_and_waited_for(bench
     assert isinstance(second.next_event(5), TrialBegan)
     release.set()
     assert most == [1]
+
+
+def test_in_this_process_a_trial_that_outgrows_the_memory_limit_ends_with_its_epoch(bench: Open) -> None:
+    def train(task: TrialTask, report: stubs.Report, stop_requested: stubs.StopRequested) -> TrialOutcome:
+        kept = np.ones(75_000_000 if task.trial == 0 else 1)  # of 600 MB
+        for _ in range(3000):  # far longer than it takes to be noticed
+            if task.trial > 0 or stop_requested():
+                break
+            time.sleep(0.01)
+        del kept
+        return stubs.learn(task, report, stop_requested)
+
+    limit = psutil.Process().memory_info().rss + 300_000_000
+    growing = bench(POOLING + f"run: {{memory: {limit}}}\n")
+    growing.run(train)
+    table = growing.results.trials().set_index("trial")
+    assert table.loc[0, "state"] == "failed"
+    assert table.loc[0, "reason"] == f"grew beyond {limit / 2**20:.0f} MiB"
+    assert list(table.drop(index=0)["state"]) == ["complete"] * 5
 
 
 def test_the_first_slots_are_waited_for() -> None:

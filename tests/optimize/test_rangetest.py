@@ -1,21 +1,30 @@
 """A learning-rate range test, as a command and by its rules."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import stubs
 from main.complaints import ConfigError
 from main.errors import UserError
 from optimize.cli import app
 from optimize.config import SweepConfig, load_config
-from optimize.rangetest import RateTask, run_range_test
-from optimize.ratereading import RateCurve
+from optimize.engine import TrialRunner
+from optimize.rangetest import run_range_test
+from optimize.ratetrial import RateTask
+from optimize.ratetrial import run as run_rising
 from optimize.results import NoSweep, Results
+from optimize.signals import StopNow
 from optimize.sweep import run_sweep
+from optimize.trial import TrialOutcome, TrialTask, load_data
 from sweeps import Witness
 
 TEXT = """
@@ -86,34 +95,101 @@ def test_a_range_test_writes_over_no_sweep_and_a_sweep_over_no_range_test(tmp_pa
         )
 
 
-def test_a_training_that_fails_costs_the_others_no_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_fails_costs_the_others_no_curve(tmp_path: Path) -> None:
     failing = {"sgd"}
 
-    def train(task: RateTask) -> RateCurve:
+    def train(task: TrialTask, report: stubs.Report, stop_requested: stubs.StopRequested) -> TrialOutcome:
         if task.configuration in failing:
-            raise MemoryError("no room")
-        return RateCurve(task.configuration, task.seed, tuple(2.0 - 0.01 * n for n in range(len(task.rates))))
+            return TrialOutcome(task.trial, "failed", "MemoryError: no room")
+        return stubs.rises(task, report, stop_requested)
 
-    monkeypatch.setattr("optimize.rangetest.train_on_worker", train)
     (tmp_path / "rates.yaml").write_text(TEXT)
     said: list[str] = []
-    found = run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0, announce=said.append)
+    found = run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0, announce=said.append, run=train)
     assert [reading.configuration for reading in found.readings] == ["adam"]
     assert set(pd.read_csv(found.results.folder / "rate-curves.csv")["configuration"]) == {"adam"}
-    assert "sgd, seed 0: failed (no room)" in said
+    assert "sgd, seed 0: failed (MemoryError: no room)" in said
     failing.add("adam")
-    with pytest.raises(MemoryError, match="no room"):
-        run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0)
+    with pytest.raises(UserError, match="every training failed, the first of them: MemoryError: no room"):
+        run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0, run=train)
 
 
-def test_a_range_test_that_was_stopped_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("run", "limit", "said_of_it"),
+    [
+        (stubs.rises_or_hangs, "run.timeout=4s", ["failed (ran longer than 4 s)"]),
+        (stubs.rises_or_grows, "run.memory=500MiB", ["failed (grew beyond 500 MiB)"]),
+        (stubs.rises_or_dies, "run.retries=1", ["its worker process died; it runs again", "done"]),
+    ],
+    ids=["hangs", "grows", "dies"],
+)
+def test_a_training_is_watched_as_a_trial_is_and_the_others_go_on(
+    tmp_path: Path, run: TrialRunner, limit: str, said_of_it: list[str]
+) -> None:
+    (tmp_path / "rates.yaml").write_text(TEXT)
+    said: list[str] = []
+    found = run_range_test(load_config(tmp_path / "rates.yaml", [limit]), tmp_path, announce=said.append, run=run)
+    assert [line for line in said if line.startswith("sgd, seed 0")] == [f"sgd, seed 0: {word}" for word in said_of_it]
+    assert {"adam, seed 0: done", "adam, seed 1: done"} <= set(said)
+    kept = pd.read_csv(found.results.folder / "rate-curves.csv").groupby(["configuration", "seed"]).ngroups
+    assert kept == 3
+    if run is stubs.rises_or_dies:
+        assert "sgd, seed 1: failed (its worker process died, 2 times)" in said
+
+
+def test_in_this_process_a_training_that_takes_too_long_ends_with_its_batch(tmp_path: Path) -> None:
+    def train(task: TrialTask, report: stubs.Report, stop_requested: stubs.StopRequested) -> TrialOutcome:
+        while task.trial == 0 and not stop_requested():
+            time.sleep(0.01)
+        return TrialOutcome(0, "interrupted") if task.trial == 0 else stubs.rises(task, report, stop_requested)
 
     (tmp_path / "rates.yaml").write_text(TEXT)
-    monkeypatch.setattr("optimize.rangetest._curves", stop)
-    with pytest.raises(KeyboardInterrupt):
-        run_range_test(load_config(tmp_path / "rates.yaml"), tmp_path, workers=0)
+    said: list[str] = []
+    limited = load_config(tmp_path / "rates.yaml", ["run.timeout=1s"])
+    run_range_test(limited, tmp_path, workers=0, announce=said.append, run=train)
+    assert said[0] == "sgd, seed 0: failed (ran longer than 1 s)"
+
+
+@pytest.mark.training
+def test_a_training_that_is_asked_to_stop_does_so_before_its_next_batch(tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(TEXT)
+    config = load_config(tmp_path / "rates.yaml")
+    asked = iter([False, False, True, True])
+    task = RateTask(
+        trial=0,
+        values={},
+        configuration="sgd",
+        seed=0,
+        config=config.base,
+        metric="val_accuracy",
+        precision="float32",
+        data_checksum=load_data(config.base.data).checksum,
+        rates=(1e-3,) * 38,
+    )
+    outcome = run_rising(task, lambda epoch: None, lambda: next(asked))
+    assert (outcome.state, outcome.reason) == ("interrupted", "stopped after batch 2")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize(
+    ("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)], ids=["SIGINT", "SIGTERM", "SIGHUP"]
+)
+def test_a_range_test_that_a_signal_stops_says_so_and_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard_elsewhere: None, name: str, status: int
+) -> None:
+    def signal_and_wait(task: TrialTask, report: stubs.Report, stop_requested: stubs.StopRequested) -> TrialOutcome:
+        os.kill(os.getpid(), getattr(signal, name))
+        while not stop_requested():
+            time.sleep(0.01)
+        return TrialOutcome(task.trial, "interrupted")
+
+    monkeypatch.setattr("optimize.rangetest.run_range_test", partial(run_range_test, run=signal_and_wait))
+    (tmp_path / "rates.yaml").write_text(TEXT)
+    folder = str(tmp_path)
+    answer = CliRunner().invoke(app, ["lr-range", f"{folder}/rates.yaml", "--results", folder, "--workers", "0"])
+    assert answer.exit_code == status
+    assert answer.output.startswith("rates was stopped; a range test is short")
+    assert len(answer.output.splitlines()) == 1
     with pytest.raises(NoSweep, match="no sweep here"):
         Results.existing(tmp_path / "rates")
 
@@ -144,7 +220,7 @@ def test_a_sweep_file_that_comes_with_the_project_has_a_range_test(
 
     def take(config: SweepConfig, *_: object, **__: object) -> None:
         taken.append(config)
-        raise KeyboardInterrupt
+        raise StopNow("interrupted")
 
     monkeypatch.setattr("optimize.rangetest.run_range_test", take)
     file = Path(__file__).parents[2] / "configs" / f"{config}.yaml"

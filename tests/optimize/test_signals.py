@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from optimize.signals import first_asks_second_ends
+from optimize.signals import StopNow, first_asks_second_ends, first_ends
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals are POSIX's")
 
@@ -29,3 +29,26 @@ def test_of_signals_that_are_ignored_ctrl_c_is_heard_and_a_closed_terminal_is_no
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"), [("SIGINT", "interrupted"), ("SIGTERM", "terminated"), ("SIGHUP", "terminated")]
+)
+def test_where_nothing_can_be_asked_the_first_ends_and_whoever_asks_within_hands_that_back(
+    heard_elsewhere: None, name: str, ending: str
+) -> None:
+    number = getattr(signal, name)
+    asked: list[str] = []
+    before = signal.getsignal(number)
+
+    def within_and_after() -> None:
+        with first_ends():
+            with first_asks_second_ends(asked.append):
+                signal.raise_signal(number)
+            assert asked == [ending]
+            signal.raise_signal(number)
+
+    with pytest.raises(StopNow) as raised:
+        within_and_after()
+    assert raised.value.ending == ending
+    assert signal.getsignal(number) is before
