@@ -62,6 +62,16 @@ class Preparation(StrEnum):
     plain = "plain"
 
 
+As = Annotated[
+    Preparation | None,
+    typer.Option(
+        "--as",
+        help="Centre a digit as MNIST or scikit-learn's digits were made, or fit the whole picture in; as the model's "
+        "card says unless given.",
+    ),
+]
+
+
 class Precision(StrEnum):
     """What training computes in."""
 
@@ -172,13 +182,7 @@ def predict(
     images: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or - for one from a pipe.")],
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: image, class, confidence, probabilities.")] = False,
-    prepare: Annotated[
-        Preparation | None,
-        typer.Option(
-            "--as",
-            help="Centre a digit as MNIST or scikit-learn's digits were made, or fit the whole picture in.",
-        ),
-    ] = None,
+    prepare: As = None,
 ) -> None:
     """Say what is in pictures.
 
@@ -227,6 +231,7 @@ def explain(
     method: Annotated[
         Projection, typer.Option(help="How deep features are drawn in two dimensions.")
     ] = Projection.tsne,
+    prepare: As = None,
     as_json: Json = False,
 ) -> None:
     """Draw what a model looks at.
@@ -237,7 +242,14 @@ def explain(
     with _messages():
         from main.explain import explain as explain_model
 
-        paths = explain_model(model, image, data=data, out=out_, method=method.value)
+        paths = explain_model(
+            model,
+            image,
+            data=data,
+            out=out_,
+            method=method.value,
+            preparation=prepare.value if prepare else None,
+        )
         if as_json:
             typer.echo(json.dumps([str(path) for path in paths], indent=2))
         else:
@@ -248,6 +260,7 @@ def explain(
 def serve(
     model: Model,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; 0 takes a free one.")] = 8000,
+    prepare: As = None,
 ) -> None:
     """Open a page to draw digits on, with what the model makes of them.
 
@@ -260,7 +273,7 @@ def serve(
             needed = "pip install 'optimize-sweeps[serve]'"
             err.print(f"error: {missing.name} is not installed: {needed}", style="red", markup=False)
             raise typer.Exit(BAD_INPUT) from None
-        serve_model(model, port, lambda said: out.print(said, markup=False))
+        serve_model(model, port, lambda said: out.print(said, markup=False), prepare.value if prepare else None)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from main.evaluate import MOST_VALUES, assess, at_once, outputs_of
 from main.evaluation import Evaluation
 from main.modelfile import ModelFileError
 from main.predict import Predictor
+from main.prepare import Preparation
 
 if TYPE_CHECKING:
     import keras
@@ -97,6 +98,7 @@ def explain(
     data: str | None = None,
     out: Path | None = None,
     method: Projection = "tsne",
+    preparation: Preparation | None = None,
 ) -> tuple[Path, ...]:
     """Draw what a model looks at, as PNGs; gives their paths.
 
@@ -110,6 +112,7 @@ def explain(
         data: A source whose test set is used; that of the model's card unless given.
         out: Where to write; the folder `explanation` beside the model unless given.
         method: How deep features are brought to two dimensions.
+        preparation: How the picture is prepared; as the model's card says unless given.
 
     Raises:
         ModelFileError: The model cannot be loaded.
@@ -119,7 +122,7 @@ def explain(
     from main import explanation_charts
 
     path = Path(model_path)
-    predictor = Predictor(path)
+    predictor = Predictor(path, preparation)
     folder = out or path.parent / FOLDER
     filters = first_filters(predictor.model)
     if image is not None:

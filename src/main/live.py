@@ -16,6 +16,7 @@ from main.data.records import Images
 from main.evaluate import as_probabilities
 from main.explain import Stage, shown_layers, stage
 from main.predict import Predictor
+from main.prepare import Preparation
 
 PICTURE = "the picture"
 """What a picture is called that has no file name of its own."""
@@ -41,7 +42,7 @@ class Answer(BaseModel):
     confidence: float = Field(description="Its probability.")
     probabilities: dict[str, float] = Field(description="Of every class, by name.")
     seen: list[list[list[int]]] = Field(
-        description="What the network was given: height × width × channels, 0 to 255, centred as its training images."
+        description="What the network was given: height × width × channels, 0 to 255, prepared as `/health` says."
     )
     stages: list[Maps] = Field(description="Feature maps, layer by layer; empty unless asked for.")
 
@@ -51,25 +52,28 @@ class LiveModel:
 
     Args:
         path: The model's file, …/cnn.h5.
+        preparation: How pictures are prepared; as the model's card says unless given.
 
     Attributes:
         path: The model's file.
         classes: Names of the classes in the order of the model's outputs.
         input_shape: (height, width, channels) of what the model takes.
+        preparation: How pictures are brought to that form.
 
     Raises:
         ModelFileError: The model cannot be loaded.
         DataError: It takes no images.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, preparation: Preparation | None = None) -> None:
         quiet_import()
         import keras
 
         self.path = path
-        self._predictor = Predictor(path)
+        self._predictor = Predictor(path, preparation)
         model = self._predictor.model
         self.classes, self.input_shape = self._predictor.classes, self._predictor.input_shape
+        self.preparation = self._predictor.preparation
         self._layers = [layer.name for layer in shown_layers(model)]
         outputs = {name: model.get_layer(name).output for name in self._layers}
         self._plain = traced(model)

@@ -23,8 +23,9 @@ from main.data import DataError, describe
 from main.data.images import SUFFIXES
 from main.data.records import Images
 from main.evaluate import predict_probabilities
+from main.looks import preparation_for
 from main.modelfile import load_with_card
-from main.prepare import ImageShape, Preparation, preparation_for, read_prepared
+from main.prepare import ImageShape, Preparation, read_prepared
 
 PIPE = "-"
 PIPE_NAME = "standard input"
@@ -81,7 +82,7 @@ class Predictor:
     """
 
     def __init__(self, path: Path | str, preparation: Preparation | None = None) -> None:
-        """Load the model at `path`; pictures are prepared as its card's data were, unless told otherwise.
+        """Load the model at `path`; pictures are prepared as its card says, unless told otherwise.
 
         Raises:
             ModelFileError: The model cannot be loaded.
@@ -94,7 +95,7 @@ class Predictor:
         self.input_shape = cast(ImageShape, tuple(self.model.input_shape[1:]))
         data = _data_of(self.card)
         self.classes = _class_names(data, self.model.output_shape[-1])
-        self.preparation = preparation or preparation_for(data.get("source"), self.input_shape)
+        self.preparation = preparation or preparation_for(data, self.input_shape)
 
     def read(self, path: Path) -> Images:
         """A picture as the model is to see it, uint8 of `input_shape`.

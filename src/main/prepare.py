@@ -48,15 +48,6 @@ class BlankImageError(ValueError):
     """There is nothing to see in a picture."""
 
 
-def preparation_for(source: str | None, shape: ImageShape) -> Preparation:
-    """How pictures are prepared for a model trained on `source`; unknown data of MNIST's shape are taken for
-    MNIST.
-    """
-    if source in ("mnist", "digits") or (source is None and shape == (28, 28, 1)):
-        return "digits" if source == "digits" else "mnist"
-    return "plain"
-
-
 def read_prepared(path: Path, shape: ImageShape, how: Preparation) -> Images:
     """The picture at `path` as uint8 of `shape`, as `prepare`.
 

@@ -11,6 +11,7 @@ from typing import Any
 from main.backend import Precision, instruction_flags, threads_in_use
 from main.data import TrainingData
 from main.gpus import gpus
+from main.looks import preparation_of
 
 PACKAGES = (
     "optimize-sweeps", "tensorflow", "keras", "optuna", "numpy", "pandas", "distributed", "scikit-learn", "scipy",
@@ -22,7 +23,7 @@ INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16
 
 
 def describe_data(data: TrainingData) -> dict[str, Any]:
-    """Which images were trained on."""
+    """Which images were trained on, and how pictures are brought to their form."""
     return {
         "source": data.source,
         "checksum": data.checksum,
@@ -32,6 +33,7 @@ def describe_data(data: TrainingData) -> dict[str, Any]:
         "n_classes": data.n_classes,
         "classes": list(data.classes),
         "input_shape": list(data.input_shape),
+        "preparation": preparation_of(data.train.images, data.source),
     }
 
 

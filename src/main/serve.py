@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from main.data import DataError
 from main.errors import UserError
 from main.live import Answer, LiveModel
+from main.prepare import Preparation
 
 ADDRESS = "127.0.0.1"
 HOSTS = ["127.0.0.1", "localhost"]
@@ -51,12 +52,13 @@ class PortTaken(UserError):
 
 
 class Health(BaseModel):
-    """That the model is loaded, and which."""
+    """That the model is loaded, which, and how pictures are prepared for it."""
 
     status: str
     model: str
     classes: list[str]
     input_shape: list[int]
+    preparation: Preparation
 
 
 class Problem(BaseModel):
@@ -81,8 +83,13 @@ def application(model: LiveModel) -> FastAPI:
     @app.get("/health")
     async def health() -> Health:
         """Whether pictures are read, and by which model."""
-        shape = list(model.input_shape)
-        return Health(status="ok", model=str(model.path), classes=list(model.classes), input_shape=shape)
+        return Health(
+            status="ok",
+            model=str(model.path),
+            classes=list(model.classes),
+            input_shape=list(model.input_shape),
+            preparation=model.preparation,
+        )
 
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (408, 413, 415, 422)}
 
@@ -194,16 +201,20 @@ def server(model: LiveModel) -> uvicorn.Server:
     )
 
 
-def serve(path: Path, port: int, say: Callable[[str], None]) -> None:
+def serve(path: Path, port: int, say: Callable[[str], None], preparation: Preparation | None = None) -> None:
     """Serve the model at `path` until Ctrl-C; requests that run then are answered first.
+
+    Pictures are prepared as the model's card says, unless told otherwise.
 
     Raises:
         PortTaken: The port is in use or not allowed.
         main.modelfile.ModelFileError: The model cannot be loaded.
     """
     with listen(port) as listening:
-        ready = server(LiveModel(path))
+        model = LiveModel(path, preparation)
+        ready = server(model)
         say(f"http://{ADDRESS}:{listening.getsockname()[1]}/  (draw a digit; Ctrl-C ends it)")
+        say(f"Pictures are prepared with --as {model.preparation}.")
         try:
             ready.run(sockets=[listening])
         except KeyboardInterrupt:  # told again by uvicorn once it has stopped

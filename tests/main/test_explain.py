@@ -172,6 +172,15 @@ def test_picture_is_explained_without_any_data(model_file, evaluation, tmp_path)
     assert all(path.exists() for path in paths)
 
 
+def test_picture_is_prepared_as_told(model_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("main.explanation_charts.draw_image", lambda *drawn: drawn[-1].image[0, 0].tolist())
+    page = np.full((56, 56), 255, np.uint8)
+    page[10:46, 24:32] = 0
+    Image.fromarray(page).save(tmp_path / "one.png")
+    assert explain(model_file, tmp_path / "one.png") == [0]
+    assert explain(model_file, tmp_path / "one.png", preparation="plain") == [255]
+
+
 def test_picture_that_cannot_be_read_is_refused(model_file, tmp_path):
     with pytest.raises(DataError, match=r"absent\.png"):
         explain(model_file, tmp_path / "absent.png")

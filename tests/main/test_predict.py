@@ -142,7 +142,8 @@ def test_a_file_whose_name_is_no_utf_8_is_named_all_the_same(predictor, test_set
     [
         ({"source": "mnist", "classes": list("abcdefghij")}, tuple("abcdefghij"), "mnist"),
         ({"source": "digits"}, tuple("0123456789"), "digits"),
-        ({"source": "gone.npz"}, tuple("0123456789"), "plain"),
+        ({"source": "gone.npz"}, tuple("0123456789"), "mnist"),
+        ({"source": "gone.npz", "preparation": "plain"}, tuple("0123456789"), "plain"),
         ({"source": "digits", "classes": ["only", "two"]}, tuple("0123456789"), "digits"),
         ({"source": "digits", "classes": ["same"] * 10}, tuple("0123456789"), "digits"),
     ],

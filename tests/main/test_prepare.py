@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from main.config import DataConfig
 from main.data import DataError, load_test
-from main.prepare import BlankImageError, ink, preparation_for, prepare, read_prepared
+from main.prepare import BlankImageError, ink, prepare, read_prepared
 
 MNIST = (28, 28, 1)
 
@@ -130,21 +130,6 @@ def test_channels_become_those_of_the_model():
     assert prepare(colour, (32, 32, 1), "plain")[0, 0].tolist() == [150]  # the luminance of green
     grey = np.full((32, 32, 1), 77, np.uint8)
     assert prepare(grey, (32, 32, 3), "plain")[0, 0].tolist() == [77, 77, 77]
-
-
-@pytest.mark.parametrize(
-    ("source", "shape", "how"),
-    [
-        ("mnist", MNIST, "mnist"),
-        ("digits", MNIST, "digits"),
-        ("fashion_mnist", MNIST, "plain"),
-        ("photos/", (64, 64, 3), "plain"),
-        (None, MNIST, "mnist"),
-        (None, (64, 64, 3), "plain"),
-    ],
-)
-def test_preparation_follows_the_data_trained_on(source, shape, how):
-    assert preparation_for(source, shape) == how
 
 
 @pytest.mark.parametrize(

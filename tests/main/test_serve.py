@@ -96,6 +96,11 @@ def test_a_model_whose_outputs_are_no_probabilities_is_refused(trained, tmp_path
         LiveModel(tmp_path / "cnn.h5")
 
 
+def test_a_picture_is_prepared_as_told(live, trained) -> None:
+    assert LiveModel(trained.model, "plain").answer(ring()).seen[0][0] == [255]
+    assert live.answer(ring()).seen[0][0] == [0]
+
+
 def test_feature_maps_are_those_that_explain_draws(live, trained) -> None:
     from main.explain import feature_maps
 
@@ -129,6 +134,7 @@ def test_health_and_description(port, trained) -> None:
             "model": str(trained.model),
             "classes": [str(digit) for digit in range(10)],
             "input_shape": [28, 28, 1],
+            "preparation": "digits",
         },
     )
     described = json.loads(ask(port, "/openapi.json")[2])
@@ -216,13 +222,14 @@ def test_without_the_extra_it_is_named(trained, monkeypatch) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 def test_the_command_prints_its_address_and_ends_on_ctrl_c(trained) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "main", "serve", str(trained.model), "--port", "0"],
+        [sys.executable, "-m", "main", "serve", str(trained.model), "--port", "0", "--as", "plain"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]
         port = int(address.removeprefix("http://127.0.0.1:").rstrip("/"))
+        assert process.stdout.readline() == "Pictures are prepared with --as plain.\n"
         assert ask(port, "/api/predict", ring(), PNG)[0] == 200
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=60)
@@ -235,6 +242,7 @@ def test_the_command_prints_its_address_and_ends_on_ctrl_c(trained) -> None:
 def test_strokes_in_a_browser_are_read(port, live, tmp_path: Path) -> None:
     with opened(f"http://127.0.0.1:{port}/", tmp_path / "profile") as page:
         page.wait_for("document.querySelectorAll('#bars li').length === 10")
+        assert "prepared with --as digits" in page.value("document.getElementById('model').textContent")
         left, top = page.value(
             "(({left, top}) => [left, top])(document.getElementById('paper').getBoundingClientRect())"
         )

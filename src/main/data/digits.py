@@ -62,3 +62,9 @@ def enlarge(images: np.ndarray) -> Images:
     enlarged = bytes_.repeat(SCALE, axis=1).repeat(SCALE, axis=2)
     framed = np.pad(enlarged, ((0, 0), (BORDER, BORDER), (BORDER, BORDER)))
     return np.asarray(framed[..., np.newaxis])
+
+
+def are_enlarged(images: Images) -> bool:
+    """Whether images, uint8 (n, 28, 28, 1), are such as `enlarge` makes."""
+    cells = images[:, BORDER:-BORDER:SCALE, BORDER:-BORDER:SCALE, 0]
+    return np.array_equal(enlarge(cells * (DARKEST / 255)), images)

@@ -134,7 +134,8 @@ function element(tag, name) {
 
 async function begin() {
   const health = await (await fetch("health")).json();
-  document.getElementById("model").textContent = health.model;
+  document.getElementById("model").textContent =
+    `${health.model}. Pictures are prepared with --as ${health.preparation}.`;
   for (const name of health.classes) {
     const item = element("li", "");
     item.dataset.name = name;
