@@ -294,6 +294,9 @@ def show(model: Model, as_json: Json = False) -> None:
 def convert(
     source: Annotated[str, typer.Argument(help="Data to read: a file, a folder, or a source's name.")],
     target: Annotated[Path, typer.Argument(help="What to write: .npz, .h5, .pkl, .pkl.gz, or a folder of IDX files.")],
+    images: Annotated[
+        bool, typer.Option("--images", help="Write a folder of PNGs instead, in a folder per class.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -301,7 +304,7 @@ def convert(
     with _messages():
         from main.data.convert import convert as convert_data
 
-        written = convert_data(source, target, overwrite=overwrite)
+        written = convert_data(source, target, images=images, overwrite=overwrite)
         if as_json:
             typer.echo(
                 json.dumps({"path": str(written.path), "images": written.sizes, "notes": written.notes}, indent=2)

@@ -180,6 +180,9 @@ def test_conversion_and_its_notes(run, here):
     )
     described = json.loads(run("convert", "digits.npz", "digits.h5", "--json", "--overwrite").stdout)
     assert described["images"] == {"train": 1437, "test": 360}
+    result = run("convert", "digits", "pictures", "--images")
+    assert (result.exit_code, result.stdout) == (DONE, "pictures  (train 1,437, test 360)\n")
+    assert len(list(Path("pictures/test/7").glob("*.png"))) == 36
 
 
 @pytest.mark.parametrize("source", ["digits", "one.yaml", "sweep.yaml"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from main.files import write_atomically
+from main.files import folder_at_once, write_atomically
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -29,6 +29,43 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pictures"
+    for content in ("old", "new"):
+        with folder_at_once(path) as folder:
+            (folder / content).touch()
+            assert folder.parent.name.startswith(".")
+    assert [held.name for held in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("moment", ["filled", "moved"])
+def test_a_folder_that_is_not_finished_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    path = tmp_path / "pictures"
+    path.mkdir()
+    (path / "old").touch()
+    rename = Path.rename
+
+    def interrupted(source: Path, target: Path) -> Path:
+        if source.name == "new":
+            raise KeyboardInterrupt
+        return rename(source, target)
+
+    def fill() -> None:
+        with folder_at_once(path) as folder:
+            (folder / "new").touch()
+            if moment == "filled":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fill()
+    assert [held.name for held in path.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -24,6 +24,23 @@ PART_NAMES = {
 }
 
 ANY_PART = tuple(name for names in PART_NAMES.values() for name in names)
+NUMBER_DIGITS = 5
+"""Digits of a number in an image's name, zeros in front; more where there are more images."""
+
+
+def numbered_name(place: int, count: int) -> str:
+    """What the image at a place, from 0, of a part of `count` images is called where names keep their order.
+
+    The numbers run through all classes of the part: 00001.png may be a dog, and 00002.png a cat.
+    """
+    digits = max(NUMBER_DIGITS, len(str(count)))
+    return f"{place + 1:0{digits}}.png"
+
+
+def is_class_name(name: str) -> bool:
+    """Whether a folder can have this name and is then read as a class."""
+    hidden = name.startswith(".") or name.lower() in IGNORED
+    return name != "" and name.isprintable() and not hidden and "/" not in name and "\\" not in name
 
 
 class ImageFolder:
@@ -35,7 +52,7 @@ class ImageFolder:
     Where the first is greyscale all are (one channel); where it is in colour all are read as colour (three
     channels). Without `test/` one image in five is drawn for it. `validation/`, where there is one, becomes
     the end of the training file. Images come in a stratified order that is always the same, so that any
-    stretch of them is a fair one.
+    stretch of them is a fair one; those of a part in which all are called as `numbered_name` has it, in that order.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -67,14 +84,10 @@ class ImageFolder:
 
     def training(self) -> Split:
         """The images of `train/`, less those drawn for a test set that is lacking, then `validation/`."""
-        if self._test:
-            train = self._read(self._train, stratified_order(self._train.labels, TEST_SEED))
-        else:
-            train = self._read(self._train, self._drawn[0])
+        train = self._read(self._train, self._train.order if self._test else self._drawn[0])
         if not self._validation:
             return train
-        order = stratified_order(self._validation.labels, TEST_SEED)
-        return joined(train, self._read(self._validation, order))
+        return joined(train, self._read(self._validation, self._validation.order))
 
     def test(self) -> Split:
         """The images of `test/`, or those drawn for it."""
@@ -84,13 +97,12 @@ class ImageFolder:
 
     def parts(self) -> Parts:
         """The images of each folder there is."""
-        order = stratified_order(self._train.labels, TEST_SEED)
-        train = self._read(self._train, order)
+        train = self._read(self._train, self._train.order)
         if self._test is None and self._validation is None:
             return {"whole": train}
         parts: Parts = {"train": train}
         if self._validation:
-            parts["validation"] = self._read(self._validation, stratified_order(self._validation.labels, TEST_SEED))
+            parts["validation"] = self._read(self._validation, self._validation.order)
         if self._test:
             parts["test"] = self.test()
         return parts
@@ -137,7 +149,7 @@ class ImageFolder:
 
 
 class _Part:
-    """One folder of class folders: its classes, files and labels, in the order of their names."""
+    """One folder of class folders: its classes, files and labels, in the order of their numbers or else names."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -153,6 +165,20 @@ class _Part:
         files = [_image_files(folder / name) for name in self.classes]
         self.paths = [path for of_class in files for path in of_class]
         self.labels = np.repeat(np.arange(len(files)), [len(of_class) for of_class in files])
+        self._is_numbered = _are_numbered(self.paths)
+        if self._is_numbered:
+            places = sorted(range(len(self.paths)), key=lambda place: self.paths[place].name)
+            self.paths, self.labels = [self.paths[place] for place in places], self.labels[places]
+
+    @property
+    def order(self) -> Labels:
+        """Places of the images, (n,), in the order in which they train."""
+        return np.arange(len(self.labels)) if self._is_numbered else stratified_order(self.labels, TEST_SEED)
+
+
+def _are_numbered(paths: Sequence[Path]) -> bool:
+    """Whether the files of a part are called as `numbered_name` has it, each number once."""
+    return {path.name for path in paths} == {numbered_name(place, len(paths)) for place in range(len(paths))}
 
 
 def _in_order(names: Sequence[str]) -> tuple[str, ...]:

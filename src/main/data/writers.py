@@ -1,21 +1,23 @@
-"""Named arrays written in each format that can be read back, whole or not at all."""
+"""Images and labels written in each format that can be read back, whole or not at all."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from main.data.arrays import Part
 from main.data.idx import idx_bytes
 from main.data.idxfolder import USUAL_NAMES
+from main.data.images import numbered_name
 from main.data.records import Images
 from main.data.source import Parts
-from main.files import write_atomically
+from main.files import folder_at_once, write_atomically
 
 
 def write_npz(path: Path, parts: Parts) -> None:
@@ -57,6 +59,23 @@ def write_idx_folder(path: Path, parts: Parts) -> None:
         write_atomically(path / USUAL_NAMES[f"{part}-labels"], idx_bytes(split.labels.astype(np.uint8)))
 
 
+def write_image_folder(path: Path, parts: Parts, classes: Sequence[str]) -> None:
+    """A PNG of each image, in a folder per class beneath `train/`, `validation/` and `test/`.
+
+    A whole is beneath `train/`, with no `test/`. The images' numbers run through all classes of their part, which
+    keeps their order. Needs some of each class in every part.
+    """
+    with folder_at_once(path) as new:
+        for part, split in parts.items():
+            folders = [new / IMAGE_FOLDERS[part] / name for name in classes]
+            for folder in folders:
+                folder.mkdir(parents=True)
+            for place, (image, label) in enumerate(zip(_squeezed(split.images), split.labels, strict=True)):
+                Image.fromarray(image).save(folders[label] / numbered_name(place, len(split)))
+
+
+IMAGE_FOLDERS: dict[Part, str] = {"train": "train", "validation": "validation", "test": "test", "whole": "train"}
+"""What a folder of images calls each part."""
 PAIRED = {("train", "test"), ("train", "validation", "test")}
 """Parts that a pickle holds as a tuple of pairs."""
 WRITERS: dict[str, Callable[[Path, Parts], None]] = {

@@ -1,4 +1,5 @@
 import gzip
+import os
 import pickle
 from itertools import permutations
 
@@ -8,13 +9,17 @@ from data_examples import make_split, write_folder
 from PIL import Image
 
 from main.config import DataConfig
-from main.data import load_test, load_training
+from main.data import DataError, load_test, load_training
+from main.data.arraysource import ArraySource
 from main.data.convert import convert
 from main.data.idx import read_idx
-from main.data.paths import open_path
+from main.data.known import KnownData
+from main.data.paths import open_arrays, open_path
 
 TRAIN, VALIDATION, TEST = make_split(60, seed=1), make_split(20, seed=2), make_split(30, seed=3)
 FORMS = ["a.npz", "a.h5", "a.pkl.gz", "a"]
+IMAGES = "images"
+"""A folder that is written as images."""
 
 
 def same(found, expected):
@@ -22,6 +27,16 @@ def same(found, expected):
     for part, split in expected.items():
         np.testing.assert_array_equal(found[part].images, split.images)
         np.testing.assert_array_equal(found[part].labels, split.labels)
+
+
+def written(source, target):
+    return convert(source, target, images=target.name == IMAGES)
+
+
+@pytest.fixture(autouse=True)
+def quick_writes(monkeypatch):
+    """Folders are not flushed to the disk, which would wait for whatever else this machine is writing."""
+    monkeypatch.setattr(os, "sync", lambda: None, raising=False)
 
 
 @pytest.fixture
@@ -32,21 +47,21 @@ def three_parts(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("first", "second"), list(permutations(FORMS, 2)))
+@pytest.mark.parametrize(("first", "second"), list(permutations([*FORMS, IMAGES], 2)))
 def test_train_and_test_survive_any_way_there_and_back(tmp_path, first, second):
     start = write_folder(tmp_path / "start", TRAIN, TEST)
     (tmp_path / "there").mkdir()
-    assert convert(start, tmp_path / "there" / first).notes == ()
-    conversion = convert(tmp_path / "there" / first, tmp_path / "back" / second)
+    assert written(start, tmp_path / "there" / first).notes == ()
+    conversion = written(tmp_path / "there" / first, tmp_path / "back" / second)
     assert conversion.path == tmp_path / "back" / second
     assert conversion.sizes == {"train": 60, "test": 30}
     assert conversion.notes == ()
     same(open_path(str(conversion.path)).parts(), {"train": TRAIN, "test": TEST})
 
 
-@pytest.mark.parametrize("form", FORMS[:3])
+@pytest.mark.parametrize("form", [*FORMS[:3], IMAGES])
 def test_validation_stays_apart_where_the_form_can(tmp_path, three_parts, form):
-    conversion = convert(three_parts, tmp_path / form)
+    conversion = written(three_parts, tmp_path / form)
     assert conversion.sizes == {"train": 60, "validation": 20, "test": 30}
     assert conversion.notes == ()
     same(open_path(str(tmp_path / form)).parts(), {"train": TRAIN, "validation": VALIDATION, "test": TEST})
@@ -80,10 +95,10 @@ def test_a_pickle_has_the_shape_of_mnist_pkl_gz(tmp_path, three_parts):
     assert (len(x_valid), len(x_test)) == (20, 30)
 
 
-@pytest.mark.parametrize("form", FORMS[:3])
+@pytest.mark.parametrize("form", [*FORMS[:3], IMAGES])
 def test_a_whole_stays_whole_where_the_form_can(tmp_path, form):
     np.savez(tmp_path / "whole.npz", images=TRAIN.images, labels=TRAIN.labels)
-    assert convert(tmp_path / "whole.npz", tmp_path / form).sizes == {"whole": 60}
+    assert written(tmp_path / "whole.npz", tmp_path / form).sizes == {"whole": 60}
     same(open_path(str(tmp_path / form)).parts(), {"whole": TRAIN})
 
 
@@ -103,8 +118,8 @@ def test_colour_survives(tmp_path):
     np.savez(
         tmp_path / "a.npz", x_train=colour.images, y_train=colour.labels, x_test=colour.images, y_test=colour.labels
     )
-    for form in ("b.h5", "b.pkl.gz", "b"):
-        convert(tmp_path / "a.npz", tmp_path / form)
+    for form in ("b.h5", "b.pkl.gz", "b", IMAGES):
+        written(tmp_path / "a.npz", tmp_path / form)
         same(open_path(str(tmp_path / form)).parts(), {"train": colour, "test": colour})
 
 
@@ -125,6 +140,89 @@ def test_says_how_classes_are_numbered(tmp_path):
     assert conversion.notes == ("classes are numbered: cat is 0, dog is 1",)
     split = open_path(str(tmp_path / "pets.npz")).parts()["whole"]
     np.testing.assert_array_equal(split.labels == 1, split.images[:, 0, 0, 0] >= 200)
+
+
+def test_images_are_numbered_through_the_folders_of_their_classes(tmp_path, three_parts):
+    convert(three_parts, tmp_path / "out", images=True)
+    found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.png")}
+    splits = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+    assert found == {
+        f"{part}/{label}/{place:05}.png"
+        for part, split in splits.items()
+        for place, label in enumerate(split.labels, start=1)
+    }
+
+
+def test_a_training_part_alone_is_a_whole_folder_of_images(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=TRAIN.images, y_train=TRAIN.labels)
+    assert convert(tmp_path / "a.npz", tmp_path / "out", images=True).sizes == {"whole": 60}
+    same(open_path(str(tmp_path / "out")).parts(), {"whole": TRAIN})
+
+
+def test_images_keep_the_names_of_their_classes(tmp_path):
+    for name, value in (("sea gull", 10), ("Écureuil", 200)):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (5, 4), (value, number, 0)).save(tmp_path / "pets" / name / f"{number}.png")
+    conversion = convert(tmp_path / "pets", tmp_path / "out", images=True)
+    assert conversion.notes == ()
+    before, after = open_path(str(tmp_path / "pets")), open_path(str(tmp_path / "out"))
+    assert after.header().classes == before.header().classes == ("sea gull", "Écureuil")
+    same(after.parts(), before.parts())
+
+
+@pytest.mark.parametrize("name", ["T-shirt/top", "..", ".hidden", "", "Thumbs.db", "a\\b", "a\x00b"])
+def test_refuses_classes_that_no_folder_can_be_called_after(tmp_path, refuses, monkeypatch, name):
+    write_folder(tmp_path / "idx", TRAIN, TEST)
+    known = KnownData("things", (name, *"123456789"), 5, (), image_shape=(8, 8, 1), n_images={"train": 60, "test": 30})
+    source = ArraySource("things", open_arrays(tmp_path / "idx"), known)
+    monkeypatch.setattr("main.data.convert.open_source", lambda _: source)
+    refuses(lambda: convert("things", tmp_path / "out", images=True), tmp_path / "out", repr(name), "folder")
+    assert not (tmp_path / "out").exists()
+
+
+def test_refuses_images_of_which_a_part_lacks_a_class(tmp_path, refuses):
+    few = TEST.take(slice(9))
+    np.savez(tmp_path / "a.npz", x_train=TRAIN.images, y_train=TRAIN.labels, x_test=few.images, y_test=few.labels)
+    refuses(lambda: convert(tmp_path / "a.npz", tmp_path / "out", images=True), "the test part has none of class 9")
+    assert not (tmp_path / "out").exists()
+
+
+def test_refuses_the_name_of_a_file_for_a_folder_of_images(tmp_path, three_parts, refuses):
+    refuses(lambda: convert(three_parts, tmp_path / "out.h5", images=True), "out.h5", "a folder", ".h5")
+    assert convert(three_parts, tmp_path / "version.2", images=True).path.is_dir()
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_images_are_there_all_or_not_at_all(tmp_path, three_parts, monkeypatch, is_there, stop):
+    if is_there:
+        convert(three_parts, tmp_path / "out", images=True)
+    before = sorted(tmp_path.rglob("*"))
+    save, saved = Image.Image.save, []
+
+    def stopped(image, path):
+        saved.append(path)
+        if len(saved) == 70:
+            raise stop
+        save(image, path)
+
+    monkeypatch.setattr(Image.Image, "save", stopped)
+    with pytest.raises((KeyboardInterrupt, DataError)):
+        convert(three_parts, tmp_path / "out", images=True, overwrite=True)
+    assert len(saved) == 70
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_images_are_replaced_whole_but_nothing_else_is(tmp_path, three_parts, refuses):
+    np.savez(tmp_path / "few.npz", x=TEST.images, y=TEST.labels)
+    convert(three_parts, tmp_path / "out", images=True)
+    refuses(lambda: convert(tmp_path / "few.npz", tmp_path / "out", images=True), "out", "already exists")
+    convert(tmp_path / "few.npz", tmp_path / "out", images=True, overwrite=True)
+    same(open_path(str(tmp_path / "out")).parts(), {"whole": TEST})
+    (tmp_path / "out" / "notes.txt").touch()
+    refuses(lambda: convert(three_parts, tmp_path / "out", images=True, overwrite=True), "notes.txt", "not overwritten")
+    same(open_path(str(tmp_path / "out")).parts(), {"whole": TEST})
 
 
 def test_folders_of_images_keep_their_parts(tmp_path):

@@ -6,6 +6,7 @@ from PIL import Image
 
 from main.config import DataConfig
 from main.data import describe, load_test, load_training
+from main.data.images import ImageFolder
 
 
 def fill(folder, counts, shape=(6, 5), seed=0):
@@ -81,6 +82,24 @@ def test_images_of_no_class_beside_those_that_train_are_refused(tmp_path, refuse
 def test_the_same_folder_gives_the_same_split(tmp_path):
     config = DataConfig(source=str(fill(tmp_path / "pets", {"dog": 20, "cat": 20})))
     assert load_training(config).checksum == load_training(config).checksum
+
+
+def test_images_numbered_through_all_classes_come_in_that_order(tmp_path):
+    for place, name in enumerate(("dog", "cat", "cat", "dog", "cat", "dog"), start=1):
+        (tmp_path / name).mkdir(exist_ok=True)
+        Image.new("L", (5, 4), place).save(tmp_path / name / f"{place:05}.png")
+    whole = ImageFolder("pets", tmp_path).parts()["whole"]
+    assert whole.images[:, 0, 0, 0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert whole.labels.tolist() == [1, 0, 0, 1, 0, 1]
+
+
+def test_images_numbered_anew_in_each_class_are_mixed(tmp_path):
+    for value, name in enumerate(("cat", "dog")):
+        (tmp_path / name).mkdir()
+        for number in range(1, 4):
+            Image.new("L", (5, 4), value).save(tmp_path / name / f"{number:05}.png")
+    labels = ImageFolder("pets", tmp_path).parts()["whole"].labels
+    assert [sorted(pair) for pair in labels.reshape(3, 2).tolist()] == [[0, 1]] * 3
 
 
 def test_numbers_are_classes_in_the_order_of_numbers(tmp_path):
