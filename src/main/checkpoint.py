@@ -6,8 +6,7 @@ import hashlib
 import io
 import json
 import re
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,17 +72,18 @@ def newest(folder: Path, identity: str = "") -> Checkpoint | None:
             with np.load(path, allow_pickle=False) as stored:
                 if str(stored["identity"]) != identity:
                     continue
-                history = tuple(Epoch(**epoch) for epoch in json.loads(str(stored["history"])))
-                weights, optimizer, best = (_group(stored, name) for name in ("weights", "optimizer", "best"))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                arrays = dict(stored)  # whatever it is called: one whose name is damaged would not be missed
+            history = tuple(Epoch(**epoch) for epoch in json.loads(str(arrays["history"])))
+            weights, optimizer, best = (_group(arrays, name) for name in ("weights", "optimizer", "best"))
+        except Exception:  # zipfile's, zlib's, tokenize's, and whatever else a damaged byte makes NumPy raise
             continue
         return Checkpoint(history, weights, optimizer, best)
     return None
 
 
-def _group(stored: np.lib.npyio.NpzFile, name: str) -> list[np.ndarray]:
-    count = sum(key.startswith(f"{name}_") for key in stored.files)
-    return [stored[f"{name}_{i}"] for i in range(count)]
+def _group(arrays: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
+    count = sum(key.startswith(f"{name}_") for key in arrays)
+    return [arrays[f"{name}_{i}"] for i in range(count)]
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -1,3 +1,4 @@
+import random
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,45 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before_it(tmp_path: Path, 
     newest.write_bytes(
         {"cut": whole[:-30], "emptied": b"", "overwritten": b"x" * len(whole), "flipped": bytes(flipped)}[damage]
     )
+    read = checkpoint.newest(tmp_path)
+    assert read is not None
+    assert len(read.history) == 1
+
+
+def test_a_checkpoint_that_seems_to_be_encrypted_is_passed_over(tmp_path: Path) -> None:
+    """By bit 0 of the flags in an entry of the central directory; zipfile raises RuntimeError there."""
+    for epoch in (1, 2):
+        checkpoint.save(tmp_path, state(epoch))
+    newest = tmp_path / "epoch-00002.npz"
+    content = bytearray(newest.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    newest.write_bytes(content)
+    read = checkpoint.newest(tmp_path)
+    assert read is not None
+    assert len(read.history) == 1
+
+
+def test_no_damaged_byte_is_raised_for_or_read_as_another_state(tmp_path: Path) -> None:
+    for epoch in (1, 2):
+        checkpoint.save(tmp_path, state(epoch))
+    newest = tmp_path / "epoch-00002.npz"
+    whole, chance = newest.read_bytes(), random.Random(0)
+    for place in chance.sample(range(len(whole)), 400):
+        damaged = bytearray(whole)
+        damaged[place] ^= chance.randrange(1, 256)
+        newest.write_bytes(damaged)
+        read = checkpoint.newest(tmp_path)
+        assert read is not None
+        written = state(len(read.history))
+        assert read.history == written.history
+        for arrays in ("weights", "optimizer", "best_weights"):
+            np.testing.assert_equal(getattr(read, arrays), getattr(written, arrays))
+
+
+def test_a_checkpoint_of_another_version_is_passed_over(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, state(1))
+    history = np.array('[{"epoch": 1, "a figure that is no more": 0.5}]')
+    np.savez(tmp_path / "epoch-00002.npz", history=history, identity=np.array(""))
     read = checkpoint.newest(tmp_path)
     assert read is not None
     assert len(read.history) == 1
