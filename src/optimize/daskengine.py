@@ -37,6 +37,7 @@ POLL_SECONDS = 0.5
 GONE_SECONDS = 2.0  # how long a worker is missing before what it ran is given up; its end is told sooner as a rule
 FLAG_SECONDS = 5.0  # how long workers are waited for that are told to stop
 SCHEDULER_AWAY_SECONDS = 300.0
+WORKERS_AWAY_SECONDS = 300.0  # how long a call waits while there is no worker
 SCHEDULER_LOST = "scheduler-connection-lost"  # why Dask's client cancels every future then
 
 _LARGE = "distributed.admin.large-graph-warning-threshold"
@@ -190,7 +191,7 @@ class DaskEngine:
         """Run it on any worker; once more where that one is lost.
 
         Raises:
-            EngineLost: the second is lost too, or the scheduler is.
+            EngineLost: the second is lost too, or the scheduler is, or no worker has been there for five minutes.
         """
         with contextlib.suppress(KilledWorker, CancelledError):
             return self._called(function, *args)
@@ -203,12 +204,34 @@ class DaskEngine:
         try:
             with dask.config.set({_LARGE: "1 TB"}):  # weights are large; Dask would have the user think again
                 future = self._client.submit(function, *args, pure=False)
+            self._wait_for(future)
             result: T = future.result()
         except (CancelledError, CommClosedError, ClosedClientError) as error:
             if isinstance(error, CancelledError) and getattr(error, "reason", None) != SCHEDULER_LOST:
                 raise
             raise EngineLost("the Dask scheduler went away") from error
         return result
+
+    def _wait_for(self, future: Future) -> None:
+        """Wait for a call's end, and look after the workers meanwhile: nobody else does.
+
+        Not by `_poll`: several threads may wait for calls, and a new scheduler would know nothing of them.
+        """
+        seen = time.monotonic()
+        while self._client.status == "running":  # else the client has ended every call itself
+            with contextlib.suppress(TimeoutError):
+                future.exception(timeout=POLL_SECONDS)
+                return
+            self._mend()
+            if self._has_workers():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > WORKERS_AWAY_SECONDS:
+                raise EngineLost(f"no worker has been there for {WORKERS_AWAY_SECONDS:.0f} s")
+
+    def _has_workers(self) -> bool:
+        with contextlib.suppress(*_AWAY):
+            return bool(self._client.sync(self._client.scheduler.identity, n_workers=0)["n_workers"])
+        return False
 
     def warm_up(self, function: Callable[..., object], *args: Any) -> None:
         """Run a function once on every worker ahead of its first trial, on those still to come too."""

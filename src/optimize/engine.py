@@ -70,7 +70,7 @@ class Slot(NamedTuple):
 
 
 class EngineLost(UserError):
-    """The scheduler has been out of reach for too long to wait on."""
+    """The scheduler, or every worker, has been out of reach for too long to wait on."""
 
 
 class VersionMismatch(UserError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -20,7 +20,7 @@ from main.provenance import now
 from optimize import charts, report, wording
 from optimize.config import SweepConfig, stored_sweep
 from optimize.coordinator import Coordinator, Settings
-from optimize.engine import STORAGE_VARIABLE, TrialRunner
+from optimize.engine import STORAGE_VARIABLE, EngineLost, TrialRunner, VersionMismatch
 from optimize.export import NothingToExport, export_on_worker, model_card, winning_trial
 from optimize.finished import Finished
 from optimize.networks import planned_networks
@@ -36,6 +36,7 @@ from optimize.study import forget_study, open_study
 from optimize.trial import fold_of, refuse_other_data
 from optimize.trial import run as run_trial
 from optimize.verdict import Verdict, read_verdict
+from optimize.workers import NoScheduler
 
 # What judges is imported where it is needed: its statistics take longer than all else, and workers wait for the start.
 
@@ -278,16 +279,29 @@ def _conclude(
 
             evidence = read_evidence(results)
             charts.draw(results, evidence=evidence)
+        settled = True
         if verdict and exported:
-            try:
-                if not exported.result():
-                    observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
-            except UserError as error:  # charts and report are none the worse for it
-                observer.note(f"nothing was exported: {error}")
+            settled = _export_settled(exported, verdict, observer)
     if evidence:
         report.write(results, evidence)
-    results.write_json(results.provenance_file, {**facts, "ended": now()})
+    results.write_json(results.provenance_file, {**facts, "ended": now() if settled else None})
     return verdict
+
+
+def _export_settled(exported: Future[bool], verdict: Verdict, observer: Observer) -> bool:
+    """Say why nothing was exported, where that is so; False where workers were wanting, and the next run should try.
+
+    Charts and report are none the worse for it.
+    """
+    try:
+        if not exported.result():
+            observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
+    except (EngineLost, NoScheduler, VersionMismatch) as error:
+        observer.note(f"nothing was exported: {error}; run again to export {verdict.winner}")
+        return False
+    except UserError as error:
+        observer.note(f"nothing was exported: {error}")
+    return True
 
 
 def validation_images(config: SweepConfig, data: TrainingData) -> int:

@@ -125,6 +125,23 @@ def test_a_scheduler_that_stays_away_ends_a_sweep_clearly(cluster: Cluster, monk
     engine.close()
 
 
+def test_a_call_that_no_worker_takes_ends_clearly_and_one_that_some_take_is_answered(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the export of a winner is, once every worker has left and the scheduler stays."""
+    worker = cluster.start_worker()
+    engine = cluster_engine(stubs.learn, cluster.address)
+    wait_for(engine.slots, "a worker")
+    cluster.kill(worker)
+    with monkeypatch.context() as patch:
+        patch.setattr(daskengine, "WORKERS_AWAY_SECONDS", 1.0)
+        with pytest.raises(EngineLost, match="no worker has been there for 1 s"):
+            engine.call(len, "four")
+    cluster.start_worker()
+    assert engine.call(len, "four") == 4
+    engine.close()
+
+
 def test_a_scheduler_lost_while_its_workers_are_looked_at_is_waited_for(cluster: Cluster) -> None:
     cluster.start_worker()
     inspected: list[Sequence[str]] = []

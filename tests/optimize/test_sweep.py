@@ -13,13 +13,16 @@ import pytest
 import stubs
 from main.complaints import ConfigError
 from main.data import DataError
+from main.errors import UserError
 from main.history import Epoch
 from main.modelfile import ModelFileError
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
 from optimize.config import stored_sweep
+from optimize.engine import EngineLost, VersionMismatch
 from optimize.results import Results, SweepLocked
 from optimize.storage import network_warning
 from optimize.study import StudyChanged
+from optimize.workers import NoScheduler
 from sweeps import Witness
 
 pytestmark = pytest.mark.training
@@ -339,6 +342,29 @@ def test_a_model_that_cannot_be_kept_costs_neither_verdict_nor_report(
     assert not result.exported
     assert result.results.report.exists()
     assert f"nothing was exported: {error}" in witness.notes
+
+
+@pytest.mark.parametrize("lost", [EngineLost, NoScheduler, VersionMismatch])
+def test_an_export_for_want_of_workers_is_made_up_for_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: type[UserError]
+) -> None:
+    def leave(*_: object) -> None:
+        raise lost("there is nobody there")
+
+    (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
+    config, witness = load_config(tmp_path / "rates.yaml"), Witness()
+    with monkeypatch.context() as patch:
+        patch.setattr("optimize.sweep.export_on_worker", leave)
+        first = run_sweep(config, results_dir=tmp_path, observer=witness, workers=0)
+    assert first.verdict is not None
+    assert not first.exported
+    assert first.results.report.exists()
+    assert f"nothing was exported: there is nobody there; run again to export {first.verdict.winner}" in witness.notes
+    second = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0)
+    assert (second.trained, second.exported) == (0, True)
+    written = second.results.model_file.stat().st_mtime_ns
+    run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0)
+    assert second.results.model_file.stat().st_mtime_ns == written
 
 
 def test_a_damaged_test_set_is_refused_before_anything_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
