@@ -24,7 +24,7 @@ from optimize.running import Running
 from optimize.signals import Interruption, first_asks_second_ends
 from optimize.space import Value
 from optimize.stopping import Ending, Stop, StopRules
-from optimize.storage import Check, clear_faults
+from optimize.storage import Check, clear_damage, clear_faults
 from optimize.study import (
     ask_trial,
     fold_of,
@@ -100,15 +100,15 @@ class Coordinator:
         """Read back the study: finished trials count, unfinished ones with an outcome are told, others run again.
 
         Raises:
-            optimize.storage.StudyUnreadable: the study's storage fails.
+            optimize.storage.StudyUnreadable: the study's storage fails, or what it says of a trial is damaged.
             OSError: the tables cannot be written.
         """
         searched = []
+        with clear_damage(self._results):
+            trials = [(trial, self._kept_outcome(trial)) for trial in self._study.get_trials(deepcopy=False)]
+        self._trials = len(trials)
         with clear_faults(self._results):
-            trials = self._study.get_trials(deepcopy=False)
-            self._trials = len(trials)
-            for trial in trials:
-                stored = self._kept_outcome(trial)
+            for trial, stored in trials:
                 if trial.state == TrialState.RUNNING and stored is None:
                     live, values = running_trial(self._study, self._config, trial)
                     self._live[trial.number] = live
@@ -132,11 +132,11 @@ class Coordinator:
 
     def _kept_outcome(self, trial: FrozenTrial) -> Finished | None:
         """A trial's outcome, if it is this trial's: numbers are given anew where a study lost its last entries."""
-        stored = self._results.finished(trial.number)
-        if stored is None or (stored.seed, stored.fold) != (seed_of(trial, self._config), fold_of(trial)):
-            return None
         # Values, not what Optuna stores: it draws 0.30000000000000004 where the step's value is 0.3.
-        return stored if self._config.space.from_optuna(trial.params) == stored.values else None
+        told = seed_of(trial, self._config), fold_of(trial), self._config.space.from_optuna(trial.params)
+        stored = self._results.finished(trial.number)
+        same = stored is not None and (stored.seed, stored.fold, stored.values) == told
+        return stored if same else None
 
     def search_is_over(self) -> bool:
         """Whether a stop rule has ended the search."""

@@ -43,15 +43,31 @@ _CONNECTION = {
 
 
 class BadAddress(ValueError):
-    """What names the storage is no address of a database."""
+    """What names the storage is no address of a PostgreSQL database."""
 
     def __init__(self) -> None:
-        super().__init__("is no address of a database such as postgresql://user:password@host:5432/name")
+        super().__init__("is no address of a PostgreSQL database, such as postgresql://user:password@host:5432/name")
 
 
-def is_meant(address: str) -> bool:
-    """Whether an address is one of PostgreSQL's."""
-    return _ADDRESS.match(address) is not None
+class NoDriver(ValueError):
+    """There is nothing here with which to speak to PostgreSQL."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "names a PostgreSQL database, which needs the package psycopg: pip install 'optimize-sweeps[cluster]'"
+        )
+
+
+def check_driver() -> None:
+    """Make sure that psycopg can be imported, as SQLAlchemy does at the first connection.
+
+    Raises:
+        NoDriver: it is not installed, or is without the library that it needs.
+    """
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise NoDriver from None
 
 
 def normalised(address: str) -> str:

@@ -29,11 +29,18 @@ class StudyUnreadable(UserError):
 
 
 def storage_address(results: Results) -> str:
-    """The address of the study's storage as SQLAlchemy reads it; holds the password, where there is one."""
+    """The address of the study's storage as SQLAlchemy reads it; holds the password, where there is one.
+
+    Raises:
+        optimize.postgresql.BadAddress: OPTIMIZE_STORAGE names something else than a PostgreSQL database.
+        optimize.postgresql.NoDriver: it names one, and psycopg is not installed.
+    """
     address = os.environ.get(STORAGE_VARIABLE)
-    if address:
-        return postgresql.normalised(address) if postgresql.is_meant(address) else address
-    return f"sqlite:///{results.study_file.resolve()}"
+    if not address:
+        return f"sqlite:///{results.study_file.resolve()}"
+    normalised = postgresql.normalised(address)
+    postgresql.check_driver()
+    return normalised
 
 
 def open_storage(results: Results) -> optuna.storages.RDBStorage:
@@ -44,10 +51,8 @@ def open_storage(results: Results) -> optuna.storages.RDBStorage:
     """
     with clear_faults(results):
         address = storage_address(results)
-        if postgresql.is_meant(address):
-            return postgresql.open_storage(address)
         if os.environ.get(STORAGE_VARIABLE):
-            return optuna.storages.RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
+            return postgresql.open_storage(address)
         _refuse_damaged(results)
         storage = optuna.storages.RDBStorage(address, engine_kwargs={"connect_args": {"timeout": LOCKED_SECONDS}})
         _use_write_ahead_log(storage.engine)
@@ -65,20 +70,15 @@ def hold_study(results: Results, name: str) -> Iterator[Check]:
         SweepLocked: another process holds the study; the message names it. The check raises it too.
         StudyUnreadable: the storage cannot be reached; from the check: it has been removed or replaced.
     """
-    lock = None
-    with clear_faults(results):
-        address = storage_address(results)
-        if postgresql.is_meant(address):
-            lock = postgresql.StudyLock(address, name)
-    if lock is not None:
-        try:
-            yield lock.check
-        finally:
-            lock.release()
-    elif os.environ.get(STORAGE_VARIABLE):
-        yield lambda: None
-    else:
+    if not os.environ.get(STORAGE_VARIABLE):
         yield _SameFile(results)
+        return
+    with clear_faults(results):
+        lock = postgresql.StudyLock(storage_address(results), name)
+    try:
+        yield lock.check
+    finally:
+        lock.release()
 
 
 class _SameFile:
@@ -113,13 +113,29 @@ def clear_faults(results: Results) -> Iterator[None]:
     """
     try:
         yield
-    except postgresql.BadAddress as error:
+    except (postgresql.BadAddress, postgresql.NoDriver) as error:
         raise StudyUnreadable(f"{STORAGE_VARIABLE} {error}") from None
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
         raise StudyUnreadable(_explanation(results, error)) from None  # the cause's words may hold a password
     except RuntimeError as error:
         if "table schema" not in str(error):
             raise
+        raise StudyUnreadable(_explanation(results, error)) from None
+
+
+@contextlib.contextmanager
+def clear_damage(results: Results) -> Iterator[None]:
+    """`clear_faults` where a study is only read: damage inside a cell, which no database notices, is told too.
+
+    Raises:
+        StudyUnreadable: instead of whatever was raised but for what a person is told already.
+    """
+    try:
+        with clear_faults(results):
+            yield
+    except UserError:
+        raise
+    except Exception as error:  # json's, SQLAlchemy's, and whatever else a damaged cell makes Optuna raise
         raise StudyUnreadable(_explanation(results, error)) from None
 
 
@@ -166,7 +182,7 @@ def _cause(error: BaseException) -> str:
     while not isinstance(error, DBAPIError) and error.__cause__ is not None:
         error = error.__cause__
     original = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return " ".join(str(original).split())
+    return " ".join(str(original).split()) or type(original).__name__
 
 
 def _refuse_damaged(results: Results) -> None:

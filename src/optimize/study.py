@@ -21,7 +21,7 @@ from optimize.finished import Finished
 from optimize.provenance import content_hash
 from optimize.results import Results
 from optimize.space import Value, Values
-from optimize.storage import clear_faults, open_storage
+from optimize.storage import clear_damage, clear_faults, open_storage
 from optimize.trial import Purpose
 
 _IDENTITY = "identity"
@@ -62,11 +62,11 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
 
     Raises:
         StudyChanged: a study of this name exists and means something else; the message is a diff in words.
-        StudyUnreadable: the storage cannot be opened.
+        StudyUnreadable: the storage cannot be opened, or what it says of the study is damaged.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage(results)
-    with clear_faults(results):
+    with clear_damage(results):
         study = optuna.create_study(
             storage=storage,
             study_name=config.study_name,
@@ -74,7 +74,9 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
             sampler=optuna.samplers.RandomSampler(),  # a trial that is asked for gets a sampler of its own
             load_if_exists=True,
         )
-        stored = study.user_attrs.get(_IDENTITY)
+        found = study.user_attrs.get(_IDENTITY)
+        stored = None if found is None else dict(found)
+    with clear_faults(results):
         if stored is None:
             _make_anew(study, results, config, identity)
             study.set_user_attr(_IDENTITY, dict(identity))

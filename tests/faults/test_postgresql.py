@@ -12,10 +12,15 @@ import psutil
 import pytest
 import sqlalchemy
 
+import stubs
 from optimize import postgresql
+from optimize.config import SweepConfig, load_config
+from optimize.results import Results
+from optimize.storage import hold_study
+from optimize.study import forget_study
 from postgres import PASSWORD, Postgres
 from processes import StubSweep, rows, wait_for
-from sweeps import LEARNING_RATE, POOLING
+from sweeps import LEARNING_RATE, POOLING, Bench
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg 3 is not installed (pip install 'optimize-sweeps[cluster]')")
 
@@ -67,6 +72,31 @@ def test_four_sweeps_may_start_at_once_in_an_empty_database(stub_sweep: Make, da
         assert run.wait() == 0, run.said()
     for i in range(4):
         assert [trial.state.name for trial in study(database, f"p{i}").trials] == ["COMPLETE"] * 6
+
+
+def test_sweeps_of_one_name_in_two_folders_are_two_studies_of_a_database(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPTIMIZE_STORAGE", database)
+
+    def sweep_in(folder: str) -> tuple[SweepConfig, Results]:
+        file = tmp_path / "configs" / folder / "pooling.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(POOLING)
+        return load_config(file), Results(tmp_path / "results" / folder / "pooling")
+
+    def trained(config: SweepConfig, results: Results) -> int:
+        with hold_study(results, config.study_name) as check:
+            bench = Bench(config, results, check=check)
+            bench.run(stubs.learn)
+        return len(bench.witness.submitted)
+
+    here, there = sweep_in("."), sweep_in("study")
+    assert (trained(*here), trained(*there)) == (6, 6)
+    assert set(optuna.get_all_study_names(postgresql.normalised(database))) == {"pooling", "study/pooling"}
+    forget_study(there[1], there[0].study_name)
+    assert set(optuna.get_all_study_names(postgresql.normalised(database))) == {"pooling"}
+    assert trained(*here) == 0
 
 
 @pytest.mark.parametrize("away", [0.0, 8.0, pytest.param(60.0, marks=pytest.mark.slow)])

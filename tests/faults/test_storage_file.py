@@ -51,6 +51,30 @@ def flip_pages(path: Path) -> None:
     path.write_bytes(content)
 
 
+def spoil(change: str) -> Callable[[Path], None]:
+    """Damage inside a cell, which leaves a database that SQLite finds nothing wrong with."""
+
+    def damage(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute(change)
+            database.commit()
+
+    return damage
+
+
+SPOILED_CELLS = {
+    "identity": "UPDATE study_user_attributes SET value_json = '{'",
+    "identity of another kind": "UPDATE study_user_attributes SET value_json = '3'",
+    "direction": "UPDATE study_directions SET direction = 'SIDEWAYS'",
+    "state": "UPDATE trials SET state = 'SPOILED' WHERE number = 2",
+    "time": "UPDATE trials SET datetime_start = 'now' WHERE number = 2",
+    "choice": "UPDATE trial_params SET param_value = 7 WHERE trial_id = 2",
+    "parameter": "UPDATE trial_params SET param_name = 'model.poolinh' WHERE trial_id = 2",
+    "distribution": "UPDATE trial_params SET distribution_json = '{' WHERE trial_id = 2",
+    "seed": "UPDATE trial_user_attributes SET value_json = '\"x\"' WHERE key = 'seed' AND trial_id = 2",
+}
+
+
 def settle(bench: Bench) -> None:
     """Have everything in the one file, as after a quiet end."""
     bench.study._storage._backend.engine.dispose()
@@ -59,7 +83,15 @@ def settle(bench: Bench) -> None:
         database.execute("PRAGMA journal_mode=DELETE")
 
 
-@pytest.mark.parametrize("damage", [truncate, overwrite, flip_pages])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        overwrite,
+        flip_pages,
+        *(pytest.param(spoil(change), id=f"spoiled {cell}") for cell, change in SPOILED_CELLS.items()),
+    ],
+)
 def test_a_damaged_study_is_named_and_made_anew_from_what_the_folder_keeps(
     reopen: Callable[..., Bench], damage: Callable[[Path], None]
 ) -> None:

@@ -30,12 +30,13 @@ def test_sweeps_of_one_name_in_two_folders_share_neither_results_nor_a_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    address = f"sqlite:///{tmp_path / 'everything.db'}"
-    monkeypatch.setenv("OPTIMIZE_STORAGE", address)
-    for path, folder in (("configs/loss.yaml", "results/loss"), ("configs/study/loss.yaml", "results/study/loss")):
+    for path, folder, study in (
+        ("configs/loss.yaml", "results/loss", "loss"),
+        ("configs/study/loss.yaml", "results/study/loss", "study/loss"),
+    ):
         done = run_sweep(sweep_file(path), observer=Witness(), workers=0)
         assert (done.trained, done.results.folder) == (2, Path(folder))
-    assert set(optuna.get_all_study_names(address)) == {"loss", "study/loss"}
+        assert optuna.get_all_study_names(f"sqlite:///{done.results.study_file}") == [study]
     fresh = run_sweep(load_config("configs/study/loss.yaml"), observer=Witness(), workers=0, fresh=True)
     assert fresh.trained == 2
     assert run_sweep(load_config("configs/loss.yaml"), observer=Witness(), workers=0).trained == 0
