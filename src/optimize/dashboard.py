@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
@@ -19,6 +21,10 @@ from optimize.storage import LOCKED_SECONDS, clear_faults, storage_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+_OF_A_STUDY = re.compile(r"/(?:api/studies|csv)/(?P<study>[^/]+)(?:/plot/(?P<plot>[^/]+))?")
+"""The paths with which optuna-dashboard asks the storage for the study of a number, unseen whether there is one."""
 
 
 class NoStudy(UserError):
@@ -75,12 +81,41 @@ def dashboard_app(results: Results) -> tuple[WSGIApplication, str]:
         if environ["PATH_INFO"] in ("", "/"):
             start_response("302 Found", [("Location", page), ("Content-Length", "0")])
             return []
-        after = parse_qs(environ.get("QUERY_STRING", "")).get("after", ["0"])[-1]
-        if not (after.isascii() and after.isdigit() and len(after) < 10):
-            return refuse(Refusal("400 Bad Request", "`after` is the number of a trial"), start_response)
-        return dashboard(environ, start_response)
+        refusal = _refusal(environ, storage)
+        return dashboard(environ, start_response) if refusal is None else refuse(refusal, start_response)
 
     return app, page
+
+
+def _refusal(environ: WSGIEnvironment, storage: optuna.storages.RDBStorage) -> Refusal | None:
+    """Why a request is not passed on: optuna-dashboard answers what it does not expect with 500 and a stack trace."""
+    if environ.get("CONTENT_LENGTH") not in (None, "", "0"):
+        return Refusal("400 Bad Request", "what is asked for stands in the address: a body is not read")
+    after = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True).get("after", ["0"])[-1]
+    if not _is_number(after):
+        return Refusal("400 Bad Request", "`after` is the number of a trial")
+    asked = _OF_A_STUDY.match(environ["PATH_INFO"])
+    return None if asked is None else _refusal_of_study(asked["study"], asked["plot"], storage)
+
+
+def _refusal_of_study(study: str, plot: str | None, storage: optuna.storages.RDBStorage) -> Refusal | None:
+    absent = Refusal("404 Not Found", f"there is no study {study[:20]}")
+    if not _is_number(study):
+        return absent
+    try:
+        objectives = len(storage.get_study_directions(int(study)))
+    except KeyError:
+        return absent
+    if plot == "pareto_front" and objectives == 1:
+        return Refusal("400 Bad Request", "a Pareto front needs two objectives or more, and this study has one")
+    if plot is not None and find_spec("plotly") is None:
+        return Refusal("404 Not Found", "the page draws its charts itself: plotly is not installed here")
+    return None
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number as requests give them, small enough for every database."""
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _study_name(results: Results) -> str:
@@ -100,7 +135,7 @@ def read_only_storage(results: Results) -> optuna.storages.RDBStorage:
     """
     with clear_faults(results):
         url = make_url(storage_address(results))
-        engine = _READING.get(url.get_backend_name(), _any)
+        engine = _READING[url.get_backend_name()]
         return optuna.storages.RDBStorage(
             url.render_as_string(hide_password=False), engine_kwargs=engine(url), skip_table_creation=True
         )
@@ -123,10 +158,6 @@ def _sqlite(url: URL) -> dict[str, Any]:
 def _postgresql(_: URL) -> dict[str, Any]:
     options = "-c default_transaction_read_only=on -c statement_timeout=60000"
     return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10, "options": options}}
-
-
-def _any(_: URL) -> dict[str, Any]:
-    return {"pool_pre_ping": True}
 
 
 _READING = {"sqlite": _sqlite, "postgresql": _postgresql}

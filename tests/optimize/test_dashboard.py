@@ -166,8 +166,17 @@ def test_the_database_itself_refuses_a_change(finished: Results) -> None:
         ("/absent", 404),
         ("/api/studies/999", 404),
         ("/api/studies/one", 404),
+        ("/api/studies/999/plot/slice", 404),
+        ("/api/studies/-1/plot/slice", 404),
+        ("/api/studies/99999999999999999999/param_importances", 404),
+        ("/api/studies/999/param_importances/", 404),
+        ("/api/studies/{study}/plot/pareto_front", 400),
+        ("/api/studies/{study}/plot/absent", 404),
+        ("/csv/99999999999999999999", 404),
+        ("/csv/999", 404),
         ("/api/studies/{study}?after=-1", 400),
         ("/api/studies/{study}?after=x", 400),
+        ("/api/studies/{study}?after=", 400),
         ("/api/studies/{study}?after=%31%30%30%30%30%30%30%30%30%30", 400),
         ("/static/../../../../etc/passwd", 403),
         ("/static/%2e%2e/%2e%2e/index.html", 403),
@@ -181,7 +190,31 @@ def test_bad_requests_are_answered_with_4xx(
     with served(finished) as visitor:
         answered, _, body = visitor.ask(path.format(study=visitor.study))
         assert answered == status, body
-    assert "Traceback" not in capfd.readouterr().err
+    assert capfd.readouterr().err == ""
+
+
+def test_parameters_in_a_body_are_refused(finished: Results, capfd: pytest.CaptureFixture[str]) -> None:
+    """optuna-dashboard would read `after` there too, and fail at what is no number."""
+    with served(finished) as visitor:
+        status, _, answer = visitor.ask(f"/api/studies/{visitor.study}", body="&after=x&")
+    assert (status, json.loads(answer)["reason"]) == (
+        400,
+        "what is asked for stands in the address: a body is not read",
+    )
+    assert capfd.readouterr().err == ""
+
+
+def test_charts_of_plotlys_are_refused_where_it_is_not_installed(
+    finished: Results, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("optimize.dashboard.find_spec", lambda name: None)
+    with served(finished) as visitor:
+        status, _, answer = visitor.ask(f"/api/studies/{visitor.study}/plot/slice")
+    assert (status, json.loads(answer)["reason"]) == (
+        404,
+        "the page draws its charts itself: plotly is not installed here",
+    )
+    assert capfd.readouterr().err == ""
 
 
 def test_a_sweep_that_lost_its_study_is_told_so(finished: Results, bench: Open) -> None:
