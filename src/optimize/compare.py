@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from main.data import sizes_in_trial
@@ -256,9 +256,8 @@ def _labels(rows: pd.DataFrame, paths: Sequence[str], space: SearchSpace) -> pd.
     if len(parts) == 1:
         return parts[0]
     names = short_names(paths)
-    joint = [names[path] + "=" + part for path, part in zip(paths, parts, strict=True)]
-    joined: pd.Series[str] = joint[0].str.cat(joint[1:], sep=" ")
-    return joined
+    named = (names[path] + "=" + part for path, part in zip(paths, parts, strict=True))
+    return reduce(lambda left, right: left + " " + right, named)
 
 
 def _progress(entries: Sequence[_Entry], metric: str, direction: Direction) -> pd.DataFrame:
