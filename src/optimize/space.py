@@ -216,6 +216,19 @@ class SearchSpace:
             found += [default] if parameter.when else []
         return found
 
+    def value_in(self, values: Values, path: str, written: Value) -> Value:
+        """What a field is in a configuration: as `values` have it, by itself or in a mapping, where it is swept.
+
+        What is off, or left out of a mapping, has its default; a field that is not swept is as it is `written`.
+        """
+        for parameter in self.parameters:
+            below = path.removeprefix(f"{parameter.path}.")
+            if parameter.path == path:
+                return values.get(path, default_of(path))
+            if below != path:
+                return _within(values.get(parameter.path), below, default_of(path))
+        return written
+
     def cells(self) -> Iterator[dict[str, Value]]:
         """Every cell of the grid, later parameters changing fastest; parameters that are off are absent.
 

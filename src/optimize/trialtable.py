@@ -6,11 +6,12 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from main.document import parse
 from main.errors import UserError
 from optimize.paths import SWEEPABLE, keys_of
-from optimize.space import Parameter, label
+from optimize.space import Parameter, SearchSpace, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,22 @@ def by_choice_and_block(trials: pd.DataFrame, metric: str, by: str) -> pd.DataFr
     rows = trials[usable(trials, metric) & trials[by].notna()]
     cells = rows.assign(**{by: rows[by].map(cell_label), metric: rows[metric].astype(float)})
     return cells.pivot_table(index=by, columns="block", values=metric, aggfunc="mean", sort=False).sort_index(axis=1)
+
+
+def planned_epochs(trials: pd.DataFrame, space: SearchSpace, written: int) -> npt.NDArray[np.float64]:
+    """(trials): for how many epochs each was to be trained: its own `train.epochs` where they are swept.
+
+    Args:
+        trials: Rows of trials.csv.
+        space: What was swept.
+        written: `train.epochs` of a trial where they are not.
+    """
+    holding = [path for path in space.paths if path in ("train", "train.epochs")]
+    if not holding:
+        return np.full(len(trials), written, dtype=np.float64)
+    rows = trials[holding].itertuples(index=False, name=None)
+    values = ({p: cell_value(cell) for p, cell in zip(holding, row, strict=True) if not is_empty(cell)} for row in rows)
+    return np.array([space.value_in(found, "train.epochs", written) for found in values], dtype=np.float64)
 
 
 def swept_paths(trials: pd.DataFrame) -> list[str]:

@@ -102,7 +102,8 @@ def _trials(fake: Fake, config: SweepConfig) -> list[Finished]:
         stopped = [fake.failed, fake.pruned] if purpose == "search" else [0.0, 0.0]
         state = str(rng.choice(["failed", "pruned", "complete"], p=[*stopped, 1 - sum(stopped)]))
         final = fake.accuracy(values, rng) + luck.setdefault(seed, rng.normal(0, fake.noise / 2))
-        history = _history(min(final + rng.normal(0, fake.noise), 0.9995), fake, rng, state)
+        epochs = values.get("train.epochs", fake.epochs)
+        history = _history(min(final + rng.normal(0, fake.noise), 0.9995), epochs, rng, state)
         seconds = sum(epoch.seconds for epoch in history) + 1.2
         started = free[worker]
         free[worker] = started + timedelta(seconds=seconds + 0.4)
@@ -159,11 +160,11 @@ def _draw(swept: Mapping[str, Any], progress: float, rng: np.random.Generator) -
     return values
 
 
-def _history(final: float, fake: Fake, rng: np.random.Generator, state: str) -> tuple[Epoch, ...]:
+def _history(final: float, whole: int, rng: np.random.Generator, state: str) -> tuple[Epoch, ...]:
     """Errors that fall toward the final one; cut short where the trial was pruned or failed."""
-    cut = {"failed": rng.integers(0, 2), "pruned": rng.integers(1, max(2, fake.epochs - 2))}
+    cut = {"failed": rng.integers(0, 2), "pruned": rng.integers(1, max(2, whole - 2))}
     epochs = []
-    for epoch in range(1, int(cut.get(state, fake.epochs)) + 1):
+    for epoch in range(1, int(cut.get(state, whole)) + 1):
         error = (1 - final) * (1 + 2.2 * math.exp(-0.85 * (epoch - 1))) * rng.lognormal(0, 0.03)
         error = min(error, 0.9)
         epochs.append(

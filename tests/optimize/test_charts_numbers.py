@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import fake_results
 import numpy as np
@@ -24,11 +25,12 @@ from optimize.charts.numbers.history import history
 from optimize.charts.numbers.importances import importances
 from optimize.charts.numbers.landscape import contour, parallel, rank, slices
 from optimize.charts.numbers.learning import learning_curves
-from optimize.charts.numbers.progress import duration, intermediate_values, timeline
+from optimize.charts.numbers.progress import duration, epochs_saved, intermediate_values, timeline
 from optimize.charts.numbers.spread import edf, front, pareto
 from optimize.statistics import judge
 
 Read = Callable[..., Evidence]
+Compute = Callable[[Evidence], Any]
 
 FLAT = {"accuracy": lambda values, rng: 0.97}
 TWO_RANGES = {
@@ -36,6 +38,7 @@ TWO_RANGES = {
     "model.dropout": {"low": 0.0, "high": 0.6},
 }
 RANDOM = {"sampler": "random", "trials": 40, "confirm": None}
+FACTOR = {**FAKES["joint"].study, "compare": "model.pooling"}
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +81,12 @@ class TestEvidence:
         assert set(evidence.judged["purpose"]) == {"confirm"}
         assert len(evidence.complete) > len(evidence.judged)
 
-    def test_a_factor_is_compared_over_every_configuration(self, read: Read) -> None:
-        evidence = read("joint", study={**FAKES["joint"].study, "compare": "model.pooling"})
+    def test_a_factor_is_compared_over_every_configuration_of_the_search(self, read: Read) -> None:
+        evidence = read("joint", study=FACTOR)
         assert [choice.label for choice in evidence.choices] == ["max", "average", "stride"]
-        assert len(evidence.judged) == len(evidence.complete)
+        assert set(evidence.judged["purpose"]) == {"search"}
+        assert len(evidence.judged) == len(evidence.complete) - 15
+        assert not evidence.confirmed
 
     def test_too_many_configurations_are_no_choices(self, read: Read) -> None:
         assert len(read("pooling", swept=dropouts(MOST_CHOICES), study={"seeds": 1}, **FLAT).choices) == MOST_CHOICES
@@ -91,6 +96,58 @@ class TestEvidence:
         evidence = read("pooling", study={"seeds": 2, "metric": "val_loss"})
         assert evidence.best is not None
         assert evidence.best["val_loss"] == evidence.trials["val_loss"].min()
+
+    def test_the_best_trial_is_one_of_the_search(self, read: Read) -> None:
+        evidence = read("joint")
+        values = evidence.trials["val_accuracy"].where(evidence.trials["purpose"] == "search", 1)
+        best = replace(evidence, trials=evidence.trials.assign(val_accuracy=values)).best
+        assert best is not None
+        assert best["val_accuracy"] == evidence.searched["val_accuracy"].max() < 1
+
+
+class TestSearchBesideConfirmation:
+    """Finalists that are trained again are no draws: what describes the search is as if they were not there."""
+
+    @pytest.mark.parametrize(
+        "compute",
+        [
+            importances, marginal, effects, slices, rank, contour, parallel, history, intermediate_values, edf,
+            pareto, choice_rows, learning_curves,
+        ],
+    )  # fmt: skip
+    def test_of_a_factor_every_chart_is_that_of_the_search(self, read: Read, compute: Compute) -> None:
+        evidence = read("joint", study=FACTOR)
+        assert said_of(compute(evidence)) == said_of(compute(without_confirmation(evidence)))
+
+    @pytest.mark.parametrize("compute", [marginal, effects, slices, rank, parallel, edf])
+    def test_of_configurations_so_is_every_chart_of_parameters(self, read: Read, compute: Compute) -> None:
+        evidence = read("joint")
+        assert said_of(compute(evidence)) == said_of(compute(without_confirmation(evidence)))
+
+    def test_captions_say_whose_trials_they_are(self, read: Read) -> None:
+        for compute in (importances, effects, slices, rank, contour, parallel, history, intermediate_values, edf):
+            assert " of the search" in compute(read("joint")).caption
+            assert " of the search" not in compute(without_confirmation(read("joint"))).caption
+
+    def test_costs_of_finalists_are_those_of_their_confirmation(self, read: Read) -> None:
+        evidence = read("joint")
+        for cost in pareto(evidence).costs:
+            assert len(cost.trials[0]) == 15
+            for choice, _, value in cost.groups:
+                assert choice is not None
+                own = evidence.judged[evidence.judged["choice"] == choice.label]
+                assert value == pytest.approx([own["val_accuracy"].mean()])
+
+
+def without_confirmation(evidence: Evidence) -> Evidence:
+    curves = evidence.curves[evidence.curves["trial"].isin(evidence.search["trial"])]
+    return replace(evidence, trials=evidence.search, curves=curves)
+
+
+def said_of(numbers: object) -> str:
+    """All that a chart shows, to the last digit, but for the words that tell a search from its confirmation."""
+    with np.printoptions(threshold=10_000, floatmode="unique"):
+        return repr(numbers).replace(" of the search", "")
 
 
 class TestLearningCurves:
@@ -208,13 +265,13 @@ class TestChoices:
         assert "no interval" in numbers.caption
 
     def test_a_factors_choices_are_shown_at_their_best(self, read: Read) -> None:
-        evidence = read("joint", study={**FAKES["joint"].study, "compare": "model.pooling"})
+        evidence = read("joint", study=FACTOR)
         assert evidence.verdict is not None
         assert evidence.verdict.factor is not None
         rows = {row.choice.label: row for row in choice_rows(evidence).rows}
         for tuned in evidence.verdict.factor.choices:
             assert rows[tuned.choice].mean == tuned.expected_best
-            assert len(rows[tuned.choice].values) == (evidence.complete["choice"] == tuned.choice).sum()
+            assert len(rows[tuned.choice].values) == (evidence.searched["choice"] == tuned.choice).sum()
 
     def test_no_complete_trial_is_said(self, read: Read) -> None:
         with pytest.raises(NotForThisSweep, match="no trial is complete"):
@@ -258,19 +315,19 @@ class TestHistory:
     def test_the_best_so_far_never_falls(self, read: Read) -> None:
         evidence = read("joint")
         numbers, best = history(evidence).best
-        np.testing.assert_array_equal(best, evidence.complete["val_accuracy"].cummax())
-        np.testing.assert_array_equal(numbers, evidence.complete["trial"])
+        np.testing.assert_array_equal(best, evidence.searched["val_accuracy"].cummax())
+        np.testing.assert_array_equal(numbers, evidence.searched["trial"])
 
     def test_the_best_so_far_of_a_loss_never_rises(self, read: Read) -> None:
         evidence = read("pooling", study={"seeds": 2, "metric": "val_loss"})
         np.testing.assert_array_equal(history(evidence).best[1], evidence.complete["val_loss"].cummin())
 
-    def test_every_trial_is_somewhere(self, read: Read) -> None:
+    def test_every_trial_of_the_search_is_somewhere(self, read: Read) -> None:
         evidence = read("joint")
         numbers = history(evidence)
         shown = sum(len(trials) for _, trials, _ in numbers.groups) + len(numbers.pruned[0]) + len(numbers.failed)
-        assert shown == len(evidence.trials)
-        assert numbers.groups[0][0] is None  # the search beside the finalists
+        assert shown == len(evidence.search)
+        assert numbers.groups[0][0] is None  # what was not confirmed beside the finalists
 
     def test_counts_and_marks_are_explained(self, read: Read) -> None:
         caption = history(read("joint")).caption
@@ -350,7 +407,12 @@ class TestEffects:
         assert effects(read("cube", **FLAT)).says == "No two parameters are seen to depend on each other"
 
     def test_a_search_that_tried_unlike_combinations_only_hints(self, read: Read) -> None:
-        assert effects(read("joint")).says.startswith("Not every combination was tried alike")
+        together = {"max": 3, "average": 5, "stride": 7}
+        numbers = effects(
+            read("joint", accuracy=lambda v, _: 0.95 + 0.02 * (together[v["model.pooling"]] == v["model.kernel_size"]))
+        )
+        hint = "pooling and kernel_size hint most at depending on each other"
+        assert numbers.says == f"Not every combination was tried alike; {hint}"
 
     def test_unlike_combinations_without_an_interaction_hint_at_none(self, read: Read) -> None:
         numbers = effects(read("joint", **FLAT))
@@ -481,7 +543,7 @@ class TestLandscape:
 
     def test_says_where_the_best_trials_are(self, read: Read) -> None:
         evidence = read("joint")
-        best = evidence.complete.nlargest(len(evidence.complete) // 10, "val_accuracy")["train.learning_rate"]
+        best = evidence.searched.nlargest(len(evidence.searched) // 10, "val_accuracy")["train.learning_rate"]
         assert f"The best {len(best)} trials have learning_rate from 0.00" in rank(evidence).says
 
 
@@ -496,7 +558,7 @@ class TestSpread:
     def test_a_search_is_one_distribution(self, read: Read) -> None:
         (found,) = edf(read("joint")).distributions
         assert found.choice is None
-        assert len(found.values) == len(read("joint").complete)
+        assert len(found.values) == len(read("joint").searched)
 
     @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12))
     def test_the_front_holds_what_nothing_beats(self, points: list[tuple[int, int]]) -> None:
@@ -560,7 +622,7 @@ class TestProgress:
     def test_every_curve_is_a_path(self, read: Read) -> None:
         evidence = read("joint")
         numbers = intermediate_values(evidence)
-        assert sum(len(path.epochs) for path in numbers.paths) == len(evidence.curves)
+        assert sum(len(path.epochs) for path in numbers.paths) == evidence.search["epochs"].sum()
         states = dict(zip(evidence.trials["trial"], evidence.trials["state"], strict=True))
         assert all(path.state == states[path.trial] for path in numbers.paths)
         assert evidence.best is not None
@@ -569,11 +631,28 @@ class TestProgress:
     def test_says_what_pruning_saved(self, read: Read) -> None:
         evidence = read("joint")
         pruned = evidence.trials[evidence.trials["state"] == "pruned"]
-        saved, trained = (9 - pruned["epochs"]).sum(), evidence.trials["epochs"].sum()
+        saved, trained = (9 - pruned["epochs"]).sum(), evidence.search["epochs"].sum()
         assert intermediate_values(evidence).says == (
-            f"{len(pruned)} trials of {len(evidence.trials)} pruned, which saved {saved} epochs of training "
+            f"{len(pruned)} trials of 100 pruned, which saved {saved} epochs of training "
             f"({100 * saved / (saved + trained):.0f} %)"
         )
+
+    def test_a_pruned_trial_would_have_trained_its_own_epochs(self, read: Read) -> None:
+        swept = {"train.epochs": {"choices": [5, 12]}, "model.dropout": {"low": 0.0, "high": 0.6}}
+        evidence = read("pooling", swept=swept, study=RANDOM, pruned=0.4, **FLAT)
+        pruned = evidence.trials[evidence.trials["state"] == "pruned"]
+        assert set(pruned["train.epochs"]) == {5, 12}
+        saved = epochs_saved(evidence)
+        assert (saved.epochs, saved.exact) == ((pruned["train.epochs"] - pruned["epochs"]).sum(), True)
+
+    def test_where_trials_stop_early_a_pruned_one_is_taken_to_stop_as_early(self, read: Read) -> None:
+        evidence = read("joint")
+        complete = evidence.trials["state"] == "complete"
+        early = evidence.trials.assign(epochs=evidence.trials["epochs"].mask(complete, 6))
+        pruned = early[early["state"] == "pruned"]
+        saved = epochs_saved(replace(evidence, trials=early))
+        assert saved.epochs == (6 - pruned["epochs"]).clip(lower=0).sum()
+        assert saved.words == f"about {saved.epochs} epochs"
 
     @pytest.mark.parametrize(
         ("seconds", "words"),

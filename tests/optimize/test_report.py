@@ -219,10 +219,17 @@ def test_the_model_and_its_test_score_stand_apart(made: Made) -> None:
 
 
 def test_a_factor_is_reported_at_its_best_and_the_finalists_too(made: Made) -> None:
-    _, page = made("joint", study={**FAKES["joint"].study, "compare": "model.pooling"})
+    results, page = made("joint", study={**FAKES["joint"].study, "compare": "model.pooling"})
     headings = [text for tag, text in Outline(page).texts if tag == "h3"]
     assert "Choices, each at its best" in headings
     assert "Finalists, trained again on fresh seeds" in headings
+    assert "Least squares over all complete trials of the search;" in page
+    trials = results.trials()
+    searched = ((trials["state"] == "complete") & (trials["purpose"] == "search")).sum()
+    counts = re.search(r"What each value adds.*?</table>", page, re.DOTALL)
+    assert counts is not None
+    added = re.findall(r">pooling<.*?>\w+<.*?>(\d+)<", counts[0])
+    assert sum(map(int, added)) == searched
 
 
 def test_a_sweep_whose_trials_all_failed_still_has_a_report(made: Made) -> None:
@@ -318,7 +325,7 @@ def chromium(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_pruning_says_what_it_saved_and_what_each_rule_would_have_cost(made: Made) -> None:
     _, page = made("joint")
     said = Outline(page).said
-    assert re.search(r"Saved by pruning \d+ epochs, \d+ % of the training", said)
+    assert re.search(r"Saved by pruning \d+ epochs, \d+ % of the search", said)
     assert "What each pruner would have done" in said
     assert "hyperband" in said
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from loading import loaded
 from trial_tables import as_read, grid, row
 
 from optimize.trialtable import (
@@ -9,6 +10,7 @@ from optimize.trialtable import (
     cell_label,
     cell_value,
     judged_trials,
+    planned_epochs,
     swept_paths,
     values_of,
 )
@@ -18,6 +20,26 @@ def test_a_table_has_a_row_per_choice_and_a_column_per_seed() -> None:
     table = by_choice_and_block(grid({"max": [0.9, 0.8], "average": [0.7, "failed"]}), "val_accuracy", "configuration")
     assert list(table.index) == ["max", "average"]
     assert table.to_numpy() == pytest.approx(np.array([[0.9, 0.8], [0.7, np.nan]]), nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("train", "cells", "epochs"),
+    [
+        ("{learning_rate: {choices: [0.1, 0.2]}, epochs: 7}", {"train.learning_rate": [0.1, 0.2]}, [7, 7]),
+        ("{epochs: {choices: [3, 9]}}", {"train.epochs": [9, 3]}, [9, 3]),
+        (
+            "{epochs: {low: 2, high: 9, step: 1, when: {model.pooling: max}}}",
+            {"model.pooling": ["max", "stride"], "train.epochs": [4, None]},
+            [4, 6],
+        ),
+        ("{choices: [{epochs: 3}, {loss: focal}]}", {"train": ["{epochs: 3}", "{loss: focal}"]}, [3, 6]),
+    ],
+    ids=["not swept", "swept", "off", "within a section"],
+)
+def test_each_trial_has_its_own_epochs(train: str, cells: dict[str, list[object]], epochs: list[int]) -> None:
+    config = loaded(f"data: {{source: digits}}\nmodel: {{pooling: {{choices: [max, stride]}}}}\ntrain: {train}\n")
+    trials = as_read(pd.DataFrame({"configuration": "x", **cells}, index=range(2)))
+    assert planned_epochs(trials, config.space, config.base.train.epochs).tolist() == epochs
 
 
 @pytest.mark.parametrize("value", ["failed", "pruned", float("nan"), float("inf")])

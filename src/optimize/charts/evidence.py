@@ -48,6 +48,8 @@ class Evidence:
     name: str
     question: str
     metric: Metric
+    epochs: int
+    """Of a trial, where they are not swept."""
     space: SearchSpace
     parameters: tuple[Parameter, ...]
     """Those of `space`, as axes."""
@@ -82,14 +84,32 @@ class Evidence:
         return rows.assign(choice=self.choice_of(rows))
 
     @cached_property
+    def search(self) -> pd.DataFrame:
+        """The trials of the search, every state, ordered by trial."""
+        return self.trials[self.trials["purpose"] == "search"]
+
+    @cached_property
+    def searched(self) -> pd.DataFrame:
+        """Those of `complete` that the search made: a confirmation repeats a few of its configurations."""
+        return self.complete[self.complete["purpose"] == "search"]
+
+    @cached_property
     def judged(self) -> pd.DataFrame:
-        """The complete trials that the verdict rests on: of configurations, those of the confirmation if any."""
-        return self.complete if self.factor else judged_trials(self.complete)[0]
+        """The complete trials that the verdict rests on.
+
+        A factor is judged by the search; whole configurations are by the confirmation, as soon as it has a trial.
+        """
+        return self.searched if self.factor else judged_trials(self.complete)[0]
 
     @property
     def confirmed(self) -> bool:
-        """Whether the verdict rests on a confirmation, beside the search."""
-        return len(self.judged) < len(self.complete)
+        """Whether the verdict rests on a confirmation, and not on the search."""
+        return not self.factor and judged_trials(self.complete)[1] == "confirm"
+
+    @property
+    def of_search(self) -> str:
+        """` of the search`, as captions say it where a confirmation's trials are left out; nothing without one."""
+        return " of the search" if len(self.search) < len(self.trials) else ""
 
     @cached_property
     def choices(self) -> tuple[Choice, ...]:
@@ -144,11 +164,11 @@ class Evidence:
 
     @cached_property
     def best(self) -> pd.Series[Any] | None:
-        """The complete trial with the best value; None where there is none."""
-        if self.complete.empty:
+        """The complete trial of the search with the best value; None where there is none."""
+        if self.searched.empty:
             return None
-        values = self.complete[self.metric.name].to_numpy()
-        return self.complete.iloc[int(values.argmax() if self.metric.maximize else values.argmin())]
+        values = self.searched[self.metric.name].to_numpy()
+        return self.searched.iloc[int(values.argmax() if self.metric.maximize else values.argmin())]
 
 
 def read_evidence(results: Results) -> Evidence:
@@ -164,6 +184,7 @@ def read_evidence(results: Results) -> Evidence:
         name=config.name,
         question=config.question,
         metric=Metric(config.study.metric, config.study.direction == "maximize"),
+        epochs=config.base.train.epochs,
         space=config.space,
         parameters=parameters,
         factor=next((p for p in parameters if p.path == factor), None),

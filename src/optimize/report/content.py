@@ -104,8 +104,8 @@ def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[st
         ("Training time", duration(float(evidence.trials["seconds"].sum()))),
     ]
     if counts.get("pruned"):
-        saved, share = epochs_saved(evidence)
-        facts.append(("Saved by pruning", f"{wording.counted(saved, 'epoch')}, {100 * share:.0f} % of the training"))
+        saved = epochs_saved(evidence)
+        facts.append(("Saved by pruning", f"{saved.words}, {100 * saved.share:.0f} % of the search"))
     if evidence.verdict and evidence.verdict.noise_floor is not None:
         noise = evidence.metric.difference(evidence.verdict.noise_floor)
         facts.append((f"Spread over {evidence.noun}s", f"{noise} (standard deviation of one choice)"))

@@ -157,7 +157,7 @@ def _values(low: float | None, high: float | None, evidence: Evidence, precision
 
 
 def _effects_table(evidence: Evidence) -> Iterable[Table]:
-    effects = marginal_effects(evidence.complete, evidence.space, metric=evidence.metric.name)
+    effects = marginal_effects(evidence.searched, evidence.space, metric=evidence.metric.name)
     if effects["path"].nunique() < 2:
         return
     names = {parameter.path: parameter.name for parameter in evidence.parameters}
@@ -167,7 +167,7 @@ def _effects_table(evidence: Evidence) -> Iterable[Table]:
         ("parameter", "value", "trials", f"effect{evidence.metric.unit}", "standard error", "95 % interval"),
         tuple(_effect_row(row, names[str(row.path)], evidence, precision) for row in effects.itertuples()),
         words=2,
-        note="Least squares over all complete trials; the effects of a parameter sum to zero.",
+        note=f"Least squares over all complete trials{evidence.of_search}; the effects of a parameter sum to zero.",
     )
 
 
@@ -185,8 +185,7 @@ def _effect_row(row: Any, name: str, evidence: Evidence, precision: float | None
 def _pruning_table(evidence: Evidence) -> Iterable[Table]:
     """What the pruners would have done to the complete trials of the search, where their curves can tell."""
     metric = evidence.metric
-    searched = evidence.complete.loc[evidence.complete["purpose"] == "search", "trial"]
-    rows = evidence.curves[evidence.curves["trial"].isin(searched)]
+    rows = evidence.curves[evidence.curves["trial"].isin(evidence.searched["trial"])]
     found = replay([group.tolist() for _, group in rows.groupby("trial")[metric.name]], maximize=metric.maximize)
     if not found:
         return
@@ -195,9 +194,9 @@ def _pruning_table(evidence: Evidence) -> Iterable[Table]:
         "What each pruner would have done",
         ("pruner", "stops the best trial", "stops one of the best three", "epochs saved"),
         tuple((r.rule, *(f"{100 * x:.0f} %" for x in (r.dropped_best, r.dropped_finalist, r.saved))) for r in found),
-        note=f"At their defaults, replayed on the curves of {wording.counted(len(searched), 'complete trial')}, one "
-        f"after the other, in {wording.counted(found[0].orders, 'random order')}; shares are of these orders."
-        + (cut if len(evidence.complete) < len(evidence.trials) else ""),
+        note=f"At their defaults, replayed on the curves of {wording.counted(len(evidence.searched), 'complete trial')}"
+        f"{evidence.of_search}, one after the other, in {wording.counted(found[0].orders, 'random order')}; "
+        "shares are of these orders." + (cut if len(evidence.searched) < len(evidence.search) else ""),
     )
 
 

@@ -20,7 +20,7 @@ class ChoiceRow(NamedTuple):
 
     choice: Choice
     values: Floats
-    """(n,): by seed; of a tuned factor, of every complete trial."""
+    """(n,): by seed; of a tuned factor, of every complete trial of its search."""
     mean: float
     low: float
     high: float
@@ -54,7 +54,7 @@ def choice_rows(evidence: Evidence) -> ChoiceRows:
     if not rows:
         raise NotForThisSweep("the verdict is of other choices than the tables")
     rows.sort(key=lambda row: evidence.choices.index(row.choice))
-    caption = _tuned_caption(verdict.factor) if verdict.factor else _caption(rows, evidence.noun)
+    caption = _tuned_caption(verdict.factor, evidence) if verdict.factor else _caption(rows, evidence.noun)
     says = evidence.shortened(verdict.sentence)
     halves = [half for row in rows if math.isfinite(half := (row.high - row.low) / 2)]
     precision = float(np.median(halves)) if halves else None
@@ -79,7 +79,7 @@ def _tuned(evidence: Evidence, factor: FactorVerdict) -> list[ChoiceRow]:
 
 
 def _tuned_row(evidence: Evidence, choice: Choice, tuned: TunedChoice) -> ChoiceRow:
-    trials = evidence.complete[evidence.complete["choice"] == choice.label]
+    trials = evidence.judged[evidence.judged["choice"] == choice.label]
     values = trials[evidence.metric.name].to_numpy(dtype=np.float64)
     return ChoiceRow(choice, values, tuned.expected_best, tuned.low, tuned.high)
 
@@ -91,8 +91,9 @@ def _caption(rows: list[ChoiceRow], noun: str) -> str:
     return f"Small marks: every {noun}, at its best epoch. Large mark: mean over {seeds}. {bar}"
 
 
-def _tuned_caption(factor: FactorVerdict) -> str:
+def _tuned_caption(factor: FactorVerdict, evidence: Evidence) -> str:
     return (
-        f"Small marks: trials. Large mark: the best to be expected of {counted(factor.budget, 'configuration')}, "
+        f"Small marks: trials{evidence.of_search}. "
+        f"Large mark: the best to be expected of {counted(factor.budget, 'configuration')}, "
         "everything else tuned within each choice. Bar: its 95 % interval."
     )

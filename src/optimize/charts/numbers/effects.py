@@ -76,13 +76,13 @@ class Effects(NamedTuple):
 
 
 def marginal(evidence: Evidence) -> LevelEffects:
-    """What each level of each parameter adds to the metric, all others held as they are.
+    """What each level of each parameter adds to the metric in the search, all others held as they are.
 
     Raises:
         NotForThisSweep: fewer than two parameters took several values (of one, `choices` says more), or there are
             more levels than can be read.
     """
-    table = marginal_effects(evidence.complete, evidence.space, metric=evidence.metric.name)
+    table = marginal_effects(evidence.searched, evidence.space, metric=evidence.metric.name)
     if table["path"].nunique() < 2:
         raise NotForThisSweep("fewer than two swept parameters took several values")
     if len(table) > MOST_LEVELS:
@@ -92,7 +92,10 @@ def marginal(evidence: Evidence) -> LevelEffects:
         LevelEffect(names[row["path"]], _brief(row["level"]), row["effect"], row["low"], row["high"])
         for _, row in table.iterrows()
     )
-    caption = "Effect of each value with its 95 % interval, all other parameters held as they are (least squares)."
+    caption = (
+        "Effect of each value with its 95 % interval, all other parameters held as they are "
+        f"(least squares over the complete trials{evidence.of_search})."
+    )
     clear = _clear(table)
     return LevelEffects(
         evidence.metric, found, _says_alone(found, {names[path] for path in clear}, evidence.metric), caption
@@ -100,12 +103,12 @@ def marginal(evidence: Evidence) -> LevelEffects:
 
 
 def effects(evidence: Evidence) -> Effects:
-    """Mean of the metric in every cell of two parameters' levels, against the mean of all their trials.
+    """Mean of the search's trials in every cell of two parameters' levels, against the mean of all of them.
 
     Raises:
         NotForThisSweep: no two parameters took several values beside one another.
     """
-    table = interactions(evidence.complete, evidence.space, metric=evidence.metric.name)
+    table = interactions(evidence.searched, evidence.space, metric=evidence.metric.name)
     if table.empty:
         raise NotForThisSweep("no two swept parameters took several values beside one another")
     by_path = {parameter.path: parameter for parameter in evidence.parameters}
@@ -119,7 +122,8 @@ def effects(evidence: Evidence) -> Effects:
         evidence.metric,
         tuple(heats[:MOST_PAIRS]),
         _says(heats, evidence.metric),
-        "Cells: mean of their trials minus the mean of all." + (chosen if len(heats) > MOST_PAIRS else ""),
+        f"Cells: mean of their trials{evidence.of_search} minus the mean of all."
+        + (chosen if len(heats) > MOST_PAIRS else ""),
     )
 
 
@@ -134,7 +138,7 @@ def strength(parameter: Parameter, rows: pd.DataFrame, values: Floats) -> float:
 
 
 def _heat(cells: pd.DataFrame, first: Parameter, second: Parameter, evidence: Evidence) -> Heat:
-    rows = evidence.complete.loc[_on(first, evidence.complete) & _on(second, evidence.complete)]
+    rows = evidence.searched.loc[_on(first, evidence.searched) & _on(second, evidence.searched)]
     labels = {p.path: levels_of(p.swept, rows[p.path]).labels for p in (first, second)}
     effect, n = (
         cells.pivot(index="first_level", columns="second_level", values=what).reindex(

@@ -1,4 +1,4 @@
-"""The metric of every trial in the order they were started, and the best so far."""
+"""The metric of every trial of the search in the order they were started, and the best so far."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def history(evidence: Evidence) -> History:
     """The optimization history.
 
     Raises:
-        NotForThisSweep: fewer than two complete trials.
+        NotForThisSweep: fewer than two complete trials of the search.
     """
-    metric, complete = evidence.metric, evidence.complete
+    metric, complete = evidence.metric, evidence.searched
     if len(complete) < 2:
         raise NotForThisSweep("fewer than two trials are complete")
     numbers = complete["trial"].to_numpy(dtype=np.float64)
@@ -50,26 +50,29 @@ def history(evidence: Evidence) -> History:
         _in_state(evidence, "pruned"),
         _in_state(evidence, "failed")[0],
         (numbers, running),
-        _says(numbers, values, metric),
+        _says(numbers, values, evidence),
         _caption(evidence),
     )
 
 
 def _in_state(evidence: Evidence, state: str) -> tuple[Floats, Floats]:
-    rows = evidence.trials[evidence.trials["state"] == state]
+    rows = evidence.search[evidence.search["state"] == state]
     return rows["trial"].to_numpy(dtype=np.float64), rows[evidence.metric.name].to_numpy(dtype=np.float64)
 
 
-def _says(numbers: Floats, values: Floats, metric: Metric) -> str:
+def _says(numbers: Floats, values: Floats, evidence: Evidence) -> str:
+    metric = evidence.metric
     best = int(values.argmax() if metric.maximize else values.argmin())
     later = len(values) - 1 - best
     after = f"{counted(later, 'complete trial')} after it did no better" if later else "it was the last to complete"
-    return f"Trial {int(numbers[best])} is the best single training, {metric.value(values[best])}; {after}"
+    single = f"the best single training{evidence.of_search}"
+    return f"Trial {int(numbers[best])} is {single}, {metric.value(values[best])}; {after}"
 
 
 def _caption(evidence: Evidence) -> str:
-    counts = evidence.trials["state"].value_counts()
+    counts = evidence.search["state"].value_counts()
     parts = [f"{counts.get('complete', 0):,} complete"]
     parts += [f"{counts[state]:,} {state}" for state in ("pruned", "failed") if counts.get(state)]
     marks = {"pruned": "×: pruned.", "failed": "Ticks below: failed."}
-    return " ".join([f"Trials: {listed(parts)}. Line: best so far.", *(marks[s] for s in marks if counts.get(s))])
+    trials = f"Trials{evidence.of_search}: {listed(parts)}."
+    return " ".join([trials, "Line: best so far.", *(marks[s] for s in marks if counts.get(s))])

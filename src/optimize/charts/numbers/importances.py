@@ -45,7 +45,7 @@ class Importances(NamedTuple):
 
 
 def importances(evidence: Evidence) -> Importances:
-    """Optuna's functional ANOVA (Hutter, Hoos & Leyton-Brown 2014) over the complete trials.
+    """Optuna's functional ANOVA (Hutter, Hoos & Leyton-Brown 2014) over the complete trials of the search.
 
     Each repetition draws the trials anew, with replacement, and grows another forest: the spread says how far these
     trials support the shares, not only how steady the forest is. Shares add up to 1: what seeds do, and what parameters
@@ -56,7 +56,7 @@ def importances(evidence: Evidence) -> Importances:
         NotForThisSweep: fewer than two parameters vary, fewer than `FEWEST_TRIALS` trials are complete, or all of them
             have the same value.
     """
-    rows = evidence.complete
+    rows = evidence.searched
     parameters = [p for p in evidence.parameters if _varies(p, rows)]
     if len(parameters) < 2:
         raise NotForThisSweep("fewer than two swept parameters can be weighed against each other")
@@ -71,7 +71,7 @@ def importances(evidence: Evidence) -> Importances:
     ]
     found.sort(key=lambda importance: importance.mean, reverse=True)
     left_out = [p.name for p in evidence.parameters if p not in parameters]
-    return Importances(evidence.metric, tuple(found), _says(found), _caption(len(rows), left_out))
+    return Importances(evidence.metric, tuple(found), _says(found), _caption(evidence, left_out))
 
 
 def _varies(parameter: Parameter, rows: pd.DataFrame) -> bool:
@@ -137,11 +137,12 @@ def _says(found: list[Importance]) -> str:
     return f"{share}, {second.name} for {100 * second.mean:.0f} %"
 
 
-def _caption(trials: int, left_out: list[str]) -> str:
+def _caption(evidence: Evidence, left_out: list[str]) -> str:
     without = (
         f" Without {', '.join(left_out)}, which other parameters switch off or which never varied." if left_out else ""
     )
     return (
-        f"Functional ANOVA of {trials:,} complete trials; what seeds and interactions do is left out. "
+        f"Functional ANOVA of {len(evidence.searched):,} complete trials{evidence.of_search}; "
+        "what seeds and interactions do is left out. "
         f"Whiskers: lowest and highest of {REPETITIONS} repetitions on trials drawn anew.{without}"
     )

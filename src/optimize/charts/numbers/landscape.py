@@ -1,4 +1,4 @@
-"""The metric over the values of the swept parameters: one at a time, two at a time, all at once."""
+"""The search's metric over the values of the swept parameters: one at a time, two at a time, all at once."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Contour(NamedTuple):
 
 
 class Parallel(NamedTuple):
-    """Every complete trial across all parameters."""
+    """Every complete trial of the search across all parameters."""
 
     metric: Metric
     parameters: tuple[Parameter, ...]
@@ -103,7 +103,7 @@ def slices(evidence: Evidence) -> Slices:
     Raises:
         NotForThisSweep: no parameter did, or the only one is no number and `choices` shows the same.
     """
-    rows, metric = evidence.complete, evidence.metric
+    rows, metric = evidence.searched, evidence.metric
     parameters = _varying(evidence)
     if not parameters:
         raise NotForThisSweep("no swept parameter took two values")
@@ -119,8 +119,8 @@ def slices(evidence: Evidence) -> Slices:
     assert evidence.best is not None
     best = float(evidence.best[metric.name])
     where = ", ".join(f"{p.name} {p.short_label(evidence.best)}" for p in parameters if p.is_on(evidence.best))
-    says = f"Best single training: {metric.value(best)} at {where}"
-    return Slices(metric, tuple(found), best, says, f"{counted(len(rows), 'complete trial')}. Star: the best of them.")
+    says = f"Best single training{evidence.of_search}: {metric.value(best)} at {where}"
+    return Slices(metric, tuple(found), best, says, f"{_trials(evidence)}. Star: the best of them.")
 
 
 def rank(evidence: Evidence) -> Pairs:
@@ -132,7 +132,8 @@ def rank(evidence: Evidence) -> Pairs:
     pairs = _pairs(evidence, _varying(evidence))
     if not pairs:
         raise NotForThisSweep("fewer than two swept parameters took several values")
-    return Pairs(evidence.metric, pairs, _good_region(evidence), _trials(evidence))
+    caption = f"{_trials(evidence)}, coloured by the rank of their {evidence.metric.text}."
+    return Pairs(evidence.metric, pairs, _good_region(evidence), caption)
 
 
 def contour(evidence: Evidence) -> Contour:
@@ -152,12 +153,12 @@ def contour(evidence: Evidence) -> Contour:
         surfaces,
         _good_region(evidence),
         f"Mean of the trials around (Gaussian, {100 * BANDWIDTH:.0f} % of a range); blank where there are none. "
-        "Dots: trials. Star: the best.",
+        f"Dots: trials{evidence.of_search}. Star: the best.",
     )
 
 
 def parallel(evidence: Evidence) -> Parallel:
-    """Every complete trial as a line through its values.
+    """Every complete trial of the search as a line through its values.
 
     Raises:
         NotForThisSweep: fewer than two parameters took several values.
@@ -165,18 +166,18 @@ def parallel(evidence: Evidence) -> Parallel:
     parameters = _varying(evidence)
     if len(parameters) < 2:
         raise NotForThisSweep("fewer than two swept parameters took several values")
-    rows = evidence.complete.sort_values(evidence.metric.name, ascending=evidence.metric.maximize, kind="stable")
+    rows = evidence.searched.sort_values(evidence.metric.name, ascending=evidence.metric.maximize, kind="stable")
     places = np.column_stack([p.places(rows) for p in parameters])
     blue = "Blue: the best tenth. " if len(rows) >= 20 else ""  # or it is the best alone
     return Parallel(
         evidence.metric, tuple(parameters), places, _values(rows, evidence.metric), _good_region(evidence),
-        f"{counted(len(rows), 'complete trial')}. {blue}Thick: the best.",
+        f"{_trials(evidence)}. {blue}Thick: the best.",
     )  # fmt: skip
 
 
 def _varying(evidence: Evidence) -> list[Parameter]:
-    """The parameters of which complete trials have two values or more."""
-    rows = evidence.complete
+    """The parameters of which complete trials of the search have two values or more."""
+    rows = evidence.searched
     return [p for p in evidence.parameters if len(np.unique((c := p.coordinates(rows))[~np.isnan(c)])) > 1]
 
 
@@ -191,7 +192,7 @@ def _best_place(evidence: Evidence, parameter: Parameter) -> float:
 
 def _pairs(evidence: Evidence, parameters: list[Parameter], most: int | None = MOST_PANELS) -> tuple[Pair, ...]:
     """Pairs of the parameters, those of the strongest effects first."""
-    rows, metric = evidence.complete, evidence.metric
+    rows, metric = evidence.searched, evidence.metric
     values = _values(rows, metric)
     weight = {p.path: strength(p, rows, values) for p in parameters}
     pairs = list(itertools.combinations(parameters, 2))
@@ -230,7 +231,7 @@ def _kernel(parameter: Parameter, values: Floats) -> tuple[Floats, Floats]:
 
 def _good_region(evidence: Evidence) -> str:
     """Where the best tenth of the trials lies, in words, of the parameter that says most."""
-    rows, metric = evidence.complete, evidence.metric
+    rows, metric = evidence.searched, evidence.metric
     values = _values(rows, metric)
     best = rows.assign(order=_order(values, metric)).nsmallest(max(3, len(rows) // 10), "order")
     always_on = [p for p in _varying(evidence) if not np.isnan(p.coordinates(best)).any()]
@@ -247,4 +248,4 @@ def _good_region(evidence: Evidence) -> str:
 
 
 def _trials(evidence: Evidence) -> str:
-    return f"{counted(len(evidence.complete), 'complete trial')}, coloured by the rank of their {evidence.metric.text}."
+    return f"{counted(len(evidence.searched), 'complete trial')}{evidence.of_search}"

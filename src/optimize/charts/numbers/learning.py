@@ -48,7 +48,7 @@ class LearningCurves(NamedTuple):
 
 
 def learning_curves(evidence: Evidence) -> LearningCurves:
-    """Validation accuracy and loss of every complete trial, averaged over the seeds of its choice.
+    """Validation accuracy and loss of every trial that is judged, averaged over the seeds of its choice.
 
     Loss is the training's own, unless that is swept: losses of different kinds share no scale, and the common
     cross-entropy stands in. An epoch counts only where every seed of the choice reached it, so that no seed leaves
@@ -71,7 +71,7 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
         Panel(metric, tuple(_curve(choice, curves, metric.name, banded, overlap) for choice in evidence.choices))
         for metric in (Metric("val_accuracy", True), Metric(loss, False))
     )
-    over = "trials" if evidence.factor else f"{evidence.noun}s"
+    over = f"trials{evidence.of_search}" if evidence.factor else f"{evidence.noun}s"
     return LearningCurves(
         panels,
         evidence.compared,

@@ -10,6 +10,7 @@ import pandas as pd
 from optimize.charts.evidence import Choice, Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep
 from optimize.charts.units import Metric
+from optimize.trialtable import planned_epochs
 from optimize.wording import counted
 
 LONGEST_PAUSE = 0.1
@@ -51,7 +52,7 @@ class Path(NamedTuple):
 
 
 class IntermediateValues(NamedTuple):
-    """Every trial's path; `best` is the number of the best complete trial."""
+    """The path of every trial of the search; `best` is the number of the best complete one."""
 
     metric: Metric
     paths: tuple[Path, ...]
@@ -59,6 +60,21 @@ class IntermediateValues(NamedTuple):
     best: int | None
     says: str
     caption: str
+
+
+class Saved(NamedTuple):
+    """What pruning saved of a search's training."""
+
+    epochs: int
+    share: float
+    """Of all epochs that the search would have had."""
+    exact: bool
+    """Whether each trial would have trained all of its epochs: none that was complete stopped early by itself."""
+
+    @property
+    def words(self) -> str:
+        """`45 epochs`, `about 45 epochs`."""
+        return ("" if self.exact else "about ") + counted(self.epochs, "epoch")
 
 
 def timeline(evidence: Evidence) -> Timeline:
@@ -87,17 +103,18 @@ def timeline(evidence: Evidence) -> Timeline:
 
 
 def intermediate_values(evidence: Evidence) -> IntermediateValues:
-    """The metric of every trial, complete, pruned or failed, at each epoch.
+    """The metric of every trial of the search, complete, pruned or failed, at each epoch.
 
     Raises:
-        NotForThisSweep: no trial was trained for two epochs.
+        NotForThisSweep: no trial of the search was trained for two epochs.
     """
-    curves = evidence.curves.dropna(subset=[evidence.metric.name])
+    own = evidence.curves[evidence.curves["trial"].isin(evidence.search["trial"])]
+    curves = own.dropna(subset=[evidence.metric.name])
     if curves.empty or curves["epoch"].max() < 2:
         raise NotForThisSweep("no trial was trained for two epochs")
     looks = {choice.label: choice for choice in evidence.choices}
-    labels = dict(zip(evidence.trials["trial"], evidence.choice_of(evidence.trials), strict=True))
-    states = dict(zip(evidence.trials["trial"], evidence.trials["state"], strict=True))
+    labels = dict(zip(evidence.search["trial"], evidence.choice_of(evidence.search), strict=True))
+    states = dict(zip(evidence.search["trial"], evidence.search["state"], strict=True))
     paths = tuple(
         Path(
             int(str(trial)), looks.get(labels.get(trial, "")), str(states.get(trial, "failed")),
@@ -152,22 +169,27 @@ def _caption(evidence: Evidence, cut: bool) -> str:
 
 
 def _saved(evidence: Evidence) -> str:
-    pruned = evidence.trials[evidence.trials["state"] == "pruned"]
-    if pruned.empty:
-        return f"{counted(len(evidence.complete), 'complete trial')}, none pruned"
-    saved, share = epochs_saved(evidence)
-    which = f"{counted(len(pruned), 'trial')} of {len(evidence.trials):,} pruned"
-    return f"{which}, which saved {counted(saved, 'epoch')} of training ({100 * share:.0f} %)"
+    pruned = int((evidence.search["state"] == "pruned").sum())
+    if not pruned:
+        return f"{counted(len(evidence.searched), 'complete trial')}{evidence.of_search}, none pruned"
+    saved = epochs_saved(evidence)
+    which = f"{counted(pruned, 'trial')} of {len(evidence.search):,} pruned"
+    return f"{which}, which saved {saved.words} of training ({100 * saved.share:.0f} %)"
 
 
-def epochs_saved(evidence: Evidence) -> tuple[int, float]:
-    """Epochs that pruned trials were not trained for, and their share of all epochs had none been pruned."""
-    pruned = evidence.trials[evidence.trials["state"] == "pruned"]
-    full = evidence.complete["epochs"].max() if len(evidence.complete) else evidence.curves["epoch"].max()
-    saved = int((full - pruned["epochs"]).clip(lower=0).sum())
-    return saved, saved / max(saved + int(evidence.trials["epochs"].sum()), 1)
+def epochs_saved(evidence: Evidence) -> Saved:
+    """Epochs that the search's pruned trials were not trained for.
+
+    Each would have trained its own `train.epochs`, or as much of them as complete trials, on the whole, trained of
+    theirs before they stopped early.
+    """
+    complete, pruned = evidence.searched, evidence.search[evidence.search["state"] == "pruned"]
+    of_complete, of_pruned = (planned_epochs(rows, evidence.space, evidence.epochs) for rows in (complete, pruned))
+    usual = float(complete["epochs"].sum() / of_complete.sum()) if len(complete) else 1.0
+    saved = round(float(np.maximum(usual * of_pruned - pruned["epochs"].to_numpy(), 0).sum()))
+    return Saved(saved, saved / max(saved + int(evidence.search["epochs"].sum()), 1), exact=usual == 1)
 
 
 def _paths_caption(evidence: Evidence) -> str:
-    marks = " ×: where a trial was pruned or failed." if set(evidence.trials["state"]) - {"complete"} else ""
-    return f"A line per trial. Thick: the best.{marks}"
+    marks = " ×: where a trial was pruned or failed." if set(evidence.search["state"]) - {"complete"} else ""
+    return f"A line per trial{evidence.of_search}. Thick: the best.{marks}"

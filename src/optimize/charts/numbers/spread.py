@@ -1,4 +1,4 @@
-"""How the trials' values are distributed, and what they cost."""
+"""How the search's values are distributed, and what choices cost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Cost(NamedTuple):
     groups: tuple[tuple[Choice | None, Floats, Floats], ...]
     """Cost and value of each choice's mean, (1,) each; one group of None with every trial where choices are many."""
     trials: tuple[Floats, Floats]
-    """Cost and value of every complete trial behind the means."""
+    """Cost and value of every trial behind the means."""
     front: tuple[Floats, Floats]
     """Cost and value of what nothing else beats in both, cheapest first."""
 
@@ -57,22 +57,23 @@ class Pareto(NamedTuple):
 
 
 def edf(evidence: Evidence) -> Edf:
-    """The empirical distribution of the metric, per choice where those are few.
+    """The empirical distribution of the metric in the search, per choice where those are few.
 
     Raises:
-        NotForThisSweep: fewer than four trials are complete.
+        NotForThisSweep: fewer than four trials of the search are complete.
     """
-    rows, metric = evidence.complete, evidence.metric
+    rows, metric = evidence.searched, evidence.metric
     if len(rows) < 4:
         raise NotForThisSweep("fewer than four trials are complete")
     groups = evidence.groups(rows) if len(evidence.choices) <= MOST_STEPS and not evidence.confirmed else [(None, rows)]
     found = tuple(_distribution(choice, group, metric) for choice, group in groups)
     values = rows[metric.name].to_numpy(dtype=np.float64)
     says = (
-        f"Half of {counted(len(rows), 'trial')} reach {metric.value(float(np.median(values)))}; "
+        f"Half of {counted(len(rows), 'trial')}{evidence.of_search} reach {metric.value(float(np.median(values)))}; "
         f"the best, {metric.value(float(values.max() if metric.maximize else values.min()))}"
     )
-    return Edf(metric, found, says, "Height: share of the complete trials with this value or less.")
+    caption = f"Height: share of the complete trials{evidence.of_search} with this value or less."
+    return Edf(metric, found, says, caption)
 
 
 def pareto(evidence: Evidence) -> Pareto:
@@ -96,10 +97,10 @@ def _distribution(choice: Choice | None, rows: pd.DataFrame, metric: Metric) -> 
 
 
 def _points(evidence: Evidence) -> pd.DataFrame:
-    """A row per choice with the means of its trials, or per trial where choices are too many."""
+    """A row per choice with the means of its trials, or per trial that is judged where choices are too many."""
     columns = [evidence.metric.name, "parameters", "seconds"]
     if not evidence.choices:
-        return evidence.complete[columns].assign(choice=None).dropna(subset=columns)
+        return evidence.judged[columns].assign(choice=None).dropna(subset=columns)
     if evidence.factor:
         return _at_their_best(evidence)
     means = evidence.judged.groupby("choice")[columns].mean()
@@ -113,7 +114,7 @@ def _at_their_best(evidence: Evidence) -> pd.DataFrame:
     rows = []
     for choice in evidence.choices:
         best = by_label.get(choice.label)
-        trials = evidence.complete[evidence.complete["choice"] == choice.label]
+        trials = evidence.judged[evidence.judged["choice"] == choice.label]
         if best is not None:
             trials = trials[trials["configuration"] == best.best_configuration]
         value = trials[evidence.metric.name].mean() if best is None else best.expected_best
@@ -139,7 +140,7 @@ def _cost(name: str, column: str, points: pd.DataFrame, evidence: Evidence) -> C
 
 
 def _every(column: str, evidence: Evidence) -> tuple[Floats, Floats]:
-    rows = evidence.complete.dropna(subset=[column])
+    rows = evidence.judged.dropna(subset=[column])
     return rows[column].to_numpy(dtype=np.float64), rows[evidence.metric.name].to_numpy(dtype=np.float64)
 
 
@@ -164,5 +165,5 @@ def _says(cost: Cost, points: pd.DataFrame, evidence: Evidence) -> str:
 
 def _caption(evidence: Evidence) -> str:
     marks = "the best to be expected of each, at the cost of its best" if evidence.factor else "means over seeds"
-    points = f"Marks: {marks}. Dots: single trials." if evidence.choices else "Points: complete trials."
+    points = f"Marks: {marks}. Dots: single trials." if evidence.choices else "Points: single trials."
     return f"{points} Line: Pareto front. Time is wall time of a training, among whatever else ran beside it."
