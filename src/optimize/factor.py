@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -64,8 +65,37 @@ def factor_verdict(
         winner=found[0].choice,
         decided=bool(pairs) and all(pair.decided for pair in of_winner),
         sentence=_sentence(metric, found, of_winner, budget, "fold" if has_folds(searched) else "seed"),
-        warnings=(*failed, *_warnings(found)),
+        warnings=(*failed, *_warnings(factor, found)),
     )
+
+
+def too_few(factor: str, tried: Sequence[int]) -> str | None:
+    """A warning where no choice can be seen to beat all others, whatever the trials reach; None where one can.
+
+    Args:
+        factor: Full path of the factor.
+        tried: How many configurations each of its choices has.
+    """
+    if len(tried) < 2 or _can_be_decided(tried):
+        return None
+    enough = next(n for n in count(1) if _can_be_decided([n] * len(tried)))
+    return (
+        f"{factor}: too few configurations to tell {len(tried):,} choices apart, whatever they reach: "
+        f"{min(tried):,} of a choice, where it takes {enough:,} of each."
+    )
+
+
+def _can_be_decided(tried: Sequence[int]) -> bool:
+    """Whether some choice beats all others where every pair has the smallest p that there is."""
+    first, second = np.triu_indices(len(tried), 1)
+    decided = holm(_by_luck(np.array(tried), first, second)) <= LEVEL
+    return any(decided[(first == i) | (second == i)].all() for i in range(len(tried)))
+
+
+def _by_luck(tried: IntArray, first: IntArray, second: IntArray) -> FloatArray:
+    """(pairs): twice the chance that luck alone puts all configurations of one choice before all of the other's."""
+    orders: FloatArray = special.comb(tried[first] + tried[second], tried[first])
+    return np.minimum(2 / orders, 1.0)
 
 
 @dataclass(frozen=True)
@@ -142,8 +172,7 @@ def _pairs(searches: Sequence[_Search], draws: FloatArray) -> tuple[TunedPair, .
         return ()
     differences = draws[first] - draws[second]
     behind = (differences < 0).mean(-1) + (differences == 0).mean(-1) / 2
-    tried = np.array([search.n for search in searches])
-    by_luck = np.minimum(2 / special.comb(tried[first] + tried[second], tried[first]), 1.0)
+    by_luck = _by_luck(np.array([search.n for search in searches]), first, second)
     p = np.maximum(np.minimum(2 * behind, 1.0), np.maximum(by_luck, 1 / REPLICATES))
     p_holm = holm(p)
     low, high = np.quantile(differences, (LEVEL / 2, 1 - LEVEL / 2), axis=-1)
@@ -174,13 +203,10 @@ def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPai
     return wording.tuned_sentence(metric, closest, tried=tried, beaten=beaten, open_=open_, noun=noun)
 
 
-def _warnings(searches: Sequence[_Search]) -> list[str]:
+def _warnings(factor: str, searches: Sequence[_Search]) -> list[str]:
     found = []
-    fewest = min(search.n for search in searches)
     if len({search.n for search in searches}) > 1:
         budgets = wording.listed([f"{search.choice} {search.n:,}" for search in searches], most=10)
         found.append(f"The choices had different budgets ({budgets} configurations); the same number of each is drawn.")
-    pairs = len(searches) * (len(searches) - 1) // 2
-    if 2 * pairs > LEVEL * special.comb(2 * fewest, fewest):
-        found.append(f"{fewest:,} configurations of a choice are too few to tell {len(searches):,} choices apart.")
-    return found
+    warning = too_few(factor, [search.n for search in searches])
+    return [*found, warning] if warning else found

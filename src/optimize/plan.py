@@ -17,9 +17,10 @@ from main.data import DataError, DataInfo, describe, images_at_once, sizes_in_tr
 from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
+from optimize.factor import too_few
 from optimize.networks import PlannedNetwork, planned_networks
 from optimize.rules import MOST_TRIALS
-from optimize.space import label
+from optimize.space import Choices, SearchSpace, Value, label
 from optimize.wording import counted
 
 _WORKER_BYTES = 700_000_000
@@ -92,6 +93,30 @@ def _configurations(config: SweepConfig) -> int:
     if config.study.sampler.name != "grid":
         return config.study.trials or 0
     return sum(1 for _ in islice(config.space.cells(), MOST_TRIALS))
+
+
+def undecidable(config: SweepConfig) -> str | None:
+    """Why the choices of a sweep's factor can never be told apart; None where they can, or where there is none."""
+    if config.study.compare is None:
+        return None
+    factor = config.space[config.study.compare]
+    assert isinstance(factor, Choices)
+    if config.study.sampler.name == "grid":
+        most = [MOST_TRIALS] * len(factor.values)
+    else:  # which deals them the same budgets
+        each, rest = divmod(config.study.trials or 0, len(factor.values))
+        most = [each + (place < rest) for place in range(len(factor.values))]
+    tried = [_configurations_with(config.space, factor, *of) for of in zip(factor.values, most, strict=True)]
+    return too_few(factor.path, tried)
+
+
+def _configurations_with(space: SearchSpace, factor: Choices, value: Value, most: int) -> int:
+    """How many configurations give the factor a value, `most` at most: a range without a step has as many."""
+    cells = SearchSpace(tuple(replace(p, values=(value,)) if p is factor else p for p in space.parameters)).cells()
+    try:
+        return sum(1 for _ in islice(cells, most))
+    except ValueError:
+        return most
 
 
 def described_data(config: SweepConfig) -> DataInfo:
@@ -235,13 +260,16 @@ def _total_lines(plan: Plan) -> Iterator[str]:
         times += [f"{study.folds} folds"] if study.folds else []
         yield f"{' × '.join(times)} = {plan.search_trials:,} trials of {epochs}"
     else:
-        yield f"{plan.search_trials:,} trials of {epochs}, drawn by {study.sampler.name}"
+        first = "; the first is the baseline" if study.baseline and study.confirm is None else ""
+        yield f"{plan.search_trials:,} trials of {epochs}, drawn by {study.sampler.name}{first}"
     if study.confirm is not None:
         finalists = counted(study.confirm.top, "finalist") + (" and the baseline" if study.baseline else "")
         fresh = counted(len(study.confirm.seeds), "fresh seed") + (f" × {study.folds} folds" if study.folds else "")
         yield f"then {finalists} on {fresh}: {plan.confirm_trials:,} trials more"
     if study.pruner is not None:
         yield f"{study.pruner.name} stops trials that will not win"
+    if warning := undecidable(plan.config):
+        yield warning
     spare = threads_to_spare(plan.config.run, plan.trials)
     if spare is not None:
         yield (

@@ -14,7 +14,7 @@ from main.tracing import PATHS_OUTSIDE, RATES, drops
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.sections import StudyConfig
-from optimize.space import Value, label
+from optimize.space import Value, Values, label
 from optimize.trial import Purpose
 
 Block = tuple[int, int | None]
@@ -34,8 +34,29 @@ class Proposal:
     """Which fold validates, where the study has folds."""
 
 
+@dataclass(frozen=True)
+class Dropout:
+    """A choice that has left a race."""
+
+    choice: str
+    """Its configuration."""
+    leader: str
+    """The configuration that beats it."""
+    after: str
+    """What it was trained on before it left: `3 seeds`, `4 folds`."""
+    spared: int
+    """Trainings of it that are not made."""
+
+    def __str__(self) -> str:
+        return f"{self.choice} is out of the race after {self.after}: {self.leader} beats it"
+
+
 class Proposals(Protocol):
     """A source of trials that is asked whenever a worker is free."""
+
+    @property
+    def dropouts(self) -> Sequence[Dropout]:
+        """The choices that have left a race, those included that left it before the sweep went on."""
 
     def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next trial. None: no more for now.
@@ -60,6 +81,8 @@ class GridProposals:
 
     A block is a seed; where the study has folds, it is a seed and one of its folds.
     """
+
+    dropouts: Sequence[Dropout] = ()
 
     def __init__(self, config: SweepConfig) -> None:
         cells = [dict(cell) for cell in config.space.cells()]
@@ -105,48 +128,54 @@ class GridProposals:
 class SamplerProposals:
     """As many draws as the sweep file's `trials`, a total that resuming counts toward.
 
-    Where the sweep compares the choices of a factor, the choice with the fewest trials is dealt out next, so that each
-    gets the same budget.
+    Points that are given come first, and count. Where the sweep compares the choices of a factor, the choice with the
+    fewest trials is dealt out next, so that each gets the same budget.
     """
 
+    dropouts: Sequence[Dropout] = ()
+
     def __init__(self, config: SweepConfig) -> None:
-        self._left = self._trials = config.study.trials or 0
+        self._left = config.study.trials or 0
         self._seed = config.study.seeds[0]
-        self._start = config.study.start
+        self._points = given_points(config.study)
         self._factor = config.study.compare
         choices = config.space[self._factor] if self._factor is not None else None
         self._dealt = {label(value): (value, 0) for value in choices.grid()} if choices is not None else {}
 
     def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
-        """One more draw, while the budget lasts."""
+        """The next point that is given, or one more draw, while the budget lasts."""
         if self._left <= 0:
             return None
-        starting = self._trials - self._left < len(self._start)
         self._left -= 1
-        return Proposal(self._seed, None, fixed={} if starting else self._deal())
+        fixed = self._points.pop(0) if self._points else {}
+        if self._factor is not None and self._factor not in fixed:
+            fixed = {**fixed, self._factor: self._rarest()}
+        self._count(fixed)
+        return Proposal(self._seed, None, fixed=fixed)
 
-    def _deal(self) -> dict[str, Value]:
-        """The factor's next choice; nothing where the sweep compares none."""
-        if self._factor is None:
-            return {}
-        rarest = min(self._dealt, key=lambda choice: self._dealt[choice][1])
-        value, count = self._dealt[rarest]
-        self._dealt[rarest] = (value, count + 1)
-        return {self._factor: value}
+    def _rarest(self) -> Value:
+        """The factor's choice that has the fewest trials."""
+        return min(self._dealt.values(), key=lambda dealt: dealt[1])[0]
+
+    def _count(self, values: Values) -> None:
+        """Count a trial toward the budget of its choice of the factor."""
+        if self._factor is not None and self._factor in values:
+            value, count = self._dealt[label(values[self._factor])]
+            self._dealt[label(value)] = (value, count + 1)
 
     def remaining(self) -> int:
         """Draws left in the budget."""
         return max(self._left, 0)
 
     def drop(self, finished: Finished) -> None:
-        """Count a search trial of an earlier run toward the budget."""
+        """Count a search trial of an earlier run toward the budget, and strike out the point that it tried."""
         if finished.purpose != "search":
             return
         self._left -= 1
-        choice = label(finished.values[self._factor]) if self._factor in finished.values else ""
-        if choice in self._dealt:
-            value, count = self._dealt[choice]
-            self._dealt[choice] = (value, count + 1)
+        self._count(finished.values)
+        tried = next((point for point in self._points if _lies_at(finished.values, point)), None)
+        if tried is not None:
+            self._points.remove(tried)
 
     def ended(self, finished: Finished) -> None:
         """Nothing follows from it for what is still wanted."""
@@ -157,6 +186,8 @@ class ConfirmProposals:
 
     Where the study has folds, once on each fold of each such seed.
     """
+
+    dropouts: Sequence[Dropout] = ()
 
     def __init__(self, config: SweepConfig, search: Iterable[Finished]) -> None:
         confirm = config.study.confirm
@@ -205,6 +236,17 @@ def blocks(study: StudyConfig, seeds: Sequence[int] | None = None) -> list[Block
     """
     folds: list[int | None] = [None] if study.folds is None else list(range(study.folds))
     return [(seed, fold) for seed in seeds or study.seeds for fold in folds]
+
+
+def given_points(study: StudyConfig) -> list[Values]:
+    """What a sampler's first trials are: the baseline where no confirmation trains it, and the points to start with."""
+    baseline = [study.baseline] if study.baseline is not None and study.confirm is None else []
+    return [*baseline, *(point for point in study.start if point not in baseline)]
+
+
+def _lies_at(values: Values, point: Values) -> bool:
+    """Whether a configuration has all values of a point, but for those that `when` switched off in it."""
+    return all(values.get(path, value) == value for path, value in point.items())
 
 
 def network_of(values: Mapping[str, Value]) -> str:

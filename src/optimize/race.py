@@ -10,7 +10,8 @@ from main.history import DIRECTIONS
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.paired import LEVEL, compare_pairs, overlap_of
-from optimize.proposals import Block, GridProposals, Proposal, blocks, cell_key
+from optimize.proposals import Block, Dropout, GridProposals, Proposal, blocks, cell_key
+from optimize.wording import counted
 
 SEEDS_BEFORE_THE_FIRST_LOOK = 3
 """Of fewer seeds than three, a spread says too little to drop a choice for."""
@@ -98,9 +99,9 @@ class RaceProposals(GridProposals):
                 self._drop_out(whole[second if first == leader else first], whole[leader], current)
 
     def _drop_out(self, key: str, leader: str, current: int) -> None:
-        dropped = [cells.pop(key, None) for cells in self._rounds[current:]]
-        if any(dropped):
-            name, best = self._names[key], self._names[leader]
-            self._announce(
-                f"{name} is out of the race after {current} {'folds' if self._folds else 'seeds'}: {best} beats it"
-            )
+        spared = sum(cells.pop(key, None) is not None for cells in self._rounds[current:])
+        if spared:
+            after = counted(current, "fold" if self._folds else "seed")
+            dropout = Dropout(self._names[key], self._names[leader], after, spared)
+            self.dropouts = (*self.dropouts, dropout)
+            self._announce(str(dropout))

@@ -137,7 +137,8 @@ class StudyConfig(Section):
     start: Annotated[tuple[dict[str, Any], ...], Field(max_length=1000)] = ()
     """Points that a sampler tries first, each a mapping from full paths to values."""
     baseline: dict[str, Any] | None = None
-    """The configuration to beat, as a mapping from full paths to values."""
+    """The configuration to beat, as a mapping from full paths to values: trained again with the finalists, or, where
+    nothing is confirmed, tried first."""
     compare: str | None = None
     """The factor: the swept path whose choices the verdict compares, each at its best over the others."""
     range_test: RangeTestConfig | None = None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from optimize.config import SweepConfig
+    from optimize.proposals import Dropout
 
 __all__ = ["ChoiceSummary", "FactorVerdict", "PairComparison", "Verdict", "judge", "judge_sweep"]
 
@@ -111,6 +112,7 @@ def judge_sweep(
     notice: str | None = None,
     validation_images: int | None = None,
     chance: float | None = None,
+    dropouts: Sequence[Dropout] = (),
 ) -> Verdict:
     """The verdict on a sweep as its file asks for it: with its baseline, its factor, and doubts about its search.
 
@@ -120,6 +122,7 @@ def judge_sweep(
         notice: What must be said about the data.
         validation_images: How many images an accuracy is a fraction of.
         chance: Accuracy on them of always naming their most frequent class.
+        dropouts: The choices that have left its race.
     """
     metric, direction = config.study.metric, config.study.direction
     baseline = config.study.baseline
@@ -136,7 +139,7 @@ def judge_sweep(
     doubts = search_warnings(trials, config.space, verdict, config.allows)
     if chance is not None and validation_images:
         doubts = (*nothing_learned(trials, verdict, chance, validation_images), *doubts)
-    verdict = replace(verdict, warnings=(*verdict.warnings, *doubts))
+    verdict = replace(verdict, warnings=(*verdict.warnings, *_race_warnings(dropouts), *doubts))
     if config.study.compare is None or not verdict.choices:
         return verdict
     return _of_factor(verdict, trials, config, notice, validation_images)
@@ -331,10 +334,21 @@ def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | No
     return found
 
 
+def _race_warnings(dropouts: Sequence[Dropout]) -> list[str]:
+    """Which choices have fewer trials than others because they left a race, and what that spared."""
+    if not dropouts:
+        return []
+    named = wording.listed([f"{dropout.choice} after {dropout.after}" for dropout in dropouts], most=10)
+    spared = wording.counted(sum(dropout.spared for dropout in dropouts), "training")
+    return [f"Out of the race, beaten by its leader: {named}. That spared {spared}."]
+
+
 def _baseline_warnings(baseline: str | None, choices: Sequence[ChoiceSummary], contest: Contest | None) -> list[str]:
     """Whether the search was worth it."""
     labels = [choice.choice for choice in choices]
-    if baseline not in labels or len(labels) < 2:
+    if baseline is not None and labels and baseline not in labels:
+        return [f"The baseline, {baseline}, is not compared: no trial of it is complete."]
+    if baseline is None or len(labels) < 2:
         return []
     if labels[0] == baseline:
         return [f"Nothing that was tried has a better mean than the baseline, {baseline}."]

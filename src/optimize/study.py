@@ -230,12 +230,8 @@ def start_trial(
 def ask_trial(
     study: optuna.Study, config: SweepConfig, number: int, fixed: Values
 ) -> tuple[optuna.Trial, dict[str, Value]]:
-    """Let the sampler draw trial `number`, the next one, beside values that are fixed.
-
-    Those are the proposal's, or the sweep file's starting point of that number.
-    """
-    given = config.study.start[number] if number < len(config.study.start) else fixed
-    system = {"fixed_params": config.space.to_optuna(given)} if given else {}  # as `enqueue_trial` has it
+    """Let the sampler draw trial `number`, the next one, beside values that are fixed."""
+    system = {"fixed_params": config.space.to_optuna(fixed)} if fixed else {}  # as `enqueue_trial` has it
     study.sampler = make_sampler(config, number)
     study._thread_local.cached_all_trials = None  # of an earlier trial's draw, from before others ended
     # Not `study.ask`: it looks through all trials for one that waits, each time.

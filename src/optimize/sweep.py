@@ -25,6 +25,7 @@ from optimize.export import NothingToExport, export_on_worker, model_card, winni
 from optimize.finished import Finished
 from optimize.networks import planned_networks
 from optimize.observer import Observer
+from optimize.plan import undecidable
 from optimize.progress import Progress
 from optimize.proposals import ConfirmProposals, GridProposals, Proposals, SamplerProposals
 from optimize.provenance import provenance
@@ -137,8 +138,9 @@ def run_sweep(
             f"{results.folder} shows a sweep whose study and trials are not here, so that it cannot go on: "
             "--fresh sets it aside and trains anew"
         )
-    if warning := network_warning(results):
-        observer.note(warning)
+    for warning in (network_warning(results), undecidable(config)):
+        if warning:
+            observer.note(warning)
     with results.lock(), hold_study(results, config.study_name) as check:
         return _run(config, results, data, observer, run, check, workers=workers, retry_failed=retry_failed)
 
@@ -166,7 +168,8 @@ def _run(
     search = search_proposals(config, observer.note, validation_images(config, data))
     coordinator.expect(search, retry_failed=retry_failed)
     before = set(coordinator.finished)
-    searching = 0 if coordinator.search_is_over() else coordinator.remaining(search)
+    left = coordinator.remaining(search)  # a race looks anew at what an earlier run has finished
+    searching = 0 if coordinator.search_is_over() else left
     observer.begin(coordinator.finished.values(), searching + coordinator.to_confirm)
     staff = Staff(
         config, run, workers=workers, trials=searching + config.study.confirmation_trials, log=results.log_file
@@ -189,7 +192,7 @@ def _run(
         trained = len(set(coordinator.finished) - before)
         verdict = None
         if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
-            verdict = _conclude(config, results, coordinator, staff, data, observer, changed=trained > 0)
+            verdict = _conclude(config, results, coordinator, search, staff, data, observer, changed=trained > 0)
     return SweepResult(ending, trained, results, verdict, exported=_holds(results, verdict))
 
 
@@ -247,6 +250,7 @@ def _conclude(
     config: SweepConfig,
     results: Results,
     coordinator: Coordinator,
+    search: Proposals,
     staff: Staff,
     data: TrainingData,
     observer: Observer,
@@ -268,6 +272,7 @@ def _conclude(
             notice=data.notice,
             validation_images=validation_images(config, data),
             chance=float(np.bincount(labels).max()) / len(labels),
+            dropouts=search.dropouts,
         )
         results.write_json(results.verdict_file, verdict.to_dict())
     with ThreadPoolExecutor(1) as pool:  # a worker exports while this process draws

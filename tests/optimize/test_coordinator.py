@@ -149,6 +149,41 @@ def test_the_points_to_start_with_are_tried_first(bench: Open) -> None:
     assert [task.values["train.learning_rate"] for task in started.witness.submitted[:2]] == [0.05, 0.02]
 
 
+def test_a_baseline_that_nothing_confirms_is_tried_first_and_once(bench: Open) -> None:
+    text = rates_with("baseline: {train.learning_rate: 0.003}, start: [{train.learning_rate: 0.05}]")
+    first = bench(text.replace("trials: 6", "trials: 1"))
+    first.run(stubs.learn)
+    again = bench(text)
+    again.run(stubs.learn)
+    rates = [task.values["train.learning_rate"] for task in (*first.witness.submitted, *again.witness.submitted)]
+    assert rates[:2] == [0.003, 0.05]
+    assert len(set(rates)) == len(rates) == 6
+
+
+def test_a_baseline_that_is_written_later_is_still_tried(bench: Open) -> None:
+    bench(LEARNING_RATE.replace("trials: 6", "trials: 4")).run(stubs.learn)
+    again = bench(rates_with("baseline: {train.learning_rate: 0.003}"))
+    again.run(stubs.learn)
+    assert [task.trial for task in again.witness.submitted if task.values["train.learning_rate"] == 0.003] == [4]
+
+
+def test_a_point_that_leaves_values_open_is_not_tried_again(bench: Open) -> None:
+    """What `when` switched off in its trial, or the sampler drew there, makes the trial no other point."""
+    text = rates_with("start: [{model.activation: relu, model.leaky_relu_slope: 0.2}, {train.learning_rate: 0.05}]")
+    text = text.replace(
+        "network: cnn",
+        "network: cnn, activation: {choices: [relu, leaky_relu]}, "
+        "leaky_relu_slope: {low: 0.1, high: 0.3, when: {model.activation: leaky_relu}}",
+    )
+    first = bench(text.replace("trials: 6", "trials: 1"))
+    first.run(stubs.learn)
+    again = bench(text)
+    again.run(stubs.learn)
+    assert first.witness.submitted[0].values["model.activation"] == "relu"
+    rates = [task.values["train.learning_rate"] for task in again.witness.submitted]
+    assert (rates[0], len(rates)) == (0.05, 5)
+
+
 def test_confirmation_trains_finalists_and_baseline_on_fresh_seeds(bench: Open) -> None:
     text = LEARNING_RATE.replace(
         "confirm: null", "confirm: {top: 2, seeds: [7, 8]}, baseline: {train.learning_rate: 0.003}"
@@ -158,6 +193,7 @@ def test_confirmation_trains_finalists_and_baseline_on_fresh_seeds(bench: Open) 
     confirmation = ConfirmProposals(searched.config, searched.coordinator.finished.values())
     searched.coordinator.run(confirmation, lambda: _thread_engine(stubs.learn))
     table = searched.results.trials()
+    assert "0.003" not in set(table.loc[table["purpose"] == "search", "configuration"])
     confirmed = table[table["purpose"] == "confirm"]
     best_two = table[table["purpose"] == "search"].sort_values("val_accuracy").tail(2)["configuration"]
     assert set(confirmed["configuration"]) == {*best_two, "0.003"}
@@ -310,6 +346,17 @@ def test_every_choice_of_the_factor_gets_the_same_budget(bench: Open) -> None:
     table = whole.results.trials()
     assert table["model.pooling"].value_counts().to_dict() == {"max": 4, "average": 4, "blur": 4}
     assert table["train.learning_rate"].nunique() == 12
+
+
+def test_points_to_start_with_count_toward_the_budget_of_their_choice(bench: Open) -> None:
+    text = LEARNING_RATE.replace("network: cnn", "network: cnn, pooling: {choices: [max, average]}")
+    points = "[{model.pooling: average}, {model.pooling: average}, {train.learning_rate: 0.05}]"
+    text = text.replace("confirm: null", f"confirm: null, compare: model.pooling, start: {points}")
+    whole = bench(text)
+    whole.run(stubs.learn)
+    table = whole.results.trials()
+    assert table["model.pooling"].tolist() == ["average", "average", "max", "max", "max", "average"]
+    assert table["train.learning_rate"].tolist()[2] == 0.05
 
 
 def test_a_stop_rule_ends_the_search_and_not_its_confirmation(bench: Open) -> None:

@@ -8,6 +8,7 @@ from loading import loaded, refused
 
 from main.document import parse
 from main.yaml12 import flow
+from optimize.plan import undecidable
 from optimize.reference import tables, updated
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sweep-file.md"
@@ -29,6 +30,12 @@ def completed(example: str) -> str:
 def test_each_example_loads(example: str) -> None:
     config = loaded(completed(example))
     assert loaded(config.resolved()) == config
+
+
+def test_every_factor_that_is_compared_can_be_decided() -> None:
+    compared = [loaded(completed(example)) for example in EXAMPLES if "compare:" in example]
+    assert compared
+    assert [undecidable(config) for config in compared] == [None] * len(compared)
 
 
 def test_the_first_example_is_a_whole_file() -> None:

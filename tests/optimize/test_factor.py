@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from trial_tables import METRIC, row
 
-from optimize.factor import factor_verdict
+from optimize.factor import factor_verdict, too_few
 from optimize.verdict import FactorVerdict
 
 POOLING, RATE = "model.pooling", "train.learning_rate"
@@ -120,7 +120,27 @@ def test_without_any_usable_trial_there_is_no_verdict() -> None:
 def test_too_few_configurations_decide_nothing_however_far_apart(n: int) -> None:
     found = verdict(search({"max": [0.99, 0.98, 0.985][:n], "average": [0.1, 0.2, 0.15][:n]}))
     assert not found.decided
-    assert found.warnings == (f"{n} configurations of a choice are too few to tell 2 choices apart.",)
+    assert found.warnings == (
+        "model.pooling: too few configurations to tell 2 choices apart, whatever they reach: "
+        f"{n} of a choice, where it takes 4 of each.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("tried", "enough"),
+    [
+        ((4, 4), True),
+        ((3, 5), True),
+        ((3, 4), False),
+        ((5, 5, 5), True),
+        ((4, 4, 4), False),
+        ((5, 5, 1), False),
+    ],
+)
+def test_what_is_too_few_is_what_can_decide_nothing(tried: tuple[int, ...], enough: bool) -> None:
+    apart = {str(choice): np.linspace(choice, choice + 0.1, n).tolist() for choice, n in enumerate(tried)}
+    assert (too_few(POOLING, tried) is None) == enough
+    assert verdict(search(apart)).decided == enough
 
 
 def test_the_seeds_of_one_configuration_count_once() -> None:

@@ -10,8 +10,10 @@ from rich.console import Console
 from main.complaints import ConfigError
 from optimize import cores
 from optimize.cores import threads_to_spare
-from optimize.plan import make_plan, print_plan
+from optimize.plan import make_plan, print_plan, undecidable
 from optimize.sections import RunConfig
+from optimize.sweep import run_sweep
+from sweeps import Witness
 
 CONFIGS = [  # a baseline is one training, with nothing swept
     path for path in sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")) if path.parent.name != "baselines"
@@ -107,6 +109,44 @@ def test_the_plan_of_a_search_is_shown_whole() -> None:
     assert "40 trials of up to 9 epochs, drawn by tpe" in text
     assert "then 2 finalists and the baseline on 3 fresh seeds: 9 trials more" in text
     assert "median stops trials that will not win" in text
+
+
+COMPARED = GRID + "train: {learning_rate: {choices: [1e-3, 3e-3, 1e-2]}}\nstudy: {compare: model.pooling}\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fewest"),
+    [
+        ((), 3),
+        (("train.learning_rate={choices: [1e-4, 1e-3, 3e-3, 1e-2]}",), None),
+        (("study.sampler=random", "study.trials=100"), 3),
+        (("study.sampler=random", "study.trials=100", "train.learning_rate={low: 1e-3, high: 1e-2}"), None),
+        (("study.sampler=random", "study.trials=7", "train.learning_rate={low: 1e-3, high: 1e-2}"), 3),
+        (("study.sampler=random", "study.trials=8", "train.learning_rate={low: 1e-3, high: 1e-2}"), None),
+    ],
+)
+def test_a_factor_that_can_never_be_decided_is_told_from_one_that_can(
+    changes: tuple[str, ...], fewest: int | None
+) -> None:
+    said = undecidable(loaded(COMPARED, *changes))
+    assert (said is None) == (fewest is None)
+    if said is not None:
+        assert f"too few configurations to tell 2 choices apart, whatever they reach: {fewest} of a choice" in said
+
+
+def test_plan_and_run_say_that_a_factor_can_never_be_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = undecidable(loaded(COMPARED))
+    assert said is not None
+    assert said in " ".join(shown(COMPARED).split())
+    monkeypatch.setattr("optimize.sweep._run", lambda *_, **__: None)
+    witness = Witness()
+    run_sweep(loaded(COMPARED), results_dir=tmp_path, observer=witness)
+    assert said in witness.notes
+
+
+def test_the_plan_says_that_a_baseline_without_a_confirmation_is_tried_first() -> None:
+    assert "drawn by tpe; the first is the baseline" in shown(JOINT.replace("{top: 2, seeds: 3}", "null"))
+    assert "the first is the baseline" not in shown(JOINT)
 
 
 def test_sections_that_are_swept_as_a_whole() -> None:

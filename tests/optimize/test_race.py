@@ -1,16 +1,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import stubs
 from main.history import Epoch
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.race import RaceProposals
-from optimize.sweep import search_proposals
+from optimize.sweep import run_sweep, search_proposals
 from optimize.trial import TrialOutcome
-from sweeps import POOLING
+from sweeps import POOLING, Witness
 
 Load = Callable[[str], SweepConfig]
 RACE = POOLING.replace("seeds: 2", "seeds: 8, race: true")
@@ -44,6 +46,8 @@ def test_choices_that_can_no_longer_win_get_no_more_seeds(sweep: Load) -> None:
     assert [seed for choice, seed in trained if choice == "max"] == list(range(8))
     assert len([seed for choice, seed in trained if choice == "blur"]) == 3
     assert any(note.startswith("blur is out of the race after 3 seeds:") for note in announced)
+    (blur,) = (dropout for dropout in race.dropouts if dropout.choice == "blur")
+    assert (blur.after, blur.spared) == ("3 seeds", 5)
 
 
 @pytest.mark.parametrize(("images", "dropped"), [(1, False), (20, True)])
@@ -133,6 +137,23 @@ def test_the_best_is_rarely_dropped_where_nothing_differs(sweep: Load, choices: 
     assert dropped <= 19
 
 
+def test_the_verdict_says_who_left_the_race_also_where_the_sweep_has_gone_on(
+    sweep: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what in ("_export", "charts.draw", "report.write"):
+        monkeypatch.setattr(f"optimize.sweep.{what}", lambda *_, **__: None)
+    for trained in (True, False):
+        result = run_sweep(sweep(RACE), results_dir=tmp_path, observer=Witness(), workers=0, run=stubs.learn)
+        assert (result.trained > 0) == trained
+        counts = result.results.trials()["configuration"].value_counts()
+        left = [choice for choice, count in counts.items() if count < 8]
+        assert left
+        assert result.verdict is not None
+        (said,) = (warning for warning in result.verdict.warnings if warning.startswith("Out of the race"))
+        assert all(f"{choice} after {counts[choice]} seeds" in said for choice in left)
+        assert f"That spared {3 * 8 - counts.sum()} trainings." in said
+
+
 def test_a_race_that_was_run_has_nothing_left_to_train(sweep: Load) -> None:
     config, ended = sweep(RACE), []
     race = RaceProposals(config, lambda _: None)
@@ -146,3 +167,5 @@ def test_a_race_that_was_run_has_nothing_left_to_train(sweep: Load) -> None:
     for trial in ended:
         again.drop(trial)
     assert again.remaining() == 0
+    assert again.dropouts == race.dropouts
+    assert sum(dropout.spared for dropout in again.dropouts) == 3 * 8 - len(ended)

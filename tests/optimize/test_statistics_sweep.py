@@ -11,7 +11,7 @@ from trial_tables import row
 from main.history import Epoch
 from optimize.config import SweepConfig, load_config
 from optimize.finished import Finished
-from optimize.proposals import ConfirmProposals
+from optimize.proposals import ConfirmProposals, Dropout
 from optimize.statistics import judge_sweep
 from optimize.trial import TrialOutcome
 from optimize.verdict import Verdict
@@ -56,6 +56,23 @@ def test_a_sweep_is_judged_with_its_baseline_and_doubts(tmp_path: Path) -> None:
     assert found.warnings[0] == f"Nothing that was tried has a better mean than the baseline, {found.winner}."
     assert found.warnings[1].startswith("train.learning_rate: the best value, 1.0, lies on the upper edge")
     assert found.factor is None
+
+
+def test_a_baseline_of_which_no_trial_is_complete_is_said(tmp_path: Path) -> None:
+    config = sweep_config(tmp_path, "baseline: {model.pooling: max, train.learning_rate: 1.0}")
+    trials = tuned(seeds=3)
+    of_baseline = trials["configuration"] == "pooling=max learning_rate=1.0"
+    said = "The baseline, pooling=max learning_rate=1.0, is not compared: no trial of it is complete."
+    assert said in judge_sweep(trials[~of_baseline], config).warnings
+    assert said not in judge_sweep(trials, config).warnings
+
+
+def test_choices_that_left_a_race_are_said_with_what_that_spared(tmp_path: Path) -> None:
+    dropouts = (Dropout("a", "c", "3 seeds", 5), Dropout("b", "c", "4 seeds", 4))
+    found = judge_sweep(tuned(seeds=3), sweep_config(tmp_path, "seeds: 8, race: true"), dropouts=dropouts)
+    assert "Out of the race, beaten by its leader: a after 3 seeds and b after 4 seeds. That spared 9 trainings." in (
+        found.warnings
+    )
 
 
 def test_a_factor_is_judged_by_its_best_tuned_choices(tmp_path: Path) -> None:
