@@ -22,4 +22,4 @@ def draw_importances(numbers: Importances, page: Page) -> None:
             xytext=(6, 0), textcoords="offset points", va="center", size=9.5,
         )  # fmt: skip
     ax.set_xlim(0, 1.12 * max(100 * importance.high for importance in found))
-    ax.set_xlabel(f"share of the variance of {numbers.metric.text} (%)")
+    ax.set_xlabel("share of what single parameters explain (%)")
