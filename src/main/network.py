@@ -15,9 +15,9 @@ from keras.src.random import seed_generator
 
 import models
 from main.backend import Precision, dtype_policy, run_in_training
-from main.config import TrainConfig, TrainingConfig
+from main.config import TrainingConfig
 from main.losses import training_loss
-from main.optimizers import make_optimizer, set_learning_rate
+from main.optimizers import make_optimizer, restart_learning_rate
 from main.tracing import CACHED_NETWORKS, graph_key
 from main.training_form import VariableDropout, training_form
 from models import NetworkSpec
@@ -29,8 +29,8 @@ class TracedNetwork:
     """A network compiled for one configuration's graph, and the exact way back to its untrained state.
 
     Tracing a training step costs 1.0 to 1.5 s, more than a short trial's epoch. Trainings that differ only in what
-    are variables of the graph (initial weights, seeds, rates of learning and of dropout, label smoothing) run the same
-    traced step.
+    are variables of the graph (initial weights, seeds, rates of learning, their schedules and rates of dropout, label
+    smoothing) run the same traced step.
 
     Attributes:
         model: input float32 (n, h, w, c) in [0, 1], output softmax probabilities (n, n_classes).
@@ -48,7 +48,7 @@ class TracedNetwork:
         steps: int,
     ) -> None:
         self._build: Callable[[NetworkSpec], keras.Model] = lambda spec: models.build(spec, input_shape, n_classes)
-        self._precision = precision
+        self._precision, self._steps = precision, steps
         with dtype_policy(precision):
             self.model = self._build(config.model)
             self.trainer = training_form(keras.Model(self.model.inputs, self.model.get_layer("logits").output))
@@ -107,7 +107,7 @@ class TracedNetwork:
                 layer.rate.assign(counterparts[layer.name].rate)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
-        set_learning_rate(self.optimizer, base_learning_rate(config.train))
+        restart_learning_rate(self.optimizer, config.train, self._steps)
         self._loss.label_smoothing.assign(config.train.label_smoothing)
         self.trainer.reset_metrics()
 
@@ -160,11 +160,6 @@ def _keras_draws_from(generator: random.Random) -> AbstractContextManager[Any]:
 def arrays(variables: Iterable[Any]) -> list[np.ndarray]:
     """The values of Keras variables, as copies that later assignments leave alone."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def base_learning_rate(train: TrainConfig) -> float:
-    """The learning rate before any schedule: the optimizer's own where it names one."""
-    return train.optimizer.learning_rate or train.learning_rate
 
 
 def network_for(

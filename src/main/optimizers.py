@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
-from main.config import ScheduleConfig, TrainConfig
+from main.config import TrainConfig
 
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "sgd": keras.optimizers.SGD,
@@ -25,66 +27,95 @@ NOT_DECAYED = ("bias", "gamma", "beta")
 """Names of variables that weight decay leaves alone: offsets, and the scales and offsets of normalisation."""
 
 
+Numbers = dict[str, float]
+"""What a schedule computes with, by name."""
+
+
 @keras.saving.register_keras_serializable(package="optimize")
 class PeakedSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # no types
-    """A learning rate that is `peak` times what `shape` says of the step.
+    """A learning rate that is `peak` times the fraction that a schedule has for the step.
+
+    The peak and the schedule's numbers are variables: assigning others needs no new trace.
 
     Args:
+        name: Which of `SCHEDULES`.
         peak: The largest learning rate.
-        shape: A schedule between 0 and 1.
-
-    Attributes:
-        peak: The largest learning rate, a variable: assigning another needs no new trace.
+        numbers: What the schedule computes its fraction with.
     """
 
-    def __init__(self, peak: float, shape: keras.optimizers.schedules.LearningRateSchedule) -> None:
-        self.peak = keras.Variable(peak, dtype="float32", trainable=False, name="peak_learning_rate")
-        self.shape = shape
+    def __init__(self, name: str, peak: float, numbers: Numbers) -> None:
+        self._name = name
+        self._peak = _variable("peak_learning_rate", peak)
+        self._numbers = {key: _variable(key, number) for key, number in numbers.items()}
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """The learning rate of a step, counted from 0."""
-        return self.peak * self.shape(step)
+        # Where weight decay multiplies by the rate, TensorFlow goes through the factors in the order of their names. In
+        # this scope they come in the order of Keras's own schedules, and models trained with those keep their bits.
+        with keras.name_scope("Fraction"):
+            fraction = SCHEDULES[self._name].fraction(keras.ops.cast(step, "float32"), **self._numbers)
+        return self._peak * fraction
+
+    def assign(self, peak: float, numbers: Numbers) -> None:
+        """Follow another peak, and another schedule of the same name."""
+        self._peak.assign(peak)
+        for key, number in numbers.items():
+            self._numbers[key].assign(number)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal schedule."""
-        return {"peak": float(self.peak), "shape": keras.saving.serialize_keras_object(self.shape)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> PeakedSchedule:
-        """The schedule that `get_config` described."""
-        return cls(config["peak"], keras.saving.deserialize_keras_object(config["shape"]))
+        numbers = {key: float(number) for key, number in self._numbers.items()}
+        return {"name": self._name, "peak": float(self._peak), "numbers": numbers}
 
 
-def _cosine(
-    schedule: ScheduleConfig, epochs: int, steps_per_epoch: int
-) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Linearly from 0 to 1 over the warm-up, then half a cosine down to `final` (Loshchilov & Hutter 2017).
-
-    A warm-up of all epochs leaves no step for the cosine: the rate only rises.
-    """
-    warmup_steps = round((schedule.warmup or 0.0) * steps_per_epoch)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else 1.0,
-        warmup_target=1.0 if warmup_steps else None,
-        warmup_steps=warmup_steps,
-        decay_steps=max(1, epochs * steps_per_epoch - warmup_steps),
-        alpha=schedule.final or 0.0,
-    )
+def _variable(name: str, value: float) -> keras.Variable:
+    return keras.Variable(value, dtype="float32", trainable=False, name=name)
 
 
-def _exponential(
-    schedule: ScheduleConfig, epochs: int, steps_per_epoch: int
-) -> keras.optimizers.schedules.LearningRateSchedule:
+def _cosine_numbers(train: TrainConfig, steps_per_epoch: int) -> Numbers:
+    """What `_cosine` computes with. A warm-up of all epochs leaves no step for the cosine: the rate only rises."""
+    final = train.schedule.final or 0.0
+    warmup = round((train.schedule.warmup or 0.0) * steps_per_epoch)
+    decay = max(1, train.epochs * steps_per_epoch - warmup)
+    numbers = {"warmup": warmup, "rise": max(1, warmup), "last": decay + warmup, "fall": 1 - final, "final": final}
+    # The same half turn either way, but not the same last bits: they are those of Keras's own schedule, whose constants
+    # TensorFlow folds where there is no warm-up.
+    if warmup:
+        return {**numbers, "half_turn": decay, "angle": math.pi}
+    return {**numbers, "half_turn": 1.0, "angle": float(np.float32(math.pi) * np.float32(1 / decay))}
+
+
+def _cosine(step: Any, *, warmup: Any, rise: Any, last: Any, half_turn: Any, angle: Any, fall: Any, final: Any) -> Any:
+    """Linearly from 0 to 1 over the warm-up, then half a cosine down to `final` (Loshchilov & Hutter 2017)."""
+    turned = angle * ((keras.ops.minimum(step, last) - warmup) / half_turn)
+    falling = fall * (0.5 * (1.0 + keras.ops.cos(turned))) + final
+    return keras.ops.where(step < warmup, step / rise, falling)
+
+
+def _exponential_numbers(train: TrainConfig, steps_per_epoch: int) -> Numbers:
+    decay = 0.9 if train.schedule.decay is None else train.schedule.decay
+    return {"decay": decay, "epochs_per_step": 1 / steps_per_epoch}
+
+
+def _exponential(step: Any, *, decay: Any, epochs_per_step: Any) -> Any:
     """From 1, times `decay` over each epoch, a little at every step."""
-    decay = 0.9 if schedule.decay is None else schedule.decay
-    return keras.optimizers.schedules.ExponentialDecay(1.0, decay_steps=steps_per_epoch, decay_rate=decay)
+    return keras.ops.power(decay, step * epochs_per_step)
 
 
-SCHEDULES: dict[str, Callable[[ScheduleConfig, int, int], keras.optimizers.schedules.LearningRateSchedule]] = {
-    "cosine": _cosine,
-    "exponential": _exponential,
+class Schedule(NamedTuple):
+    """How a fraction of the peak follows from the step."""
+
+    numbers: Callable[[TrainConfig, int], Numbers]
+    """What it computes with, of a `train` section and the number of steps in an epoch."""
+    fraction: Callable[..., Any]
+    """The fraction at a step, of the step and these numbers, all of them float32."""
+
+
+SCHEDULES: Mapping[str, Schedule] = {
+    "cosine": Schedule(_cosine_numbers, _cosine),
+    "exponential": Schedule(_exponential_numbers, _exponential),
 }
-"""The schedules that follow from the step alone, as a fraction of their peak.
+"""The schedules that follow from the step alone.
 
 `constant` is none, and `plateau` depends on what training finds: the rate is a plain variable for both.
 """
@@ -93,7 +124,7 @@ SCHEDULES: dict[str, Callable[[ScheduleConfig, int, int], keras.optimizers.sched
 def make_optimizer(train: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The optimizer that a `train` section describes, not yet built.
 
-    Its learning rate is a schedule for cosine and exponential, else a variable; `set_learning_rate` sets
+    Its learning rate is a schedule for cosine and exponential, else a variable; `restart_learning_rate` sets
     either. Weight decay is decoupled for every optimizer (Loshchilov & Hutter 2019), and of kernels only.
     Arguments that the section leaves out are Keras's own defaults.
 
@@ -121,17 +152,29 @@ def current_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     return float(optimizer.learning_rate)
 
 
-def set_learning_rate(optimizer: keras.optimizers.Optimizer, rate: float) -> None:
-    """Make `rate` the learning rate, or the peak of its schedule, with no new trace of the training step."""
+def restart_learning_rate(optimizer: keras.optimizers.Optimizer, train: TrainConfig, steps_per_epoch: int) -> None:
+    """Let the learning rate be as `make_optimizer` has it, with no new trace of the training step.
+
+    Args:
+        optimizer: Of a `train` section with a schedule of the same name, or one of `constant` and `plateau` either.
+        train: How a network is trained.
+        steps_per_epoch: Batches in a pass over the training images.
+    """
     schedule = optimizer._learning_rate  # `learning_rate` would be the schedule's value at the present step
+    rate = base_learning_rate(train)
     if isinstance(schedule, PeakedSchedule):
-        schedule.peak.assign(rate)
+        schedule.assign(rate, SCHEDULES[train.schedule.name].numbers(train, steps_per_epoch))
     else:
         optimizer.learning_rate.assign(rate)
 
 
+def base_learning_rate(train: TrainConfig) -> float:
+    """The learning rate before any schedule: the optimizer's own where it names one."""
+    return train.optimizer.learning_rate or train.learning_rate
+
+
 def _learning_rate(train: TrainConfig, steps_per_epoch: int) -> float | PeakedSchedule:
-    rate = train.learning_rate if train.optimizer.learning_rate is None else train.optimizer.learning_rate
-    if train.schedule.name not in SCHEDULES:
+    name, rate = train.schedule.name, base_learning_rate(train)
+    if name not in SCHEDULES:
         return float(rate)
-    return PeakedSchedule(rate, SCHEDULES[train.schedule.name](train.schedule, train.epochs, steps_per_epoch))
+    return PeakedSchedule(name, rate, SCHEDULES[name].numbers(train, steps_per_epoch))

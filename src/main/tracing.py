@@ -18,8 +18,9 @@ RATES = frozenset({"model.dropout", "model.conv_dropout"})
 def graph_key(config: TrainingConfig) -> str:
     """Equal for configurations whose trainings run the same traced step, given the same data and precision.
 
-    Out of it are the learning rate (a variable under every schedule), label smoothing and the rates of dropout, where
-    there is any (variables too), and what happens outside the step: augmentation, and what is decided between epochs.
+    Out of it is what is a variable: the learning rate, all that its schedule computes with (the number of epochs, for
+    one), label smoothing, and the rates of dropout where there is any. So is what happens outside the step:
+    augmentation, and what is decided between epochs.
     """
     model = config.model
     if isinstance(model, CnnSpec | MlpSpec):
@@ -27,18 +28,16 @@ def graph_key(config: TrainingConfig) -> str:
     if isinstance(model, CnnSpec):
         model = model.model_copy(update={"conv_dropout": drops(model.conv_dropouts)})
     train = config.train
-    unrated = train.optimizer.model_copy(update={"learning_rate": None})
+    name = train.schedule.name
     outside: dict[str, object] = {
         "learning_rate": 1.0,
-        "optimizer": unrated,
+        "optimizer": train.optimizer.model_copy(update={"learning_rate": None}),
+        "schedule": ScheduleConfig(name="constant" if name == "plateau" else name),  # which sets it between epochs
         "label_smoothing": 0.0,
+        "epochs": 1,
         "early_stopping": None,
         "augment": None,
     }
-    if train.schedule.name != "cosine":  # alone in needing to know where training ends
-        outside["epochs"] = 1
-    if train.schedule.name == "plateau":  # sets a constant rate between epochs
-        outside["schedule"] = ScheduleConfig()
     return model.model_dump_json() + train.model_copy(update=outside).model_dump_json()
 
 

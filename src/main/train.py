@@ -17,8 +17,8 @@ from main.backend import Precision, statistics_batches, training_batches, valida
 from main.config import TrainConfig, TrainingConfig
 from main.data import Split, TrainingData
 from main.history import Epoch, best_epoch, exhausted, plateau_factor
-from main.network import TracedNetwork, arrays, base_learning_rate, network_for
-from main.optimizers import current_learning_rate
+from main.network import TracedNetwork, arrays, network_for
+from main.optimizers import base_learning_rate, current_learning_rate
 
 STATISTICS_IMAGES = 4096
 """Training images on which the normalisation statistics of averaged weights are measured, about as many."""

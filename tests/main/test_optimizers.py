@@ -9,6 +9,8 @@ from typing import Any, get_args
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from constant_schedules import ConstantSchedule
 
 import main.config
 import models
@@ -20,7 +22,7 @@ from main.optimizers import (
     PeakedSchedule,
     current_learning_rate,
     make_optimizer,
-    set_learning_rate,
+    restart_learning_rate,
 )
 from models import CnnSpec
 
@@ -178,6 +180,41 @@ def test_exponential_multiplies_by_its_factor_every_epoch(decay: float | None, f
     assert found == sorted(found, reverse=True)
 
 
+SCHEDULED = [
+    TrainConfig(epochs=3, schedule=ScheduleConfig(name="cosine")),
+    TrainConfig(epochs=7, schedule=ScheduleConfig(name="cosine", final=0.3), learning_rate=0.3),
+    TrainConfig(epochs=4, schedule=ScheduleConfig(name="cosine", warmup=1.4)),
+    TrainConfig(epochs=3, schedule=ScheduleConfig(name="cosine", warmup=3.0, final=0.7), learning_rate=0.01),
+    TrainConfig(epochs=2, schedule=ScheduleConfig(name="cosine", warmup=0.05)),  # less than half a step
+    TrainConfig(epochs=5, schedule=ScheduleConfig(name="exponential")),
+    TrainConfig(epochs=3, schedule=ScheduleConfig(name="exponential", decay=0.37), learning_rate=0.2),
+]
+
+
+def compiled_rates(schedule: Any, epochs: int, steps: int) -> list[float]:
+    """Of every step of a training, and of the one after, as a compiled training step has them."""
+    rate = tf.function(schedule)
+    return [float(rate(tf.constant(step, tf.int64))) for step in range(epochs * steps + 1)]
+
+
+@pytest.mark.parametrize("train", SCHEDULED, ids=lambda train: str(train.schedule))
+@pytest.mark.parametrize("steps", [5, 13])
+def test_a_schedule_of_variables_has_the_bits_of_one_of_constants(train: TrainConfig, steps: int) -> None:
+    ours = make_optimizer(train, steps)._learning_rate
+    constant = ConstantSchedule(train, steps)
+    assert compiled_rates(ours, train.epochs, steps) == compiled_rates(constant, train.epochs, steps)
+
+
+@pytest.mark.parametrize("train", SCHEDULED, ids=lambda train: str(train.schedule))
+def test_a_learning_rate_restarts_where_a_fresh_one_begins(train: TrainConfig) -> None:
+    others = [other for other in SCHEDULED if other.schedule.name == train.schedule.name]
+    fresh = compiled_rates(make_optimizer(train, STEPS)._learning_rate, train.epochs, STEPS)
+    for other in others:
+        optimizer = make_optimizer(other, STEPS)
+        restart_learning_rate(optimizer, train, STEPS)
+        assert compiled_rates(optimizer._learning_rate, train.epochs, STEPS) == fresh
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_schedule_is_restored_from_its_own_description(name: Any) -> None:
     optimizer = make_optimizer(TrainConfig(schedule=ScheduleConfig(name=name)), STEPS)
@@ -196,6 +233,7 @@ def test_another_learning_rate_needs_no_new_trace(name: Any) -> None:
     images, labels = batch()
     sgd = OptimizerConfig(name="sgd", momentum=0.0)
     train = TrainConfig(optimizer=sgd, schedule=ScheduleConfig(name=name), learning_rate=0.1)
+    faster = train.model_copy(update={"learning_rate": 0.3})
     trainer = trainer_of(network(), train)
     fresh = trainer.get_weights()
     trainer.train_on_batch(images, labels)
@@ -204,7 +242,7 @@ def test_another_learning_rate_needs_no_new_trace(name: Any) -> None:
 
     trainer.set_weights(fresh)
     trainer.optimizer.iterations.assign(0)
-    set_learning_rate(trainer.optimizer, 0.3)
+    restart_learning_rate(trainer.optimizer, faster, STEPS)
     trainer.train_on_batch(images, labels)
 
     assert trainer.train_function is traced
