@@ -7,12 +7,8 @@ from typing import Any
 from main.config import ScheduleConfig, TrainingConfig
 from models.spec import CnnSpec, MlpSpec
 
-PATHS_OUTSIDE = frozenset({"train.learning_rate", "train.label_smoothing", "train.early_stopping", "train.augment"})
-"""What never needs another traced step, by path."""
 CACHED_NETWORKS = 4
 """Traced networks that a process keeps, those used last."""
-RATES = frozenset({"model.dropout", "model.conv_dropout"})
-"""What needs another traced step only between 0 and everything else, by path."""
 
 
 def graph_key(config: TrainingConfig) -> str:
@@ -24,9 +20,9 @@ def graph_key(config: TrainingConfig) -> str:
     """
     model = config.model
     if isinstance(model, CnnSpec | MlpSpec):
-        model = model.model_copy(update={"dropout": drops(model.dropout)})
+        model = model.model_copy(update={"dropout": _drops(model.dropout)})
     if isinstance(model, CnnSpec):
-        model = model.model_copy(update={"conv_dropout": drops(model.conv_dropouts)})
+        model = model.model_copy(update={"conv_dropout": _drops(model.conv_dropouts)})
     train = config.train
     name = train.schedule.name
     outside: dict[str, object] = {
@@ -41,6 +37,6 @@ def graph_key(config: TrainingConfig) -> str:
     return model.model_dump_json() + train.model_copy(update=outside).model_dump_json()
 
 
-def drops(rate: Any) -> bool | tuple[bool, ...]:
+def _drops(rate: Any) -> bool | tuple[bool, ...]:
     """Whether a rate of dropout, or each of several, drops anything at all."""
     return tuple(map(bool, rate)) if isinstance(rate, list | tuple) else bool(rate)

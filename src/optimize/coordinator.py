@@ -18,7 +18,7 @@ from optimize.engine import Engine, EpochEnded, Event, Slot, TrialBegan, TrialEn
 from optimize.export import Candidates
 from optimize.finished import Finished
 from optimize.observer import Observer
-from optimize.proposals import Proposal, Proposals, network_of
+from optimize.proposals import Proposal, Proposals
 from optimize.results import Results
 from optimize.running import Running
 from optimize.signals import Interruption, first_asks_second_ends
@@ -35,6 +35,7 @@ from optimize.study import (
     start_trial,
     tell_outcome,
 )
+from optimize.traced import Traced
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 from optimize.watch import Ticks, Watch
@@ -87,7 +88,7 @@ class Coordinator:
         self._running: dict[int, Running] = {}
         self._live: dict[int, optuna.Trial] = {}
         self._blame = Blame(config.run.retries)
-        self._last_network: dict[int, str] = {}
+        self._traced = Traced()
         self._watch = Watch(config.run, self._blame)
         self._upkeep = Upkeep(config.run.memory)
         self._stop: Stop | None = None
@@ -202,7 +203,7 @@ class Coordinator:
                 continue  # they wait for a fresh worker
             if task is None:
                 return
-            self._last_network[slot.number] = network_of(task.values)
+            self._traced.given(slot, task.config)
             self._running[task.trial] = Running(task, slot)
             self._engine.submit(slot, task)
             self._observer.started(task, slot)
@@ -211,8 +212,7 @@ class Coordinator:
         for place, again in enumerate(self._again):
             if not self._running or not self._blame.wants_a_fresh_worker(again.trial, slot):
                 return self._again.pop(place)
-        others = {network for number, network in self._last_network.items() if number != slot.number}
-        proposal = proposals.next(self._last_network.get(slot.number), others)
+        proposal = proposals.next(self._traced.held(slot), self._traced.elsewhere(slot))
         if proposal is None:
             return None
         if proposal.values is None:

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from main.history import better
-from main.tracing import PATHS_OUTSIDE, RATES, drops
+from main.tracing import graph_key
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.sections import StudyConfig
@@ -58,11 +58,11 @@ class Proposals(Protocol):
     def dropouts(self) -> Sequence[Dropout]:
         """The choices that have left a race, those included that left it before the sweep went on."""
 
-    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
+    def next(self, held: Collection[str] = (), elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next trial. None: no more for now.
 
         Args:
-            network: what the free worker has traced; among equals a trial of it is preferred,
+            held: networks that the free worker has traced, by `graph_key`; among equals a trial of one is preferred,
             elsewhere: and then one of a network that no other worker has traced.
         """
 
@@ -76,21 +76,23 @@ class Proposals(Protocol):
         """Hear that a trial of this run has ended."""
 
 
-class GridProposals:
-    """Every cell of the grid once per block; blocks outer, cells inner, so that a sweep cut short is balanced.
+class Rounds:
+    """Cells, each once per block; blocks outer, cells inner, so that a sweep cut short is balanced.
 
     A block is a seed; where the study has folds, it is a seed and one of its folds.
     """
 
     dropouts: Sequence[Dropout] = ()
 
-    def __init__(self, config: SweepConfig) -> None:
-        cells = [dict(cell) for cell in config.space.cells()]
+    def __init__(
+        self, config: SweepConfig, cells: Sequence[Mapping[str, Value]], blocks: Sequence[Block], purpose: Purpose
+    ) -> None:
+        self._purpose = purpose
         self._rounds: list[dict[str, Proposal]] = [
-            {cell_key(cell): Proposal(seed, cell, fold=fold) for cell in cells} for seed, fold in blocks(config.study)
+            {cell_key(cell): Proposal(seed, cell, purpose, fold=fold) for cell in cells} for seed, fold in blocks
         ]
-        self._round_of = dict(zip(blocks(config.study), self._rounds, strict=True))
-        self._network_of = {cell_key(cell): network_of(cell) for cell in cells}
+        self._round_of = dict(zip(blocks, self._rounds, strict=True))
+        self._network_of = {cell_key(cell): graph_key(config.concrete(cell)) for cell in cells}
         self._waiting = [self._by_network() for _ in self._rounds]
 
     def _by_network(self) -> dict[str, deque[str]]:
@@ -99,14 +101,14 @@ class GridProposals:
             found.setdefault(network, deque()).append(key)
         return found
 
-    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
+    def next(self, held: Collection[str] = (), elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next cell of the earliest round that has one."""
         current = next((number for number, cells in enumerate(self._rounds) if cells), None)
         if current is None:
             return None
         pending, waiting = self._rounds[current], self._waiting[current]
         while True:
-            chosen = _choose(waiting, network, elsewhere)
+            chosen = _choose(waiting, held, elsewhere)
             key = waiting[chosen].popleft()
             if not waiting[chosen]:
                 del waiting[chosen]
@@ -119,10 +121,18 @@ class GridProposals:
 
     def drop(self, finished: Finished) -> None:
         """Strike out a cell that needs no training any more."""
-        self._round_of.get((finished.seed, finished.fold), {}).pop(cell_key(finished.values), None)
+        if finished.purpose == self._purpose:
+            self._round_of.get((finished.seed, finished.fold), {}).pop(cell_key(finished.values), None)
 
     def ended(self, finished: Finished) -> None:
         """Nothing follows from it for what is still wanted."""
+
+
+class GridProposals(Rounds):
+    """Every cell of the grid once per block."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        super().__init__(config, list(config.space.cells()), blocks(config.study), "search")
 
 
 class SamplerProposals:
@@ -142,7 +152,7 @@ class SamplerProposals:
         choices = config.space[self._factor] if self._factor is not None else None
         self._dealt = {label(value): (value, 0) for value in choices.grid()} if choices is not None else {}
 
-    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
+    def next(self, held: Collection[str] = (), elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next point that is given, or one more draw, while the budget lasts."""
         if self._left <= 0:
             return None
@@ -181,13 +191,11 @@ class SamplerProposals:
         """Nothing follows from it for what is still wanted."""
 
 
-class ConfirmProposals:
+class ConfirmProposals(Rounds):
     """The finalists of a search and its baseline, once on each of some seeds that the search has not seen.
 
     Where the study has folds, once on each fold of each such seed.
     """
-
-    dropouts: Sequence[Dropout] = ()
 
     def __init__(self, config: SweepConfig, search: Iterable[Finished]) -> None:
         confirm = config.study.confirm
@@ -197,34 +205,13 @@ class ConfirmProposals:
             finalists = list(
                 {cell_key(v): v for v in [*finalists, config.space.complete(config.study.baseline)]}.values()
             )
-        self._pending = {
-            (cell_key(values), (seed, fold)): Proposal(seed, values, "confirm", fold=fold)
-            for seed, fold in blocks(config.study, confirm.seeds)
-            for values in finalists
-        }
-
-    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
-        """The next finalist on the next seed."""
-        return self._pending.pop(next(iter(self._pending))) if self._pending else None
-
-    def remaining(self) -> int:
-        """Finalists times blocks, less those handed out."""
-        return len(self._pending)
-
-    def drop(self, finished: Finished) -> None:
-        """Strike out a confirmation that an earlier run has finished."""
-        if finished.purpose == "confirm":
-            self._pending.pop((cell_key(finished.values), (finished.seed, finished.fold)), None)
-
-    def ended(self, finished: Finished) -> None:
-        """Nothing follows from it for what is still wanted."""
+        super().__init__(config, finalists, blocks(config.study, confirm.seeds), "confirm")
 
 
-def _choose(waiting: Mapping[str, Any], network: str | None, elsewhere: Collection[str]) -> str:
+def _choose(waiting: Mapping[str, Any], held: Collection[str], elsewhere: Collection[str]) -> str:
     """Which network's next cell a worker gets: tracing costs more than an epoch, so each is traced by few workers."""
-    if network is not None and network in waiting:
-        return network
-    return next((other for other in waiting if other not in elsewhere), next(iter(waiting)))
+    candidates: Collection[str] = [network for network in held if network in waiting] or waiting
+    return next((network for network in candidates if network not in elsewhere), next(iter(candidates)))
 
 
 def blocks(study: StudyConfig, seeds: Sequence[int] | None = None) -> list[Block]:
@@ -247,12 +234,6 @@ def given_points(study: StudyConfig) -> list[Values]:
 def _lies_at(values: Values, point: Values) -> bool:
     """Whether a configuration has all values of a point, but for those that `when` switched off in it."""
     return all(values.get(path, value) == value for path, value in point.items())
-
-
-def network_of(values: Mapping[str, Value]) -> str:
-    """Equal for values that, by their paths alone, make trainings of one traced network."""
-    inside = {path: value for path, value in values.items() if path not in PATHS_OUTSIDE}
-    return cell_key({path: drops(value) if path in RATES else value for path, value in inside.items()})
 
 
 def cell_key(values: Mapping[str, Any]) -> str:

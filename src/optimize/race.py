@@ -40,11 +40,11 @@ class RaceProposals(GridProposals):
         self._handed_out: set[tuple[str, Block]] = set()
         self._looked = SEEDS_BEFORE_THE_FIRST_LOOK - 1
 
-    def next(self, network: str | None, elsewhere: Collection[str] = ()) -> Proposal | None:
+    def next(self, held: Collection[str] = (), elsewhere: Collection[str] = ()) -> Proposal | None:
         """The next cell; None while a round that the next one depends on still runs, or where the race is over."""
         if self._current() is None or not self._settle():
             return None
-        proposal = super().next(network, elsewhere)
+        proposal = super().next(held, elsewhere)
         if proposal is not None:
             self._handed_out.add((cell_key(proposal.values or {}), (proposal.seed, proposal.fold)))
         return proposal

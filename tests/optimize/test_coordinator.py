@@ -12,7 +12,7 @@ import stubs
 from main.history import Epoch
 from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
 from optimize.export import Candidates
-from optimize.proposals import ConfirmProposals, Proposal
+from optimize.proposals import ConfirmProposals, Rounds
 from optimize.running import Running
 from optimize.space import Range, Value
 from optimize.study import StudyChanged, start_trial
@@ -472,13 +472,8 @@ def test_confirmations_are_never_pruned(bench: Open) -> None:
     sweep = bench(text)
     sweep.run(stubs.fades)
     sweep.coordinator.begin_confirmation()
-    values = {"train.learning_rate": 0.01}
-
-    class One(ConfirmProposals):
-        def __init__(self) -> None:
-            self._pending = {("", 7): Proposal(7, values, "confirm")}
-
-    sweep.coordinator.run(One(), lambda: ThreadEngine(stubs.fades))
+    one = Rounds(sweep.config, [{"train.learning_rate": 0.01}], [(7, None)], "confirm")
+    sweep.coordinator.run(one, lambda: ThreadEngine(stubs.fades))
     table = sweep.results.trials()
     assert set(table[table["purpose"] == "search"]["state"]) == {"pruned"}
     assert list(table[table["purpose"] == "confirm"]["state"]) == ["complete"]

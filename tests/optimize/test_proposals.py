@@ -1,16 +1,19 @@
 """In what order a grid's cells are handed out, and which of them are confirmed."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from main.history import Epoch
+from main.tracing import graph_key
 from optimize.config import SweepConfig, load_config
+from optimize.engine import Slot
 from optimize.finished import Finished
-from optimize.proposals import ConfirmProposals, GridProposals, Proposal, best_configurations, network_of
+from optimize.proposals import ConfirmProposals, GridProposals, Proposal, Proposals, best_configurations
+from optimize.traced import Traced
 from optimize.trial import TrialOutcome
 
 GRID = """
@@ -32,21 +35,19 @@ def config(tmp_path: Path) -> SweepConfig:
     return load_config(tmp_path / "grid.yaml")
 
 
-def deal(config: SweepConfig, workers: int) -> list[list[tuple[int, str]]]:
+def deal(config: SweepConfig, workers: int, proposals: Proposals | None = None) -> list[list[tuple[int, str]]]:
     """(seed, network) of each trial of each worker, where they take turns."""
-    proposals = GridProposals(config)
+    proposals = proposals or GridProposals(config)
     dealt: list[list[tuple[int, str]]] = [[] for _ in range(workers)]
-    held: list[str | None] = [None] * workers
-    turn = 0
-    while proposals.remaining():
-        mine = turn % workers
-        others = {network for worker, network in enumerate(held) if network is not None and worker != mine}
-        proposal = proposals.next(held[mine], others)
-        assert proposal is not None
-        held[mine] = network_of(proposal.values or {})
-        dealt[mine].append((proposal.seed, held[mine] or ""))
-        turn += 1
-    assert proposals.next(held[0]) is None
+    slots, traced = [Slot(number, f"worker {number}") for number in range(workers)], Traced()
+    for slot in cycle(slots):
+        proposal = proposals.next(traced.held(slot), traced.elsewhere(slot))
+        if proposal is None:
+            break
+        training = config.concrete(proposal.values or {})
+        traced.given(slot, training)
+        dealt[slot.number].append((proposal.seed, graph_key(training)))
+    assert proposals.remaining() == 0
     return dealt
 
 
@@ -65,6 +66,45 @@ def test_a_worker_stays_with_its_network_as_long_as_a_round_has_cells_of_it(conf
         assert dealt[3][1] == dealt[4][1]  # a round begins with the network that the one before ended with
 
 
+@pytest.mark.parametrize(
+    "swept",
+    [
+        "optimizer: {name: adam, learning_rate: {choices: [1e-3, 3e-3]}}",
+        "optimizer: {choices: [{name: sgd, learning_rate: 0.1}, {name: sgd, learning_rate: 0.3}]}",
+        "schedule: {name: cosine, warmup: {choices: [0, 1]}}",
+        "schedule: {name: cosine, final: {choices: [0.0, 0.1]}}",
+        "schedule: {name: exponential, decay: {choices: [0.8, 0.9]}}",
+        "schedule: {choices: [constant, plateau]}",
+        "epochs: {choices: [3, 6]}",
+        "augment: {elastic: {choices: [0, 1]}}",
+        "early_stopping: {patience: {choices: [2, 3]}}",
+        "label_smoothing: {choices: [0.0, 0.1]}",
+    ],
+)
+def test_what_needs_no_other_trace_makes_no_other_network(tmp_path: Path, swept: str) -> None:
+    (tmp_path / "grid.yaml").write_text(GRID.replace("learning_rate: {choices: [1e-3, 3e-3]}", swept))
+    first, second = deal(load_config(tmp_path / "grid.yaml"), workers=2)
+    assert len(first) == len(second) == 8
+    assert len({network for _, network in (*first, *second)}) == 4
+    for seed in (0, 1):
+        assert not {network for s, network in first if s == seed} & {network for s, network in second if s == seed}
+
+
+@pytest.mark.parametrize(
+    "swept",
+    [
+        "optimizer: {name: adam, beta_1: {choices: [0.8, 0.9]}}",
+        "schedule: {choices: [constant, cosine]}",
+        "batch_size: {choices: [64, 128]}",
+        "ema: {choices: [0.9, 0.99]}",
+    ],
+)
+def test_what_is_a_constant_of_the_graph_makes_another_network(tmp_path: Path, swept: str) -> None:
+    (tmp_path / "grid.yaml").write_text(GRID.replace("learning_rate: {choices: [1e-3, 3e-3]}", swept))
+    (dealt,) = deal(load_config(tmp_path / "grid.yaml"), workers=1)
+    assert len({network for _, network in dealt}) == 8
+
+
 def test_more_workers_than_networks_share_them(config: SweepConfig) -> None:
     dealt = deal(config, workers=8)
     assert sorted(len(trials) for trials in dealt) == [2] * 8
@@ -76,7 +116,7 @@ def test_what_is_finished_is_not_handed_out_again(config: SweepConfig) -> None:
     from optimize.trial import TrialOutcome, TrialTask
 
     proposals = GridProposals(config)
-    first = proposals.next(None)
+    first = proposals.next()
     assert first is not None
     values = dict(first.values or {})
     task = TrialTask(
@@ -84,7 +124,7 @@ def test_what_is_finished_is_not_handed_out_again(config: SweepConfig) -> None:
         precision="float32", data_checksum="",
     )  # fmt: skip
     proposals.drop(Finished.of(task, TrialOutcome(0, "complete")))
-    rest = [proposals.next(None) for _ in range(proposals.remaining())]
+    rest = [proposals.next() for _ in range(proposals.remaining())]
     assert len(rest) == 14
     assert not [proposal for proposal in rest if proposal and (proposal.values, proposal.seed) == (values, 1)]
 
@@ -117,14 +157,14 @@ def confirmation_over_folds(tmp_path: Path) -> ConfirmProposals:
 
 
 def searched(cell: dict[str, Any], fold: int) -> Finished:
-    accuracy = 0.9 + 0.01 * (cell["model.pooling"] == "max") + cell["train.learning_rate"]
+    accuracy = 0.9 + 0.01 * (cell["model.pooling"] == "max") + cell.get("train.learning_rate", 0.0)
     epoch = Epoch(1, 0.1, 0.9, 0.1, accuracy - 0.05 * (cell["model.kernel_size"] == 5), 0.1, 1e-3, 1.0)
     outcome = TrialOutcome(0, "complete", history=(epoch,), best_epoch=1)
     return Finished(cell, "", 0, "search", outcome, fold)
 
 
 def rest(proposals: ConfirmProposals) -> list[Proposal]:
-    proposed = [proposals.next(None) for _ in range(proposals.remaining())]
+    proposed = [proposals.next() for _ in range(proposals.remaining())]
     return [proposal for proposal in proposed if proposal is not None]
 
 
@@ -137,7 +177,7 @@ def test_each_finalist_is_confirmed_on_every_fold_of_each_fresh_seed(tmp_path: P
 
 def test_a_confirmation_is_struck_out_on_its_seed_and_fold_alone(tmp_path: Path) -> None:
     confirmation = confirmation_over_folds(tmp_path)
-    first = confirmation.next(None)
+    first = confirmation.next()
     assert first is not None
     done = replace(searched(dict(first.values or {}), fold=2), seed=2)
     confirmation.drop(done)  # of the search
@@ -145,3 +185,19 @@ def test_a_confirmation_is_struck_out_on_its_seed_and_fold_alone(tmp_path: Path)
     confirmation.drop(replace(done, purpose="confirm"))
     left = [(p.seed, p.fold) for p in rest(confirmation) if p.values == first.values]
     assert left == [(1, 1), (1, 2), (2, 0), (2, 1)]
+
+
+def test_a_worker_confirms_first_what_it_has_traced(tmp_path: Path) -> None:
+    """Six networks in the same order on every seed would each have left the four that it keeps."""
+    text = GRID.replace("kernel_size: {choices: [3, 5]}", "kernel_size: {choices: [3, 5, 7]}")
+    study = "study: {seeds: 2, pruner: median, confirm: {top: 6, seeds: 3}}"
+    (tmp_path / "many.yaml").write_text(
+        text.replace("study: {seeds: 2}", study).replace("{choices: [1e-3, 3e-3]}", "1e-3")
+    )
+    config = load_config(tmp_path / "many.yaml")
+    finalists = (searched(cell, fold=0) for cell in config.space.cells())
+    (dealt,) = deal(config, 1, ConfirmProposals(config, finalists))
+    rounds = [[network for _, network in dealt[start : start + 6]] for start in (0, 6, 12)]
+    assert [len(set(networks)) for networks in rounds] == [6, 6, 6]
+    for before, after in pairwise(rounds):
+        assert set(after[:4]) == set(before[-4:])

@@ -21,7 +21,7 @@ RACE = POOLING.replace("seeds: 2", "seeds: 8, race: true")
 def run(race: RaceProposals, accuracy: Callable[[str, int], float]) -> list[tuple[str, int]]:
     """Train one trial after the other until nothing is proposed."""
     trained = []
-    while (proposal := race.next(None)) is not None:
+    while (proposal := race.next()) is not None:
         choice = str((proposal.values or {})["model.pooling"])
         trained.append((choice, proposal.seed))
         race.ended(finished(proposal.values or {}, choice, proposal.seed, accuracy(choice, proposal.seed)))
@@ -55,7 +55,7 @@ def test_a_choice_drops_out_for_more_images_than_rounding_explains(sweep: Load, 
     correct = {"max": (230, 231, 229), "average": tuple(number - images for number in (230, 231, 229))}
     race = search_proposals(sweep(RACE.replace("[max, average, blur]", "[max, average]")), images=237)
     for _ in range(6):
-        proposal = race.next(None)
+        proposal = race.next()
         assert proposal is not None
         choice = str((proposal.values or {})["model.pooling"])
         race.ended(finished(proposal.values or {}, choice, proposal.seed, correct[choice][proposal.seed] / 237))
@@ -67,7 +67,7 @@ def test_a_race_over_folds_takes_each_fold_for_a_round(sweep: Load) -> None:
     race = RaceProposals(sweep(POOLING.replace("seeds: 2", "folds: 8, race: true")), announced.append)
     level = {"max": 0.99, "average": 0.989, "blur": 0.9}
     folds: dict[str, list[int | None]] = {}
-    while (proposal := race.next(None)) is not None:
+    while (proposal := race.next()) is not None:
         choice = str((proposal.values or {})["model.pooling"])
         folds.setdefault(choice, []).append(proposal.fold)
         accuracy = level[choice] + noise(choice, proposal.fold or 0)
@@ -85,9 +85,9 @@ def test_choices_that_do_not_differ_all_keep_their_seeds(sweep: Load) -> None:
 
 def test_a_look_waits_for_the_round_before_it(sweep: Load) -> None:
     race = RaceProposals(sweep(RACE), lambda _: None)
-    handed_out = [race.next(None) for _ in range(3 * 3)]
+    handed_out = [race.next() for _ in range(3 * 3)]
     assert all(handed_out)
-    assert race.next(None) is None
+    assert race.next() is None
     assert race.remaining() == 3 * 5
 
 
@@ -97,7 +97,7 @@ def test_a_race_that_goes_on_remembers_what_was_finished(sweep: Load) -> None:
     level = {"max": 0.99, "average": 0.989, "blur": 0.9}
     resumed = RaceProposals(config, lambda _: None)
     for _ in range(9):
-        proposal = before.next(None)
+        proposal = before.next()
         assert proposal is not None
         choice = str((proposal.values or {})["model.pooling"])
         accuracy = level[choice] + noise(choice, proposal.seed)
@@ -109,7 +109,7 @@ def test_a_race_that_goes_on_remembers_what_was_finished(sweep: Load) -> None:
 def test_a_failed_choice_is_not_dropped_for_it(sweep: Load) -> None:
     race = RaceProposals(sweep(RACE), lambda _: None)
     trained = []
-    while (proposal := race.next(None)) is not None:
+    while (proposal := race.next()) is not None:
         choice = str((proposal.values or {})["model.pooling"])
         trained.append(choice)
         ended = finished(proposal.values or {}, choice, proposal.seed, 0.9 + noise(choice, proposal.seed))
@@ -129,7 +129,7 @@ def test_the_best_is_rarely_dropped_where_nothing_differs(sweep: Load, choices: 
         generator = np.random.default_rng(number)
         race = RaceProposals(config, lambda _: None)
         count = 0
-        while (proposal := race.next(None)) is not None:
+        while (proposal := race.next()) is not None:
             count += 1
             label = str((proposal.values or {})["model.dropout"])
             race.ended(finished(proposal.values or {}, label, proposal.seed, 0.9 + generator.normal(0, 0.01)))
@@ -157,7 +157,7 @@ def test_the_verdict_says_who_left_the_race_also_where_the_sweep_has_gone_on(
 def test_a_race_that_was_run_has_nothing_left_to_train(sweep: Load) -> None:
     config, ended = sweep(RACE), []
     race = RaceProposals(config, lambda _: None)
-    while (proposal := race.next(None)) is not None:
+    while (proposal := race.next()) is not None:
         choice = str((proposal.values or {})["model.pooling"])
         accuracy = (0.9 if choice == "blur" else 0.99) + noise(choice, proposal.seed)
         ended.append(finished(proposal.values or {}, choice, proposal.seed, accuracy))

@@ -155,7 +155,7 @@ def test_finalists_are_confirmed_and_paired_on_every_fold_of_each_fresh_seed(tmp
     confirmation = ConfirmProposals(config, map(finished, search.to_dict("records")))
     rng = np.random.default_rng(0)
     rows = []
-    while (proposal := confirmation.next(None)) is not None:
+    while (proposal := confirmation.next()) is not None:
         values = dict(proposal.values or {})
         accuracy = 0.9 + 0.05 * (values["train.learning_rate"] == 1.0) + rng.normal(0, 1e-3)
         label = config.space.configuration_label(values)
