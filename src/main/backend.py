@@ -103,7 +103,9 @@ def threads_in_use() -> int:
     """How many cores one operation of TensorFlow may use in this process."""
     import tensorflow as tf
 
-    return tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
+    told = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return tf.config.threading.get_intra_op_parallelism_threads() or (int(told) if told.isdecimal() else 0) or cores
 
 
 def supports_bfloat16() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -48,22 +49,31 @@ def versions() -> dict[str, str]:
     return found
 
 
-def trained_on(precision: Precision) -> dict[str, Any]:
-    """Of the process that has trained: what decides in which order sums are added up, and so a weight's last bits."""
+def trained_on(precision: Precision, *, resumed: bool) -> dict[str, Any]:
+    """Of the process that has trained: what decides in which order sums are added up, and so a weight's last bits.
+
+    Args:
+        precision: What it computed in.
+        resumed: Whether it went on from a checkpoint, which another machine may have left.
+    """
+    return {**_machine(), "threads": threads_in_use(), "precision": precision, "resumed": resumed}
+
+
+@cache
+def _machine() -> dict[str, Any]:
     found = versions()
     return {
         "processor": processor(),
         "instruction_sets": list(instruction_sets()),
         "gpus": len(gpus()),
-        "threads": threads_in_use(),
-        "precision": precision,
         "versions": {name: found[name] for name in DECISIVE if name in found},
     }
 
 
 def instruction_sets() -> tuple[str, ...]:
     """Of `INSTRUCTION_SETS`, those that this machine's processor has; a name such as AMD EPYC covers many."""
-    return tuple(name for name in INSTRUCTION_SETS if name in instruction_flags())
+    flags = instruction_flags()
+    return tuple(name for name in INSTRUCTION_SETS if name in flags)
 
 
 def processor() -> str:

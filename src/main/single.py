@@ -152,7 +152,7 @@ def _card(
         "epoch": result.best_epoch,
         "epochs": len(result.history),
         "parameters": result.parameters,
-        "trained_on": trained_on(precision),
+        "trained_on": trained_on(precision, resumed=False),
         "metrics": {
             "val_accuracy": validation.accuracy._asdict(),
             "val_crossentropy": {"value": validation.crossentropy},

@@ -40,6 +40,8 @@ class TrainResult:
     """Number of scalars in the model's weights."""
     stopped: Stopped | None
     """Why training ended before its last epoch, if it did."""
+    resumed: bool = False
+    """Whether it went on from a checkpoint."""
 
 
 def train(
@@ -87,6 +89,7 @@ def train(
         weights=recorder.best_weights,
         parameters=network.model.count_params(),
         stopped=recorder.stopped,
+        resumed=recorder.resumed,
     )
 
 
@@ -139,6 +142,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._network, self._train, self._images = network, config.train, data.train
         self._seed, self._metric = seed, metric
         self._on_epoch, self._folder, self._identity = on_epoch, folder, identity
+        self.resumed = False
         self._started = 0.0
         self._raw_weights: list[np.ndarray] = []
         self._validated_weights: list[np.ndarray] = []
@@ -148,6 +152,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         state = checkpoints.newest(self._folder, self._identity) if self._folder else None
         if state is None:
             return
+        self.resumed = True
         self.history, self.best_weights = list(state.history), list(state.best_weights)
         self._network.model.set_weights(list(state.weights))
         for variable, value in zip(self._network.optimizer.variables, state.optimizer, strict=True):

@@ -113,20 +113,21 @@ def _run_one(config: SweepConfig, *, results: Path, workers: int | None, retry_f
 
 
 def _swept(config: SweepConfig, *, results: Path, workers: int | None, retry_failed: bool, fresh: bool) -> SweepResult:
-    from optimize.forking import start_fork_server
+    from optimize.forking import restored_environment, start_fork_server
 
-    if workers != 0 and config.run.workers != 0 and config.run.engine is None:
-        start_fork_server(config.run.threads, training=True)  # it imports TensorFlow while this process goes on
-    from optimize.plan import described_data
-    from optimize.progress import Progress
-    from optimize.sweep import run_sweep
+    with restored_environment():  # of the sweeps after this one, some may train in this process
+        if workers != 0 and config.run.workers != 0 and config.run.engine is None:
+            start_fork_server(config.run.threads, training=True)  # it imports TensorFlow while this process goes on
+        from optimize.plan import described_data
+        from optimize.progress import Progress
+        from optimize.sweep import run_sweep
 
-    with bad_input():
-        described_data(config)  # which tells what is wrong by its line
-    with bad_input(), Progress(config, out) as progress:
-        return run_sweep(
-            config, results_dir=results, observer=progress, workers=workers, retry_failed=retry_failed, fresh=fresh
-        )
+        with bad_input():
+            described_data(config)  # which tells what is wrong by its line
+        with bad_input(), Progress(config, out) as progress:
+            return run_sweep(
+                config, results_dir=results, observer=progress, workers=workers, retry_failed=retry_failed, fresh=fresh
+            )
 
 
 @app.command(name="lr-range")

@@ -38,9 +38,8 @@ from optimize.study import (
 from optimize.traced import Traced
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
-from optimize.watch import Ticks, Watch
+from optimize.watch import Desertion, Ticks, Watch
 
-DESERTED_SECONDS = 30.0  # without a single worker before somebody is told
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
 
 
@@ -93,7 +92,8 @@ class Coordinator:
         self._upkeep = Upkeep(config.run.memory)
         self._stop: Stop | None = None
         self._told_to_stop = False
-        self._elapsed = self._checked = self._deserted = 0.0
+        self._desertion = Desertion(config.run.engine, observer.note)
+        self._elapsed = self._checked = 0.0
 
     # Taking up what an earlier run left
 
@@ -359,18 +359,8 @@ class Coordinator:
             self._engine.request_stop(list(self._running))
             if self._stop.ending in ("interrupted", "terminated"):
                 self._observer.note(self._stop.why)
-        self._notice_desertion(seconds)
+        self._desertion.after(seconds, self._engine)
         self._watch.after(seconds, self._running.values(), self._engine)
-
-    def _notice_desertion(self, seconds: float) -> None:
-        """Say once that there is no worker: on a cluster it may take hours until one comes, or none ever does."""
-        if self._engine.slots():
-            self._deserted = 0.0
-            return
-        before, self._deserted = self._deserted, self._deserted + seconds
-        if before < DESERTED_SECONDS <= self._deserted:
-            address = self._config.run.engine
-            self._observer.note(f"no worker is there yet; waiting for one{f' at {address}' if address else ''}")
 
     def _end(self, stop: Stop | None) -> None:
         if stop is not None and self._stop is None:

@@ -57,8 +57,8 @@ def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: in
 
     Of ranges the ends are looked at, and all whole numbers between where they are few. Where these make more than
     20,000 combinations, each value is looked at with all else as it is first, and combinations of choices and of the
-    ends of ranges only; of more than 20,000 of these each pair of values, so that a network which takes three values
-    to become impossible may pass.
+    ends of ranges only; of more than 20,000 of these pairs of values, 20,000 of them, so that a network which takes
+    three values to become impossible may pass.
 
     Args:
         config: The sweep.
@@ -99,7 +99,8 @@ def _configurations(space: SearchSpace) -> Collection[dict[str, Value]]:
     if len(cells) <= MOST_LOOKED_AT:
         return cells
     alone = [satisfied(deciding, {p.path: value}) for p in every for value in p.values]
-    return {shown(values): values for values in (*alone, *combined(deciding, MOST_LOOKED_AT))}.values()
+    together = islice(combined(deciding, MOST_LOOKED_AT), MOST_LOOKED_AT)
+    return {shown(values): values for values in (*alone, *together)}.values()
 
 
 def _deciding(space: SearchSpace) -> SearchSpace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, repeat
 from math import prod
 
 from rich.box import SIMPLE_HEAD
@@ -19,6 +19,7 @@ from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
 from optimize.factor import too_few
 from optimize.networks import PlannedNetwork, planned_networks
+from optimize.proposals import given_points
 from optimize.rules import MOST_TRIALS
 from optimize.space import Choices, SearchSpace, Value, label
 from optimize.wording import counted
@@ -101,13 +102,20 @@ def undecidable(config: SweepConfig) -> str | None:
         return None
     factor = config.space[config.study.compare]
     assert isinstance(factor, Choices)
-    if config.study.sampler.name == "grid":
-        most = [MOST_TRIALS] * len(factor.values)
-    else:  # which deals them the same budgets
-        each, rest = divmod(config.study.trials or 0, len(factor.values))
-        most = [each + (place < rest) for place in range(len(factor.values))]
+    most = [MOST_TRIALS] * len(factor.values) if config.study.sampler.name == "grid" else _dealt(config, factor)
     tried = [_configurations_with(config.space, factor, *of) for of in zip(factor.values, most, strict=True)]
     return too_few(factor.path, tried)
+
+
+def _dealt(config: SweepConfig, factor: Choices) -> list[int]:
+    """How many trials of a sampler each value of the factor gets: those of the points that are given, then shares."""
+    counts = dict.fromkeys(map(label, factor.values), 0)
+    trials = min(config.study.trials or 0, MOST_TRIALS)
+    points = given_points(config.study)[:trials]
+    given = [label(point[factor.path]) if factor.path in point else None for point in points]
+    for choice in [*given, *repeat(None, trials - len(given))]:
+        counts[choice or min(counts, key=counts.__getitem__)] += 1
+    return list(counts.values())
 
 
 def _configurations_with(space: SearchSpace, factor: Choices, value: Value, most: int) -> int:

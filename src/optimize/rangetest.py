@@ -27,7 +27,7 @@ from optimize.running import Running
 from optimize.sections import RangeTestConfig
 from optimize.staff import Staff
 from optimize.trial import TrialOutcome, TrialTask
-from optimize.watch import Ticks, Watch
+from optimize.watch import Desertion, Ticks, Watch
 
 READING_COLUMNS = (
     "configuration", "seeds", "steepest", "lowest", "suggested", "suggested_low", "suggested_high", "diverged",
@@ -165,19 +165,22 @@ class _Trainings:
         self._ended: dict[int, TrialOutcome] = {}
         self._blame = Blame(config.run.retries)
         self._watch = Watch(config.run, self._blame)
+        self._desertion = Desertion(config.run.engine, announce)
 
     def run(self) -> dict[int, TrialOutcome]:
         """What came of each, by its number.
 
         Raises:
-            optimize.engine.EngineLost: no worker comes, or the cluster's scheduler is gone.
+            optimize.engine.EngineLost: no worker comes at first, or the cluster's scheduler is gone.
         """
         first_slots(self._engine)
         ticks = Ticks()
         while self._waiting or self._running:
             self._fill()
             self._handle(self._engine.next_event(timeout=0.2))
-            self._watch.after(ticks(), self._running.values(), self._engine)
+            passed = ticks()
+            self._watch.after(passed, self._running.values(), self._engine)
+            self._desertion.after(passed, self._engine)
         return self._ended
 
     def _fill(self) -> None:

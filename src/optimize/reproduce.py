@@ -27,7 +27,8 @@ from optimize.trial import run as run_trial
 OF_THE_CARD = (
     "config", "values", "configuration", "trial", "seed", "fold", "data.checksum",
     "test.accuracy", "test.low", "test.high",
-    *(f"trained_on.{key}" for key in ("processor", "instruction_sets", "gpus", "threads", "precision", "versions")),
+    "trained_on.processor", "trained_on.instruction_sets", "trained_on.gpus", "trained_on.threads",
+    "trained_on.precision", "trained_on.versions", "trained_on.resumed",
 )  # fmt: skip
 
 
@@ -172,6 +173,8 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found.append("a GPU adds up in no fixed order")
     if (now["threads"], then["threads"]) != (1, 1):
         found.append(f"{_threads(now)} added up here, {_threads(then)} then")
+    if then["resumed"]:
+        found.append("it went on from a checkpoint then, which another machine may have left")
     return found
 
 

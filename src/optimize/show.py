@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -46,6 +47,16 @@ def sweep_summary(results: Results) -> dict[str, Any]:
     }
 
 
+def _unfinished(summary: Mapping[str, Any], ended: int) -> str:
+    """What a sweep that has not ended waits for."""
+    if summary["verdict"] and ended >= summary["planned"] and not summary["model"]:
+        return "every trial has ended, but no model has been exported: it is when the sweep is run again"
+    return (
+        f"{ended:,} of {summary['planned']:,} trials have ended, but the sweep has not: "
+        "it runs now, or goes on when it is run again"
+    )
+
+
 def print_sweep(results: Results, console: Console) -> None:
     """The sweep as a person wants it: its question, its best trials, what went wrong, and the verdict last."""
     summary, trials = sweep_summary(results), results.trials()
@@ -56,12 +67,7 @@ def print_sweep(results: Results, console: Console) -> None:
     retried = f"; {summary['retried']} ran more than once" if summary["retried"] else ""
     console.print(f"{counts}{retried}", highlight=False)
     if summary["ended"] is None:
-        console.print(
-            f"{len(trials):,} of {summary['planned']:,} trials have ended, but the sweep has not: "
-            "it runs now, or goes on when it is run again",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(_unfinished(summary, len(trials)), highlight=False, markup=False, soft_wrap=True)
     if len(trials):
         console.print(_best_trials(trials, summary["metric"], wide=console.width >= WIDE))
     for trial, reason in summary["failures"].items():

@@ -56,5 +56,9 @@ class Staff:
 
     def __exit__(self, *_: object) -> None:
         with self._open:
-            if self._engine is not None:
-                self._engine.close()
+            self.close()
+
+    def close(self) -> None:
+        """End the engine, if it has been started: what is called on it ends too. A second time does nothing more."""
+        if self._engine is not None:
+            self._engine.close()

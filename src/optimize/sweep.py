@@ -278,15 +278,18 @@ def _conclude(
     with ThreadPoolExecutor(1) as pool:  # a worker exports while this process draws
         kept = coordinator.finished.values()
         exported = pool.submit(_export, config, results, kept, staff, data, verdict) if verdict else None
-        evidence = None
-        if coordinator.finished:
-            from optimize.charts.evidence import read_evidence
+        evidence, settled = None, True
+        try:
+            if coordinator.finished:
+                from optimize.charts.evidence import read_evidence
 
-            evidence = read_evidence(results)
-            charts.draw(results, evidence=evidence)
-        settled = True
-        if verdict and exported:
-            settled = _export_settled(exported, verdict, observer)
+                evidence = read_evidence(results)
+                charts.draw(results, evidence=evidence)
+            if verdict and exported:
+                settled = _export_settled(exported, verdict, observer)
+        except KeyboardInterrupt:
+            staff.close()  # or leaving here would wait for an export that waits for workers
+            raise
     if evidence:
         report.write(results, evidence)
     results.write_json(results.provenance_file, {**facts, "ended": now() if settled else None})
@@ -339,6 +342,9 @@ def export_again(results: Results) -> Path:
     with results.lock(), Staff(config, run_trial, workers=0, trials=1) as staff:
         if not _export(config, results, finished, staff, data, verdict):
             raise NothingToExport(f"{results.folder} no longer holds the weights of {verdict.winner}")
+        facts = results.provenance()
+        if facts["ended"] is None and results.report.exists():  # all that was wanting was this
+            results.write_json(results.provenance_file, {**facts, "ended": now()})
     return results.model_file
 
 

@@ -189,7 +189,7 @@ def _from_result(task: TrialTask, result: TrainResult) -> TrialOutcome:
         best_epoch=result.best_epoch,
         parameters=result.parameters,
         weights=pack(result.weights) if keep else None,
-        trained_on=trained_on(task.precision),
+        trained_on=trained_on(task.precision, resumed=result.resumed),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from optimize.blame import Blame
 from optimize.engine import Engine
@@ -11,6 +11,7 @@ from optimize.running import Running
 from optimize.sections import RunConfig
 
 LONGEST_TICK = 5.0  # seconds; a longer one means this process slept, and no trial is charged for it
+DESERTED_SECONDS = 30.0  # without a single worker before somebody is told
 WATCH_SECONDS = 0.2  # how often running trials are held against their limits
 
 
@@ -25,6 +26,28 @@ class Ticks:
         now = time.monotonic()
         passed, self._last = now - self._last, now
         return passed if passed < LONGEST_TICK else 0.0
+
+
+class Desertion:
+    """Says once that there is no worker: on a cluster it may take hours until one comes, or none ever does.
+
+    Args:
+        address: of the cluster's scheduler; None on this machine.
+        say: told of it.
+    """
+
+    def __init__(self, address: str | None, say: Callable[[str], None]) -> None:
+        self._where, self._say = f" at {address}" if address else "", say
+        self._deserted = 0.0
+
+    def after(self, seconds: float, engine: Engine) -> None:
+        """Look for workers, so many seconds after the last time."""
+        if engine.slots():
+            self._deserted = 0.0
+            return
+        before, self._deserted = self._deserted, self._deserted + seconds
+        if before < DESERTED_SECONDS <= self._deserted:
+            self._say(f"no worker is there yet; waiting for one{self._where}")
 
 
 class Watch:

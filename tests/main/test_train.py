@@ -224,6 +224,7 @@ def test_a_finished_training_is_read_back_from_its_checkpoint(data: TrainingData
     again = train(config(), data, seed=3, checkpoint_folder=tmp_path, on_epoch=lambda epoch: bool(seen.append(epoch)))
     assert same(whole, again)
     assert seen == []
+    assert (whole.resumed, again.resumed) == (False, True)
 
 
 @pytest.mark.parametrize("other", ["seed", "values", "data", "metric", "precision"])

@@ -8,6 +8,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -226,6 +227,30 @@ def test_a_signal_while_nothing_trains_ends_the_command_with_a_word(
     answer = call(command, tmp_path / "tiny.yaml", "--results", tmp_path, "--workers", "0")
     assert answer.exit_code == status, answer.output
     assert words in answer.output
+
+
+def test_a_sweep_leaves_the_environment_to_the_one_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second may train in the command's own process, with all its cores."""
+    seen: list[str | None] = []
+
+    def run(*args: Any, **options: Any) -> Any:
+        seen.append(os.environ.get("TF_NUM_INTRAOP_THREADS"))
+        return run_sweep(*args, **options, run=stubs.learn)
+
+    def start(threads: int, *, training: bool) -> bool:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+        return True
+
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    monkeypatch.setattr("optimize.sweep.run_sweep", run)
+    monkeypatch.setattr("optimize.forking.start_fork_server", start)
+    for name, workers in (("first", 1), ("second", 0)):
+        text = TINY.replace("name: tiny", f"name: {name}").replace("workers: 1", f"workers: {workers}")
+        (tmp_path / f"{name}.yaml").write_text(text)
+    files = [tmp_path / f"{name}.yaml" for name in ("first", "second")]
+    answer = call("run", *files, "--results", tmp_path)
+    assert answer.exit_code == 0, answer.output
+    assert seen == ["1", None]
 
 
 @pytest.mark.training

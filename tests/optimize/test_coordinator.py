@@ -609,7 +609,7 @@ def test_what_outgrew_a_worker_that_had_trained_before_is_given_to_a_fresh_one(b
 
 
 def test_it_is_said_when_no_worker_comes(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimize.coordinator.DESERTED_SECONDS", 0.3)
+    monkeypatch.setattr("optimize.watch.DESERTED_SECONDS", 0.3)
     waiting = bench(POOLING)
 
     class Late(ThreadEngine):

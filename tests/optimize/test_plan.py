@@ -111,6 +111,7 @@ def test_the_plan_of_a_search_is_shown_whole() -> None:
     assert "median stops trials that will not win" in text
 
 
+SIX_OF_MAX = ", ".join(f"{{model.pooling: max, train.learning_rate: 0.00{i}}}" for i in "234567")
 COMPARED = GRID + "train: {learning_rate: {choices: [1e-3, 3e-3, 1e-2]}}\nstudy: {compare: model.pooling}\n"
 
 
@@ -123,6 +124,16 @@ COMPARED = GRID + "train: {learning_rate: {choices: [1e-3, 3e-3, 1e-2]}}\nstudy:
         (("study.sampler=random", "study.trials=100", "train.learning_rate={low: 1e-3, high: 1e-2}"), None),
         (("study.sampler=random", "study.trials=7", "train.learning_rate={low: 1e-3, high: 1e-2}"), 3),
         (("study.sampler=random", "study.trials=8", "train.learning_rate={low: 1e-3, high: 1e-2}"), None),
+        (
+            (
+                "study.sampler=random",
+                "study.trials=8",
+                "train.learning_rate={low: 1e-3, high: 1e-2}",
+                f"study.start=[{SIX_OF_MAX}]",
+                +", ".join(f"{{model.pooling: max, train.learning_rate: 0.00{i}}}" for i in "234567") + "]",
+            ),
+            2,
+        ),
     ],
 )
 def test_a_factor_that_can_never_be_decided_is_told_from_one_that_can(

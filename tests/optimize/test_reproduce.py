@@ -95,6 +95,7 @@ def test_the_card_says_what_decides_the_last_bits_of_weights(committed: Path) ->
 
 MACHINE = {
     "processor": "EPYC", "instruction_sets": ["avx2"], "gpus": 0, "threads": 1, "precision": "float32",
+    "resumed": False,
     "versions": dict.fromkeys(DECISIVE, "1.0"),
 }  # fmt: skip
 
@@ -107,6 +108,7 @@ MACHINE = {
         ({"instruction_sets": ["sse2"]}, ["a processor of other instruction sets"]),
         ({"gpus": 1}, ["a GPU adds up in no fixed order"]),
         ({"threads": 4}, ["1 thread added up here, 4 threads then"]),
+        ({"resumed": True}, ["it went on from a checkpoint then, which another machine may have left"]),
         ({"versions": {**MACHINE["versions"], "keras": "2.0"}}, ["keras 1.0 here, 2.0 then"]),  # type: ignore[dict-item]
     ],
 )

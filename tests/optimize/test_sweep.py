@@ -1,14 +1,18 @@
 """Whole sweeps with real networks on digits, in worker processes, through the function behind `optimize run`."""
 
+import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import stubs
 from main.complaints import ConfigError
@@ -20,8 +24,11 @@ from optimize import SweepConfig, SweepResult, load_config, run_sweep
 from optimize.config import stored_sweep
 from optimize.engine import EngineLost, VersionMismatch
 from optimize.results import Results, SweepLocked
+from optimize.show import print_sweep
+from optimize.staff import Staff
 from optimize.storage import network_warning
 from optimize.study import StudyChanged
+from optimize.sweep import export_again
 from optimize.workers import NoScheduler
 from sweeps import Witness
 
@@ -360,11 +367,46 @@ def test_an_export_for_want_of_workers_is_made_up_for_by_the_next_run(
     assert not first.exported
     assert first.results.report.exists()
     assert f"nothing was exported: there is nobody there; run again to export {first.verdict.winner}" in witness.notes
+    said = Console(width=200, record=True, file=io.StringIO())
+    print_sweep(first.results, said)
+    assert "every trial has ended, but no model has been exported" in said.export_text()
     second = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0)
     assert (second.trained, second.exported) == (0, True)
     written = second.results.model_file.stat().st_mtime_ns
     run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0)
     assert second.results.model_file.stat().st_mtime_ns == written
+
+
+def test_what_was_not_exported_for_want_of_workers_export_makes_and_the_sweep_has_ended(
+    done: tuple[SweepConfig, SweepResult], tmp_path: Path
+) -> None:
+    results = Results(Path(shutil.copytree(done[1].results.folder, tmp_path / "rates")))
+    results.model_file.unlink()
+    facts = results.provenance()
+    results.write_json(results.provenance_file, {**facts, "ended": None})
+    assert export_again(results) == results.model_file
+    assert results.provenance()["ended"] is not None
+
+
+def test_a_signal_does_not_wait_for_an_export_that_waits_for_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = Event()
+
+    def wait_for_workers(*_: object) -> bool:
+        assert left.wait(60)
+        return False
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    close = Staff.close
+    monkeypatch.setattr(Staff, "close", lambda staff: (left.set(), close(staff)))
+    monkeypatch.setattr("optimize.sweep._export", wait_for_workers)
+    monkeypatch.setattr("optimize.sweep.charts.draw", interrupt)
+    (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0)
 
 
 def test_a_damaged_test_set_is_refused_before_anything_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

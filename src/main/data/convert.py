@@ -12,7 +12,7 @@ import numpy as np
 from main.data.arrays import Part
 from main.data.arraysource import ArraySource
 from main.data.errors import DataError
-from main.data.images import is_class_name
+from main.data.images import is_class_name, is_ignored
 from main.data.paths import expanded, open_path
 from main.data.source import Parts, Source, n_drawn_for_test
 from main.data.sources import open_source
@@ -87,7 +87,7 @@ def _check_free(target: Path, images: bool, overwrite: bool) -> None:
     held = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
     if not overwrite and (held or target.is_file()):
         raise DataError(f"{target}: already exists, and is not overwritten")
-    others = [name for name in held if name not in IMAGE_FOLDERS.values()]
+    others = [name for name in held if name not in IMAGE_FOLDERS.values() and not is_ignored(name)]
     if images and others:
         raise DataError(f"{target}: holds {others[0]}, which is no part of a folder of images, and is not overwritten")
 

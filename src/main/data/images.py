@@ -37,6 +37,11 @@ def numbered_name(place: int, count: int) -> str:
     return f"{place + 1:0{digits}}.png"
 
 
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or what file managers leave behind."""
+    return name.startswith(".") or name.lower() in IGNORED
+
+
 def is_class_name(name: str) -> bool:
     """Whether a folder can have this name and is then read as a class."""
     hidden = name.startswith(".") or name.lower() in IGNORED
@@ -114,7 +119,10 @@ class ImageFolder:
 
     @property
     def _drawn(self) -> tuple[Labels, Labels]:
-        return test_places(self._train.labels, n_drawn_for_test(len(self._train.paths)))
+        """Places of the images that (train, test): those that a file drawn from `parts` would be drawn for."""
+        order = self._train.order
+        training, test = test_places(self._train.labels[order], n_drawn_for_test(len(order)))
+        return order[training], order[test]
 
     def _read(self, part: _Part, order: Labels) -> Split:
         if part.classes != self._train.classes:
@@ -198,9 +206,7 @@ def _image_files(folder: Path) -> list[Path]:
 
 def _visible(folder: Path) -> list[Path]:
     """What a folder holds, sorted, without what file managers leave there."""
-    return sorted(
-        path for path in folder.iterdir() if not path.name.startswith(".") and path.name.lower() not in IGNORED
-    )
+    return sorted(path for path in folder.iterdir() if not is_ignored(path.name))
 
 
 def _is_class(folder: Path) -> bool:

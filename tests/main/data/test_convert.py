@@ -290,3 +290,23 @@ def test_mnist_comes_back_from_every_form_byte_by_byte(tmp_path, mnist_folder, m
     for form in FORMS[1:]:
         source = convert(source, tmp_path / form).path
     assert load_training(DataConfig(source=str(source), validation=5_000)).checksum == expected
+
+
+@pytest.mark.parametrize("form", ["pets.npz", "pets.h5", "idx"])
+def test_the_test_set_that_is_drawn_from_a_folder_is_drawn_from_its_other_forms(tmp_path, form):
+    for value, (name, count) in enumerate({"cat": 13, "dog": 22}.items()):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = np.full((4, 5), 100 * value + number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{name} {number}.png")
+    convert(tmp_path / "pets", tmp_path / form)
+    as_folder, converted = (load_test(DataConfig(source=str(tmp_path / name))) for name in ("pets", form))
+    assert sorted(as_folder.images[:, 0, 0, 0].tolist()) == sorted(converted.images[:, 0, 0, 0].tolist())
+
+
+def test_what_file_managers_leave_is_in_nobodys_way(tmp_path, three_parts):
+    convert(three_parts, tmp_path / "out", images=True)
+    (tmp_path / "out" / ".DS_Store").touch()
+    (tmp_path / "out" / "Thumbs.db").touch()
+    convert(three_parts, tmp_path / "out", images=True, overwrite=True)
+    assert not (tmp_path / "out" / "Thumbs.db").exists()
