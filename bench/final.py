@@ -1,6 +1,6 @@
 """The final model and the ensemble, beside what each must reach on MNIST's test set.
 
-    python -m optimize run configs/{activation,loss,learning_rate,final}.yaml
+    python -m optimize run configs/{activation,loss,learning_rate,final}.yaml --fresh
     python -m optimize run configs/ensemble.yaml
     python -m optimize export results/ensemble --ensemble
     python bench/final.py --out bench/RESULTS.md

@@ -54,9 +54,10 @@ def trained_on(precision: Precision, *, resumed: bool) -> dict[str, Any]:
 
     Args:
         precision: What it computed in.
-        resumed: Whether it went on from a checkpoint, which another machine may have left.
+        resumed: Whether it went on from a checkpoint, which another machine may have left; said where it is so.
     """
-    return {**_machine(), "threads": threads_in_use(), "precision": precision, "resumed": resumed}
+    found = {**_machine(), "threads": threads_in_use(), "precision": precision}
+    return {**found, "resumed": True} if resumed else found
 
 
 @cache

@@ -28,7 +28,7 @@ OF_THE_CARD = (
     "config", "values", "configuration", "trial", "seed", "fold", "data.checksum",
     "test.accuracy", "test.low", "test.high",
     "trained_on.processor", "trained_on.instruction_sets", "trained_on.gpus", "trained_on.threads",
-    "trained_on.precision", "trained_on.versions", "trained_on.resumed",
+    "trained_on.precision", "trained_on.versions",
 )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found.append("a GPU adds up in no fixed order")
     if (now["threads"], then["threads"]) != (1, 1):
         found.append(f"{_threads(now)} added up here, {_threads(then)} then")
-    if then["resumed"]:
+    if then.get("resumed"):
         found.append("it went on from a checkpoint then, which another machine may have left")
     return found
 

@@ -95,7 +95,6 @@ def test_the_card_says_what_decides_the_last_bits_of_weights(committed: Path) ->
 
 MACHINE = {
     "processor": "EPYC", "instruction_sets": ["avx2"], "gpus": 0, "threads": 1, "precision": "float32",
-    "resumed": False,
     "versions": dict.fromkeys(DECISIVE, "1.0"),
 }  # fmt: skip
 
