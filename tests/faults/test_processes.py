@@ -161,13 +161,13 @@ def _with_attempts(sweep: StubSweep) -> list[dict[str, str]]:
 
 
 def test_a_worker_that_alone_is_stopped_for_seconds_loses_nothing(stub_sweep: Make) -> None:
-    sweep = stub_sweep(POOLING + "run: {timeout: 2s}\n", gate=(0, 2))
+    sweep = stub_sweep(POOLING + "run: {timeout: 6s}\n", gate=(0, 2))
     run = sweep.start()
     wait_for(lambda: (0, 2, 1) in sweep.marked(), "the second epoch of trial 0")
     (worker,) = run.workers()
     worker.suspend()
     sweep.open_gate()
-    time.sleep(4)  # longer than a trial may take
+    time.sleep(8)  # longer than a trial may take
     worker.resume()
     assert run.wait() == 0
     assert states(sweep) == {"complete"}

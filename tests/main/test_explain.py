@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from main import explanation_charts
 from main.data import DataError
 from main.evaluate import assess
 from main.explain import (
     Predictor,
+    Saliency,
     deep_features,
     explain,
     feature_maps,
@@ -146,6 +148,25 @@ def test_deep_features_keep_classes_together(predictor, evaluation, method):
     distances = np.linalg.norm(features.points[:, np.newaxis] - centres, axis=-1)
     assert np.mean(distances.argmin(axis=1) == labels) > 0.45  # one in ten by chance
     assert (features.explained is None) == (method == "tsne")
+
+
+def test_mistakes_are_ringed_and_nothing_else(predictor, evaluation):
+    features = deep_features(predictor.model, evaluation, "pca")
+    wrong = features.points[~evaluation.correct[features.places]]
+    assert 0 < len(wrong) < len(features.places) / 2
+    rings = explanation_charts.deep_features(features, evaluation).axes[0].collections[-1]
+    np.testing.assert_allclose(rings.get_offsets(), wrong)
+
+
+def test_each_saliency_stands_under_its_own_answer():
+    rng = np.random.default_rng(0)
+    seen = [
+        Saliency(rng.integers(0, 255, (4, 4, 1), dtype=np.uint8), rng.random((4, 4)), str(number), 0.5 + number / 10)
+        for number in range(4)
+    ]
+    figure = explanation_charts.saliency(seen, "", "")
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == [f"{one.answer}  {one.confidence:.0%}" for one in seen]
 
 
 def test_deep_features_of_a_softmax_regression_are_its_pixels(evaluation):

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -174,14 +175,26 @@ def test_bad_requests_are_refused_in_words(port, body, headers, status, says) ->
 def test_a_body_whose_size_is_not_said_is_not_read_without_end(port) -> None:
     chunks = (b"x" * 2**20 for _ in range(LARGEST_BODY // 2**20 + 2))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-    try:
-        connection.request("POST", "/api/predict", chunks, PNG, encode_chunked=True)
-        status = connection.getresponse().status
-    except (BrokenPipeError, ConnectionResetError):  # it hung up before all was sent, as it may
-        status = 413
-    finally:
-        connection.close()
-    assert status == 413
+    connection.request("POST", "/api/predict", chunks, PNG, encode_chunked=True)
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert "at most 8 MiB" in answer.read().decode()
+    connection.close()
+
+
+def test_it_listens_to_this_machine_alone() -> None:
+    with listen(0) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/api/predict"), ("OPTIONS", "/api/predict"), ("GET", "/")])
+def test_every_answer_has_its_headers_and_lets_no_other_origin_read_it(port, method, path) -> None:
+    origin = {**PNG, "Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    _, headers, _ = ask(port, path, ring() if method == "POST" else None, origin, method=method)
+    sent = {name.lower(): value for name, value in dict(headers).items()}
+    assert not [name for name in sent if name.startswith("access-control-")]
+    assert sent["content-security-policy"] == "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+    assert (sent["x-content-type-options"], sent["cache-control"]) == ("nosniff", "no-store")
 
 
 @pytest.mark.parametrize(
@@ -288,6 +301,7 @@ def test_of_bodies_that_come_slowly_only_so_many_are_held(port, monkeypatch) -> 
     for client in slow:
         client.sendall(POST % 100 + b"x")
     assert ask(port, "/api/predict", ring(), PNG)[0] == 200
+    assert select.select(slow, [], [], 0)[0], "it was read while all places were held"
     assert {client.recv(4096).split()[1] for client in slow} == {b"408"}
     for client in slow:
         client.close()

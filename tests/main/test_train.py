@@ -259,13 +259,23 @@ def test_early_stopping_ends_a_training_that_no_longer_improves(data: TrainingDa
     assert len(result.history) < 9
 
 
-def test_the_best_epochs_weights_are_kept_not_the_last(data: TrainingData) -> None:
+def test_the_best_epoch_is_the_one_with_the_best_metric(data: TrainingData) -> None:
     result = train(config(epochs=4), data, seed=0, metric="val_crossentropy")
     worst = train(config(epochs=4), data, seed=0, metric="val_accuracy")
     for kept, metric in ((result, "val_crossentropy"), (worst, "val_accuracy")):
         values = [getattr(epoch, metric) for epoch in kept.history]
         best = max(values) if metric == "val_accuracy" else min(values)
         assert values[(kept.best_epoch or 0) - 1] == best
+
+
+def test_weights_are_those_of_the_best_epoch_and_not_of_the_last(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("main.train.best_epoch", lambda history, metric: 1)
+    first, whole = (train(config(epochs=epochs), data, seed=0) for epochs in (1, 3))
+    assert len(whole.history) == 3
+    for ours, theirs in zip(whole.weights, first.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_only_what_is_traced_is_in_a_graphs_key() -> None:

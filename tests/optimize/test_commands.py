@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 import stubs
 from optimize.cli import app
 from optimize.config import SweepConfig
+from optimize.forecast import Forecast
 from optimize.sweep import run_sweep
 
 TINY = """
@@ -227,6 +228,33 @@ def test_a_signal_while_nothing_trains_ends_the_command_with_a_word(
     answer = call(command, tmp_path / "tiny.yaml", "--results", tmp_path, "--workers", "0")
     assert answer.exit_code == status, answer.output
     assert words in answer.output
+
+
+def test_run_starts_anew_and_tries_failures_again_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def run(*args: Any, **options: Any) -> Any:
+        asked.append(options)
+        return run_sweep(*args, **options, run=stubs.learn)
+
+    monkeypatch.setattr("optimize.sweep.run_sweep", run)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    for told in ((), ("--retry-failed",), ("--fresh",)):
+        answer = call("run", tmp_path / "tiny.yaml", "--results", tmp_path, "--workers", "0", *told)
+        assert answer.exit_code == 0, answer.output
+    assert [(options["retry_failed"], options["fresh"]) for options in asked] == [
+        (False, False), (True, False), (False, True),
+    ]  # fmt: skip
+    assert len(list(tmp_path.glob("tiny.before-*"))) == 1
+
+
+def test_plan_forecasts_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Forecast(starting=5.0, training=120.0, concluding=10.0, workers=2, timed=3, kinds=4)
+    monkeypatch.setattr("optimize.forecast.forecast", lambda plan, start_engine: expected)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    said = " ".join(call("plan", tmp_path / "tiny.yaml", "--time").output.split())
+    assert "about 2 min 15 s on 2 workers (3 of 4 kinds of training timed)" in said
+    assert "timed" not in call("plan", tmp_path / "tiny.yaml").output
 
 
 def test_a_sweep_leaves_the_environment_to_the_one_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

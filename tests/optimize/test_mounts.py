@@ -1,7 +1,9 @@
+import sys
 from pathlib import Path
 
 import pytest
 
+from optimize import mounts
 from optimize.mounts import network_file_system
 
 MOUNTS = r"""
@@ -28,9 +30,16 @@ nas:/all /mnt/nas nfs4 rw 0 0
 def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(
     tmp_path: Path, folder: str, kind: str | None
 ) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(MOUNTS.strip())
-    assert network_file_system(Path(folder), mounts) == kind
+    listed = tmp_path / "mounts"
+    listed.write_text(MOUNTS.strip())
+    assert network_file_system(Path(folder), listed) == kind
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone lists what is mounted there")
+def test_this_machines_own_mounts_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    monkeypatch.setattr(mounts, "NETWORK", {kind for _, _, kind, *_ in lines})
+    assert network_file_system(tmp_path) in mounts.NETWORK
 
 
 def test_a_disk_of_this_machine_and_a_system_that_does_not_say_are_no_network(tmp_path: Path) -> None:

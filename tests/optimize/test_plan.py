@@ -130,7 +130,6 @@ COMPARED = GRID + "train: {learning_rate: {choices: [1e-3, 3e-3, 1e-2]}}\nstudy:
                 "study.trials=8",
                 "train.learning_rate={low: 1e-3, high: 1e-2}",
                 f"study.start=[{SIX_OF_MAX}]",
-                +", ".join(f"{{model.pooling: max, train.learning_rate: 0.00{i}}}" for i in "234567") + "]",
             ),
             2,
         ),

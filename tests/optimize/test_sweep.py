@@ -23,12 +23,14 @@ from main.modelfile import ModelFileError
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
 from optimize.config import stored_sweep
 from optimize.engine import EngineLost, VersionMismatch
+from optimize.ensemble import export_ensemble
 from optimize.results import Results, SweepLocked
 from optimize.show import print_sweep
 from optimize.staff import Staff
 from optimize.storage import network_warning
 from optimize.study import StudyChanged
 from optimize.sweep import export_again
+from optimize.trial import DataMismatch
 from optimize.workers import NoScheduler
 from sweeps import Witness
 
@@ -386,6 +388,19 @@ def test_what_was_not_exported_for_want_of_workers_export_makes_and_the_sweep_ha
     results.write_json(results.provenance_file, {**facts, "ended": None})
     assert export_again(results) == results.model_file
     assert results.provenance()["ended"] is not None
+
+
+def test_a_sweep_whose_data_have_changed_since_is_not_exported_again(
+    done: tuple[SweepConfig, SweepResult], tmp_path: Path
+) -> None:
+    results = Results(Path(shutil.copytree(done[1].results.folder, tmp_path / "rates")))
+    facts, before = results.provenance(), results.model_file.read_bytes()
+    results.write_json(results.provenance_file, {**facts, "data": {**facts["data"], "checksum": "0" * 64}})
+    with pytest.raises(DataMismatch, match="the study's data has 000000000000"):
+        export_again(results)
+    with pytest.raises(DataMismatch):
+        export_ensemble(results)
+    assert results.model_file.read_bytes() == before
 
 
 def test_a_signal_does_not_wait_for_an_export_that_waits_for_workers(
