@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPLICATES = 10_000
+MANY = 1_000
+"""Configurations of a choice with which luck alone is out of the question."""
 
 
 def factor_verdict(
@@ -78,6 +80,8 @@ def too_few(factor: str, tried: Sequence[int]) -> str | None:
     """
     if len(tried) < 2 or _can_be_decided(tried):
         return None
+    if not _can_be_decided([MANY] * len(tried)):
+        return f"{factor}: {len(tried):,} choices are too many to be told apart, whatever they reach."
     enough = next(n for n in count(1) if _can_be_decided([n] * len(tried)))
     return (
         f"{factor}: too few configurations to tell {len(tried):,} choices apart, whatever they reach: "
@@ -88,7 +92,8 @@ def too_few(factor: str, tried: Sequence[int]) -> str | None:
 def _can_be_decided(tried: Sequence[int]) -> bool:
     """Whether some choice beats all others where every pair has the smallest p that there is."""
     first, second = np.triu_indices(len(tried), 1)
-    decided = holm(_by_luck(np.array(tried), first, second)) <= LEVEL
+    least = np.maximum(_by_luck(np.array(tried), first, second), 1 / REPLICATES)
+    decided = holm(least) <= LEVEL
     return any(decided[(first == i) | (second == i)].all() for i in range(len(tried)))
 
 

@@ -155,3 +155,9 @@ def test_the_confirmation_is_no_part_of_the_search() -> None:
     trials = drawn({"max": 0.98, "average": 0.97})
     confirmation = search({"average": [1.0] * 20}, purpose="confirm")
     assert verdict(pd.concat([trials, confirmation], ignore_index=True)) == verdict(trials)
+
+
+def test_more_choices_than_the_replicates_can_tell_apart_are_too_many() -> None:
+    assert too_few("model.pooling", [100] * 32) is None
+    said = too_few("model.pooling", [100] * 33)
+    assert said == "model.pooling: 33 choices are too many to be told apart, whatever they reach."
