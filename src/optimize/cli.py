@@ -6,6 +6,7 @@ Everything slow is imported inside the command that needs it, so that `--help` a
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -186,6 +187,9 @@ def plan(
             from optimize.forecast import print_forecast
 
             print_forecast(make_plan(loaded), out)
+    options = [word for override in set_ or () for word in ("--set", override)]
+    options += ["--results", str(results)] if results else []
+    say(f"next: python -m optimize run {shlex.join([str(config), *options])}")
 
 
 @app.command()

@@ -142,7 +142,7 @@ class Progress:
 
     def _line(self, finished: Finished) -> Text:
         outcome, value = finished.outcome, self._tally.value(finished)
-        shown = f"{self._config.study.metric} {self._figure(value)}" if value is not None else ""
+        shown = f"{self._config.study.metric} {self._figure(value)}," if value is not None else ""
         reason, state = outcome.reason or "", str(outcome.state)
         ended = reason if reason.startswith(state) else f"{state} ({reason})" if reason else state
         words = (

@@ -257,6 +257,13 @@ def test_plan_forecasts_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "timed" not in call("plan", tmp_path / "tiny.yaml").output
 
 
+def test_plan_ends_with_the_command_that_runs_what_was_planned(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    said = call("plan", tmp_path / "tiny.yaml", "--set", "train.epochs=3", "--set", "study.seeds=[4, 5]")
+    last = said.output.splitlines()[-1]
+    assert last == f"next: python -m optimize run {tmp_path}/tiny.yaml --set train.epochs=3 --set 'study.seeds=[4, 5]'"
+
+
 def test_a_sweep_leaves_the_environment_to_the_one_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second may train in the command's own process, with all its cores."""
     seen: list[str | None] = []
