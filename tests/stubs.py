@@ -104,12 +104,16 @@ def hangs(task: TrialTask, report: Report, stop_requested: StopRequested) -> Tri
     return learn(task, report, stop_requested)
 
 
+def _hold_memory(seconds: float) -> None:
+    kept = np.ones(75_000_000)
+    time.sleep(seconds)
+    del kept
+
+
 def grows(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
     """Trial 0 takes 600 MB and keeps it."""
     if task.trial == 0:
-        kept = np.ones(75_000_000)
-        time.sleep(60)
-        del kept
+        _hold_memory(60)
     return learn(task, report, stop_requested)
 
 
@@ -213,9 +217,7 @@ def rises_or_hangs(task: TrialTask, report: Report, stop_requested: StopRequeste
 def rises_or_grows(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
     """Training 0 of a range test takes 600 MB and keeps it."""
     if task.trial == 0:
-        kept = np.ones(75_000_000)
-        time.sleep(3600)
-        del kept
+        _hold_memory(3600)
     return rises(task, report, stop_requested)
 
 

@@ -20,7 +20,7 @@ from optimize.finished import Finished
 from optimize.observer import Observer
 from optimize.proposals import Proposal, Proposals
 from optimize.results import Results
-from optimize.running import Running
+from optimize.running import Running, concerned
 from optimize.signals import Interruption, first_asks_second_ends
 from optimize.space import Value
 from optimize.stopping import Ending, Stop, StopRules
@@ -252,9 +252,9 @@ class Coordinator:
     # Events
 
     def _handle(self, event: Event | None, proposals: Proposals) -> None:
-        running = self._running.get(event.trial) if event is not None else None
-        if event is None or running is None or running.task.attempt != event.attempt:
-            return  # an attempt that was given up has nothing more to say
+        running = concerned(self._running, event)
+        if running is None:
+            return
         if isinstance(event, TrialBegan):
             running.began, running.seconds = True, 0.0
         elif isinstance(event, EpochEnded):

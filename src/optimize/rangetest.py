@@ -23,7 +23,7 @@ from optimize.ratereading import RateCurve, RateReading, read_curves, rising_rat
 from optimize.ratetrial import RateOutcome, RateTask
 from optimize.ratetrial import run as run_rising
 from optimize.results import Results
-from optimize.running import Running
+from optimize.running import Running, concerned
 from optimize.sections import RangeTestConfig
 from optimize.staff import Staff
 from optimize.trial import TrialOutcome, TrialTask
@@ -198,9 +198,9 @@ class _Trainings:
         return None
 
     def _handle(self, event: Event | None) -> None:
-        running = self._running.get(event.trial) if event is not None else None
-        if event is None or running is None or running.task.attempt != event.attempt:
-            return  # an attempt that was given up has nothing more to say
+        running = concerned(self._running, event)
+        if running is None:
+            return
         if isinstance(event, TrialBegan):
             running.began, running.seconds = True, 0.0
         elif isinstance(event, TrialEnded):

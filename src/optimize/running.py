@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from optimize.engine import Slot
+from optimize.engine import Event, Slot
 from optimize.sections import RunConfig
 from optimize.trial import TrialTask
 
@@ -37,3 +38,9 @@ class Running:
         if limits.memory is None or not self.began or (memory or 0) <= limits.memory:
             return ""
         return f"grew beyond {limits.memory / 2**20:.0f} MiB"
+
+
+def concerned(running: Mapping[int, Running], event: Event | None) -> Running | None:
+    """What an event is about, of what runs by its number; an attempt that was given up has nothing more to say."""
+    found = None if event is None else running.get(event.trial)
+    return found if event is not None and found is not None and found.task.attempt == event.attempt else None

@@ -66,6 +66,12 @@ def test_a_worker_stays_with_its_network_as_long_as_a_round_has_cells_of_it(conf
         assert dealt[3][1] == dealt[4][1]  # a round begins with the network that the one before ended with
 
 
+def grid_of(tmp_path: Path, swept: str) -> SweepConfig:
+    """The grid with something else of `train` swept in place of the learning rate."""
+    (tmp_path / "grid.yaml").write_text(GRID.replace("learning_rate: {choices: [1e-3, 3e-3]}", swept))
+    return load_config(tmp_path / "grid.yaml")
+
+
 @pytest.mark.parametrize(
     "swept",
     [
@@ -82,8 +88,7 @@ def test_a_worker_stays_with_its_network_as_long_as_a_round_has_cells_of_it(conf
     ],
 )
 def test_what_needs_no_other_trace_makes_no_other_network(tmp_path: Path, swept: str) -> None:
-    (tmp_path / "grid.yaml").write_text(GRID.replace("learning_rate: {choices: [1e-3, 3e-3]}", swept))
-    first, second = deal(load_config(tmp_path / "grid.yaml"), workers=2)
+    first, second = deal(grid_of(tmp_path, swept), workers=2)
     assert len(first) == len(second) == 8
     assert len({network for _, network in (*first, *second)}) == 4
     for seed in (0, 1):
@@ -100,8 +105,7 @@ def test_what_needs_no_other_trace_makes_no_other_network(tmp_path: Path, swept:
     ],
 )
 def test_what_is_a_constant_of_the_graph_makes_another_network(tmp_path: Path, swept: str) -> None:
-    (tmp_path / "grid.yaml").write_text(GRID.replace("learning_rate: {choices: [1e-3, 3e-3]}", swept))
-    (dealt,) = deal(load_config(tmp_path / "grid.yaml"), workers=1)
+    (dealt,) = deal(grid_of(tmp_path, swept), workers=1)
     assert len({network for _, network in dealt}) == 8
 
 
