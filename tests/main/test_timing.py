@@ -1,10 +1,14 @@
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from main import timing
 from main.config import DataConfig, TrainConfig, TrainingConfig
-from main.data import load_training
+from main.data import TrainingData, load_training
 from main.timing import TrainingTimes, cost_key, time_training
+from main.train import train
 from models.spec import CnnSpec
 
 
@@ -56,3 +60,26 @@ def test_timing_finds_where_the_time_goes() -> None:
     traced = list(network._cache.values())
     time_training(config, data, "float32")
     assert not any(again is before for again in network._cache.values() for before in traced)
+
+
+@pytest.mark.training
+def test_of_a_large_network_few_images_are_timed_and_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load_training(DataConfig(source="digits"))
+    config = TrainingConfig(
+        data=DataConfig(source="digits"),
+        model=CnnSpec(filters=(4, 8)),
+        train=TrainConfig.model_validate({"epochs": 2, "batch_size": 16}),
+    )
+    seen: list[tuple[int, int]] = []
+
+    def watched(config: TrainingConfig, data: TrainingData, **options: Any) -> Any:
+        seen.append((len(data.train), len(data.validation)))
+        return train(config, data, **options)
+
+    monkeypatch.setattr("main.train.train", watched)
+    monkeypatch.setattr(timing, "TIMED_OPERATIONS", 1)
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=count().__next__))  # a second, each time asked
+    times = timing.time_training(config, data, "float32")
+    assert seen == [(timing.FEWEST_STEPS * 16, timing.FEWEST_STEPS * 16)]
+    averaging, validation = len(data.train) / seen[0][0], len(data.validation) / seen[0][1]
+    assert times.validation == pytest.approx(averaging + validation)
