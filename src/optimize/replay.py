@@ -1,4 +1,8 @@
-"""What pruners would have done: complete trials replayed from their kept curves, in many orders."""
+"""What pruners would have done: complete trials replayed from their kept curves, in many orders.
+
+The rules are written again here: on an in-memory study Optuna's own take more than a hundred times as long, which for
+thousands of replayed trials is the time of a report. A test holds them to Optuna's decisions.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,13 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
+
+from optimize.algorithms import AshaPruner, HyperbandPruner, MedianPruner
 
 FEWEST_TRIALS = 10
 """Of fewer complete trials no share is given."""
@@ -19,6 +27,8 @@ FINALISTS = 3
 REPLAYED = 10_000
 """Trials that are replayed in all, for each rule: of a larger sweep fewer orders are."""
 MOST_ORDERS, FEWEST_ORDERS = 200, 5
+STUDY = "replay"
+"""Optuna deals the brackets of hyperband by a study's name and a trial's number."""
 
 Floats = npt.NDArray[np.float64]
 Judge = Callable[[Sequence[float]], int]
@@ -61,8 +71,8 @@ def replay(curves: Sequence[Sequence[float]], *, maximize: bool) -> tuple[RuleRe
         return ()
     finalists = sorted(range(len(signed)), key=lambda i: max(signed[i]), reverse=True)[:FINALISTS]
     rng = np.random.default_rng(0)
-    count = min(max(REPLAYED // len(signed), FEWEST_ORDERS), MOST_ORDERS)
-    orders = [rng.permutation(len(signed)) for _ in range(count)]
+    n_orders = min(max(REPLAYED // len(signed), FEWEST_ORDERS), MOST_ORDERS)
+    orders = [rng.permutation(len(signed)) for _ in range(n_orders)]
     return tuple(_replayed(name, rule, signed, finalists, orders) for name, rule in RULES.items())
 
 
@@ -86,17 +96,17 @@ def _replayed(
     return RuleReplay(name, best / len(orders), any_ / len(orders), saved / len(orders), len(orders))
 
 
-def _median(epochs: int, startup: int = 5) -> Judge:
+def _median(epochs: int) -> Judge:
     """Stops a trial whose best so far is worse than the median of the trials that ended, at the same epoch."""
     ended: list[list[float]] = [[] for _ in range(epochs)]
-    whole = 0
+    whole, startup = 0, MedianPruner().n_startup_trials
 
     def judge(curve: Sequence[float]) -> int:
         nonlocal whole
         best = -math.inf
         for epoch, value in enumerate(curve):
             best = max(best, value)
-            if whole >= startup and ended[epoch] and best < _middle(ended[epoch]) and epoch + 1 < len(curve):
+            if whole >= startup and ended[epoch] and best < median(ended[epoch]) and epoch + 1 < len(curve):
                 return epoch + 1
         whole += 1
         for epoch, value in enumerate(curve):
@@ -106,9 +116,37 @@ def _median(epochs: int, startup: int = 5) -> Judge:
     return judge
 
 
-def _asha(epochs: int, reduction: int = 4, skipped: int = 0) -> Judge:
-    """At each rung, 1, `reduction`, `reduction`² … epochs, only the best of every `reduction` trials go on."""
-    first: int = max(epochs // 100, 1) * reduction**skipped
+def _asha(epochs: int) -> Judge:
+    """Successive halving from 1 epoch, or from a hundredth of all epochs, once a first whole trial has told of them."""
+    halving, seen = _halving(max(epochs // 100, 1), AshaPruner().reduction_factor), 0
+
+    def judge(curve: Sequence[float]) -> int:
+        nonlocal seen
+        seen += 1
+        return len(curve) if seen == 1 else halving(curve)
+
+    return judge
+
+
+def _hyperband(epochs: int) -> Judge:
+    """As many successive halvings as there are rungs, each starting one rung later."""
+    reduction = HyperbandPruner().reduction_factor
+    brackets = 1 + next(n for n in range(64) if reduction ** (n + 1) > epochs)
+    judges = [_halving(reduction**skipped, reduction) for skipped in range(brackets)]
+    # A bracket that starts later gets fewer trials (Li et al. 2018, algorithm 1).
+    budgets = [math.ceil(brackets * reduction ** (brackets - 1 - s) / (brackets - s)) for s in range(brackets)]
+    dealt = [bracket for bracket, budget in enumerate(budgets) for _ in range(budget)]
+    numbers = count()
+
+    def judge(curve: Sequence[float]) -> int:
+        bracket: int = dealt[zlib.crc32(f"{STUDY}_{next(numbers)}".encode()) % len(dealt)]
+        return judges[bracket](curve)
+
+    return judge
+
+
+def _halving(first: int, reduction: int) -> Judge:
+    """At each rung, `first`, `first` × `reduction` … epochs, only the best of every `reduction` trials go on."""
     at_rung: dict[int, list[float]] = {}
 
     def judge(curve: Sequence[float]) -> int:
@@ -121,42 +159,7 @@ def _asha(epochs: int, reduction: int = 4, skipped: int = 0) -> Judge:
             rung *= reduction
         return len(curve)
 
-    return _after_one_whole_trial(judge)
-
-
-def _hyperband(epochs: int, reduction: int = 3) -> Judge:
-    """As many successive halvings as there are rungs, each starting one rung later."""
-    brackets = 1 + next(n for n in range(64) if reduction ** (n + 1) > epochs)
-    judges = [_asha(epochs, reduction, skipped) for skipped in range(brackets)]
-    # A bracket that starts later gets fewer trials (Li et al. 2018, algorithm 1).
-    budgets = [math.ceil(brackets * reduction ** (brackets - 1 - s) / (brackets - s)) for s in range(brackets)]
-    dealt = [bracket for bracket, budget in enumerate(budgets) for _ in range(budget)]
-    seen = 0
-
-    def judge(curve: Sequence[float]) -> int:
-        nonlocal seen
-        seen += 1
-        bracket: int = dealt[zlib.crc32(str(seen).encode()) % len(dealt)]
-        return judges[bracket](curve)
-
     return judge
-
-
-def _after_one_whole_trial(judge: Judge) -> Judge:
-    """From the first trial the rule learns how long one is, and so lets it run to its end."""
-    seen = 0
-
-    def later(curve: Sequence[float]) -> int:
-        nonlocal seen
-        seen += 1
-        return len(curve) if seen == 1 else judge(curve)
-
-    return later
-
-
-def _middle(ordered: Sequence[float]) -> float:
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 RULES: dict[str, Callable[[int], Judge]] = {"median": _median, "asha": _asha, "hyperband": _hyperband}

@@ -8,20 +8,24 @@ import numpy as np
 import optuna
 import pytest
 
-from optimize.replay import RULES, replay
-
-Pruner = Callable[[], optuna.pruners.BasePruner]
+from optimize.config import SweepConfig
+from optimize.replay import RULES, STUDY, replay
+from optimize.study import make_pruner
+from sweeps import LEARNING_RATE
 
 
 def curves(n: int, epochs: int, seed: int = 0) -> list[list[float]]:
     rng = np.random.default_rng(seed)
-    return np.round(rng.uniform(0.3, 0.9, (n, 1)) + 0.05 * rng.normal(size=(n, epochs)).cumsum(axis=1), 6).tolist()
+    values: list[list[float]] = np.round(
+        rng.uniform(0.3, 0.9, (n, 1)) + 0.05 * rng.normal(size=(n, epochs)).cumsum(axis=1), 6
+    ).tolist()
+    return values
 
 
 def stopped_by_optuna(pruner: optuna.pruners.BasePruner, all_: Sequence[Sequence[float]]) -> list[int]:
     """After how many epochs Optuna stops each trial, one after the other; the last epoch is no pruning."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize", pruner=pruner)
+    study = optuna.create_study(study_name=STUDY, direction="maximize", pruner=pruner)
     ends = []
     for curve in all_:
         trial, end = study.ask(), len(curve)
@@ -37,16 +41,18 @@ def stopped_by_optuna(pruner: optuna.pruners.BasePruner, all_: Sequence[Sequence
     return ends
 
 
-@pytest.mark.parametrize(
-    ("rule", "pruner"),
-    [("median", optuna.pruners.MedianPruner), ("asha", optuna.pruners.SuccessiveHalvingPruner)],
-)
-def test_a_rule_stops_where_optunas_pruner_does(rule: str, pruner: Pruner) -> None:
-    all_ = curves(40, 9)
-    judge = RULES[rule](9)
+@pytest.mark.parametrize("epochs", [9, 27, 240])  # of 240 asha's first rung is 2, hyperband's 1
+@pytest.mark.parametrize("rule", list(RULES))
+def test_a_rule_stops_where_the_pruner_of_that_name_does(
+    rule: str, epochs: int, sweep: Callable[[str], SweepConfig]
+) -> None:
+    text = LEARNING_RATE.replace("trials: 6", f"trials: 60, pruner: {rule}")
+    pruner = make_pruner(sweep(text.replace("epochs: 3", f"epochs: {epochs}")))
+    all_ = curves(60, epochs)
+    judge = RULES[rule](epochs)
     ends = [judge(curve) for curve in all_]
-    assert ends == stopped_by_optuna(pruner(), all_)
-    assert min(ends) < 9
+    assert ends == stopped_by_optuna(pruner, all_)
+    assert min(ends) < epochs
 
 
 def test_parallel_curves_cost_no_rule_the_best_trial() -> None:
