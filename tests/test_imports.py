@@ -1,9 +1,11 @@
 """The house's contract: optimize → main → models, no circles, and nothing that trains until something trains."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -125,3 +127,17 @@ def test_a_process_that_only_trains_imports_nothing_else_and_still_can() -> None
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines() == ["[] True", "(1, 1)"]
+
+
+def test_the_architecture_says_where_every_module_belongs() -> None:
+    """In its own folder's part of the plan, by name, or by a pattern such as `layer_*.py`."""
+    plan = (SOURCE.parent / "docs/architecture.md").read_text().split("```")[1]
+    for package in ALLOWED:
+        part = plan.split(f"src/{package}/", 1)[1].split("\nsrc/", 1)[0]
+        named = re.findall(r"[\w*]+(?:\.py|/)", part)
+        inside = {
+            name.removeprefix(f"{package}.").split(".")[0] for name in modules() if name.startswith(f"{package}.")
+        }
+        names = {f"{name}/" if (SOURCE / package / name).is_dir() else f"{name}.py" for name in inside}
+        missing = {name for name in names - {"__init__.py", "__main__.py"} if not any(fnmatch(name, n) for n in named)}
+        assert not missing, f"docs/architecture.md does not name {sorted(missing)} of src/{package}"

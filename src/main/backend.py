@@ -1,6 +1,7 @@
 """TensorFlow's own part of a training: its import, threads, precision and input pipeline.
 
-Everything else speaks Keras, so that another Keras backend would be one more file like this.
+With what `augment.py` does to images in that pipeline, this is what another Keras backend would have to be written for:
+networks, losses, optimizers and the training itself speak Keras.
 """
 
 from __future__ import annotations

@@ -331,7 +331,7 @@ def purpose_of(trial: FrozenTrial) -> Purpose:
 
 @contextlib.contextmanager
 def _experimental() -> Iterator[None]:
-    """Parts of Optuna that it may still change; its exact version is pinned and tested, so nobody needs a warning."""
+    """Parts of Optuna that it may still change; its versions are bounded and tested, so nobody needs a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
