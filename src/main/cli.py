@@ -353,7 +353,6 @@ def _data_section(source: str | None) -> DataConfig:
 def _messages() -> Iterator[None]:
     """Turn what a person can mend into one message and status 2; a fault of the program stays a traceback."""
     from main.complaints import ConfigError, render
-    from main.data import DataError
     from main.errors import UserError, told
     from main.single import TrainingFailedError
     from models import ImpossibleNetwork
@@ -365,7 +364,9 @@ def _messages() -> Iterator[None]:
     except ConfigError as error:
         err.print(render(error.complaints))
         raise typer.Exit(BAD_INPUT) from None
-    except (UserError, DataError, ImpossibleNetwork, OSError) as error:
+    except BrokenPipeError:  # whoever reads us has read enough
+        raise
+    except (UserError, ImpossibleNetwork, OSError) as error:
         err.print(f"error: {told(error)}", style="red", markup=False)
         raise typer.Exit(BAD_INPUT) from None
     except TrainingFailedError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from main.data import TrainingData
 from main.gpus import gpus
 from main.provenance import describe_data, instruction_sets, now, processor, versions
+from optimize.cores import core_count
 
 
 def provenance(
@@ -31,7 +31,7 @@ def provenance(
         "processor": processor(),
         "instruction_sets": list(instruction_sets()),
         "gpus": len(gpus()),
-        "cores": os.cpu_count(),
+        "cores": core_count(),
         "workers": workers,
         "threads": threads,
         "precision": precision,
@@ -47,10 +47,11 @@ def content_hash(content: Mapping[str, Any]) -> str:
 
 
 def git_commit() -> str | None:
-    """The commit of the working tree one stands in; None outside one."""
+    """The commit of the working tree one stands in, `-dirty` where its files are no longer those; None outside one."""
     try:
         answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"],
+            capture_output=True, text=True, timeout=5, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None

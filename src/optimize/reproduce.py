@@ -16,7 +16,7 @@ from main.history import Epoch
 from main.modelfile import read_model_file
 from main.provenance import DECISIVE
 from optimize.config import SweepConfig, stored_sweep
-from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost
+from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost, first_slots
 from optimize.export import Exported, NothingToExport, export_on_worker
 from optimize.results import Results
 from optimize.staff import Staff
@@ -82,6 +82,7 @@ def reproduce(
 
     Raises:
         NotReproduced: training failed, as it does on data of another checksum.
+        optimize.engine.EngineLost: no worker comes.
         NothingToExport: the folder holds no model.
         ModelFileError: cnn.h5 is damaged, or not the file that its card describes.
         DamagedFile: its card does not say what was trained, or on what.
@@ -143,12 +144,8 @@ def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any]
 
 def _trained(engine: Engine, task: TrialTask, on_epoch: Callable[[Epoch], None]) -> TrialOutcome:
     """What comes of a task on the first worker there is."""
-    submitted = False
+    engine.submit(first_slots(engine)[0], task)
     while True:
-        slots = engine.slots()
-        if slots and not submitted:
-            engine.submit(slots[0], task)
-            submitted = True
         event = engine.next_event(0.5)
         if isinstance(event, EpochEnded):
             on_epoch(event.epoch)

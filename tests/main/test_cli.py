@@ -63,6 +63,19 @@ def test_help_names_every_command_and_imports_nothing_slow():
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
+def test_a_reader_that_has_read_enough_is_no_mistake():
+    """As in `python -m main show cnn.h5 --json | true`: nothing is said, and nothing was put right."""
+    model = Path(__file__).resolve().parents[2] / "results/final/cnn.h5"
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        line = [sys.executable, "-m", "main", "show", str(model), "--json"]
+        shown = subprocess.run(line, stdout=writes, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writes)
+    assert (shown.returncode, shown.stderr) == (FAILED, "")
+
+
 @pytest.mark.training
 def test_life_of_a_model(here):
     """Train, evaluate, predict and explain as a person would: quiet on standard error, results where they are said."""

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from main.provenance import DECISIVE, processor
 from optimize.cli import app
 from optimize.config import load_config
+from optimize.engine import EngineLost, first_slots
 from optimize.reproduce import Reproduction, _differences, reproduce
 from optimize.results import Results
 from optimize.sweep import run_sweep
@@ -50,6 +52,13 @@ def change(file: Path, section: str, **values: object) -> None:
     content = json.loads(file.read_text())
     content[section] |= values
     file.write_text(json.dumps(content))
+
+
+def test_where_no_worker_comes_it_says_so(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimize.daskengine.DaskEngine.slots", lambda engine: ())
+    monkeypatch.setattr("optimize.reproduce.first_slots", partial(first_slots, seconds=0.1))
+    with pytest.raises(EngineLost, match="no worker has come"):
+        reproduce(Results(committed))
 
 
 def test_a_model_of_one_thread_is_trained_again_to_the_bit(committed: Path) -> None:
