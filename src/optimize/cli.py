@@ -262,7 +262,7 @@ def compare(
         existing = comparable_sweeps(sweeps)
         charts.check_request(None, format, style)
         from optimize.compare import compare as compare_sweeps
-        from optimize.compare import print_comparison
+        from optimize.comparison_table import print_comparison
 
         comparison = compare_sweeps(existing)
         from optimize.charts.comparison import draw_comparison

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from main.data import sizes_in_trial
 from main.errors import UserError
-from optimize.comparison_table import print_comparison
 from optimize.config import stored_sweep
 from optimize.paths import SWEEPABLE, keys_of
 from optimize.rules import MEANING_OF_LOSS
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from optimize.results import Results
 
 Axis = Literal["trials", "seconds"]
-
-
-__all__ = ["Comparison", "IncomparableSweeps", "SweepSummary", "compare", "print_comparison"]
 
 
 class IncomparableSweeps(UserError):

@@ -13,7 +13,7 @@ from optimize import wording
 from optimize.verdict import ChoiceSummary, TunedChoice, Verdict
 
 if TYPE_CHECKING:
-    from optimize.sweep import SweepResult
+    from optimize.results import Results
 
 MOST_ROWS = 12
 """A table in a notebook is a glance; trials.csv has the rest."""
@@ -35,16 +35,15 @@ def progress_console() -> Console:
     return Console(force_jupyter=False, force_terminal=False, color_system=None, emoji=False)
 
 
-def sweep_html(result: SweepResult) -> str:
+def sweep_html(results: Results, verdict: Verdict | None) -> str:
     """The choices with their means and intervals, best first, under the verdict's sentence."""
-    if result.verdict is None:
-        trials = result.results.trials() if result.results.trials_file.exists() else None
+    if verdict is None:
+        trials = results.trials() if results.trials_file.exists() else None
         complete = 0 if trials is None else int((trials["state"] == "complete").sum())
         return _paragraph(wording.no_verdict(complete))
-    verdict = result.verdict
     headings, rows = _factor_rows(verdict) if verdict.factor else _choice_rows(verdict)
     left_out = len(rows) - MOST_ROWS
-    more = f"{wording.counted(left_out, 'more choice')} in {result.results.trials_file}" if left_out > 0 else ""
+    more = f"{wording.counted(left_out, 'more choice')} in {results.trials_file}" if left_out > 0 else ""
     notes = (verdict.metric + (f"; {more}" if more else ""), *verdict.conditions, *verdict.warnings)
     return (
         f"<div>{_paragraph(verdict.sentence, strong=True)}{_table(headings, rows[:MOST_ROWS])}"

@@ -69,7 +69,7 @@ class SweepResult:
         """How a notebook shows it: the verdict's sentence over a table of the choices."""
         from optimize.notebook import sweep_html
 
-        return sweep_html(self)
+        return sweep_html(self.results, self.verdict)
 
 
 def run_sweep(

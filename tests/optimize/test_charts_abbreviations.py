@@ -54,7 +54,7 @@ def test_a_short_label_that_an_abbreviation_equals_is_kept_apart() -> None:
 
 
 def test_the_key_says_what_was_abbreviated_and_nothing_else(evidence: Evidence) -> None:
-    said = key(evidence.parameters)
+    said = key({parameter.name: parameter.labels for parameter in evidence.parameters})
     assert f"optimizer: sgd (1) is {SGD}; sgd (2) is {SLOW}; adam is {{name: adam, beta_1: 0.95}}." in said
     assert "[32, 64] is" not in said
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from scipy import stats
 from trial_tables import grid, noisy, row
 
-from optimize.compare import Comparison, IncomparableSweeps, compare, print_comparison
+from optimize.compare import Comparison, IncomparableSweeps, compare
+from optimize.comparison_table import print_comparison
 from optimize.config import load_config
 from optimize.results import Results
 

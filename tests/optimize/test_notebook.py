@@ -62,9 +62,7 @@ def test_what_a_person_wrote_is_never_markup(tmp_path: Path) -> None:
     assert verdict is not None
     hostile = "<script>alert('1')</script> & \"x\""
     choices = (replace(verdict.choices[0], choice=hostile), *verdict.choices[1:])
-    shown = sweep_html(
-        replace(result, verdict=replace(verdict, choices=choices, sentence=hostile, warnings=(hostile,)))
-    )
+    shown = sweep_html(result.results, replace(verdict, choices=choices, sentence=hostile, warnings=(hostile,)))
     assert "<script" not in shown
     read = Reading(shown)
     assert read.words.count(hostile) == 3

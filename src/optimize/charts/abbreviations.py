@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from optimize.charts.parameters import Parameter
+from collections.abc import Mapping, Sequence
 
 LONGEST_TICK = 18
 _KEPT = 10
@@ -28,14 +24,15 @@ def abbreviated(labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def key(parameters: Iterable[Parameter]) -> str:
-    """What the abbreviations stand for; empty where none was needed."""
+def key(labels: Mapping[str, Sequence[str]]) -> str:
+    """What the abbreviations stand for, by the parameter whose labels they are; empty where none was needed."""
     lines = []
-    for parameter in parameters:
-        pairs = zip(abbreviated(parameter.labels), parameter.labels, strict=True)
-        meant = [f"{short} is {label}" for short, label in pairs if short != label]
+    for name, whole in labels.items():
+        meant = [
+            f"{short} is {label}" for short, label in zip(abbreviated(whole), whole, strict=True) if short != label
+        ]
         if meant:
-            lines.append(f"{parameter.name}: {'; '.join(meant)}.")
+            lines.append(f"{name}: {'; '.join(meant)}.")
     return " ".join(lines)
 
 

@@ -115,7 +115,9 @@ def words_of(numbers: Any, evidence: Evidence, name: str = "") -> Words:
 
 def _caption(name: str, numbers: Any, evidence: Evidence) -> str:
     """How to read a chart, with the key to its axes where they abbreviate."""
-    explained = key(evidence.parameters) if name in ABBREVIATING else ""
+    explained = (
+        key({parameter.name: parameter.labels for parameter in evidence.parameters}) if name in ABBREVIATING else ""
+    )
     return f"{numbers.caption} {explained}".strip()
 
 
