@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from main.data import sizes_in_trial
 from main.errors import UserError
+from main.history import Direction
 from optimize.config import stored_sweep
 from optimize.paths import SWEEPABLE, keys_of
 from optimize.rules import MEANING_OF_LOSS
 from optimize.space import SearchSpace, label, short_names
 from optimize.statistics import judge, judge_sweep
 from optimize.trialtable import cell_label, has_folds, judged_trials, own_label, usable
-from optimize.verdict import ChoiceSummary, Direction, Verdict
+from optimize.verdict import ChoiceSummary, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from main.history import Direction
 from optimize import wording
 from optimize.paired import LEVEL, BoolArray, FloatArray, PairedTests, compare_pairs
 from optimize.power import detectable_difference, seeds_needed
-from optimize.verdict import Direction, PairComparison
+from optimize.verdict import PairComparison
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from main.backend import Precision
 from main.errors import UserError
 from main.history import Epoch
 from optimize.blame import Blame
@@ -51,7 +51,7 @@ class CheckpointLost(UserError):
 class Settings:
     """What every task of a run has in common."""
 
-    precision: Literal["float32", "bfloat16"]
+    precision: Precision
     data_checksum: str
     checkpoints: bool = True
     """Whether workers share this machine's disk, and can leave checkpoints on it."""

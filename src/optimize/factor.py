@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from scipy import special
 
+from main.history import Direction
 from optimize import wording
 from optimize.paired import LEVEL, FloatArray, IntArray, holm
 from optimize.trialtable import cell_label, has_folds, usable
-from optimize.verdict import Direction, FactorVerdict, TunedChoice, TunedPair
+from optimize.verdict import FactorVerdict, TunedChoice, TunedPair
 
 if TYPE_CHECKING:
     import pandas as pd

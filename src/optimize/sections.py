@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from main.config import Section, named
+from main.history import DIRECTIONS, Direction, Metric
 from optimize.algorithms import AnyPruner, AnySampler, GridSampler, PrunerName, SamplerName
 from optimize.units import Duration, Size
 
-Metric = Literal["val_accuracy", "val_loss", "val_crossentropy"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 MOST_SEEDS = 1000
 _DEFAULT_SEEDS, _DEFAULT_FINALISTS = 5, 3
@@ -148,9 +148,9 @@ class StudyConfig(Section):
     confirms only where it is written, beside a pruner."""
 
     @property
-    def direction(self) -> Literal["maximize", "minimize"]:
+    def direction(self) -> Direction:
         """Which way the metric is better."""
-        return "maximize" if self.metric == "val_accuracy" else "minimize"
+        return DIRECTIONS[self.metric]
 
     @property
     def confirmation_trials(self) -> int:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from main.history import DIRECTIONS
 from optimize import wording
 from optimize.config import stored_sweep
 from optimize.plan import planned_trials
@@ -90,7 +91,9 @@ def print_sweep(results: Results, console: Console) -> None:
 def _best_trials(trials: pd.DataFrame, metric: str, *, wide: bool) -> Table:
     """The best complete trials; on a narrow terminal without what they cost."""
     complete = trials[trials["state"] == "complete"]
-    best = complete.sort_values([metric, "trial"], ascending=[metric != "val_accuracy", True]).head(TRIALS_SHOWN)
+    best = complete.sort_values([metric, "trial"], ascending=[DIRECTIONS[metric] == "minimize", True]).head(
+        TRIALS_SHOWN
+    )
     table = Table(box=None)
     for column in ("trial", "configuration", "seed", metric, "epoch", "seconds", "attempts")[: None if wide else 4]:
         left = column == "configuration"

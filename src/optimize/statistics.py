@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from main.history import Direction
 from optimize import wording
 from optimize.contest import Contest, resolution_of
 from optimize.factor import factor_verdict
@@ -26,7 +27,7 @@ from optimize.trialtable import (
     usable,
     values_of,
 )
-from optimize.verdict import ChoiceSummary, Direction, FactorVerdict, PairComparison, Verdict
+from optimize.verdict import ChoiceSummary, FactorVerdict, PairComparison, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from main.backend import Precision
 from main.config import DataConfig, TrainingConfig
 from main.errors import UserError
 from main.history import Epoch, best_epoch
@@ -46,7 +47,7 @@ class TrialTask:
     seed: int
     config: TrainingConfig
     metric: str
-    precision: Literal["float32", "bfloat16"]
+    precision: Precision
     data_checksum: str
     """What the worker's own copy of the data must have."""
     purpose: Purpose = "search"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from optimize.space import Parameter, SearchSpace, label
 if TYPE_CHECKING:
     import pandas as pd
 
-Purpose = Literal["search", "confirm"]
+    from optimize.trial import Purpose
 
 
 def judged_trials(trials: pd.DataFrame) -> tuple[pd.DataFrame, Purpose]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter
 
+from main.history import Direction
 from optimize.tables import DamagedFile
+from optimize.trial import Purpose
 
 if TYPE_CHECKING:
     from optimize.results import Results
-
-Direction = Literal["maximize", "minimize"]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Verdict:
     direction: Direction
     by: str
     """Column whose values are the choices: `configuration`, or a swept path."""
-    purpose: Literal["search", "confirm"]
+    purpose: Purpose
     """Which trials it rests on: those of the confirmation alone, where there are any."""
     choices: tuple[ChoiceSummary, ...]
     """Best first."""

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from scipy import stats
 from trial_tables import METRIC, as_read, grid, noisy, row
 
+from main.history import Direction
 from optimize.statistics import judge
-from optimize.verdict import Direction, Verdict
+from optimize.verdict import Verdict
 
 POOLING = {"max": 0.9892, "average": 0.9860, "stride": 0.9849, "blur": 0.9891}
 
