@@ -23,11 +23,11 @@ from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare
 from optimize.engine import first_slots
 from optimize.plan import Plan
-from optimize.progress import duration
 from optimize.space import Value
 from optimize.staff import Staff
 from optimize.trial import load_data
 from optimize.trial import run as run_trial
+from optimize.wording import duration
 from optimize.workers import prepare
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from optimize.config import SweepConfig
 from optimize.engine import Slot
 from optimize.finished import Finished
 from optimize.trial import TrialTask
+from optimize.wording import duration
 
 STYLES = {"complete": "green", "pruned": "yellow", "failed": "red"}
 FIGURES = {"val_accuracy": "{:.2%}", "val_loss": "{:.4f}", "val_crossentropy": "{:.4f}"}
@@ -188,13 +189,3 @@ class Progress:
             value = self._figure(getattr(epoch, self._config.study.metric)) if epoch else "–"
             table.add_row(str(slot.number), str(task.trial), task.configuration, str(task.seed), progress, value)
         return table
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: `42 s`, `3 min 5 s`, `2 h 10 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -57,6 +57,16 @@ def is_accuracy(metric: str) -> bool:
     return metric.endswith("accuracy")
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words: `8 s`, `9 min 20 s`, `14 h 3 min`, `2 d 4 h`."""
+    whole = round(seconds)
+    for size, name, smaller, small in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {name}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"
+
+
 def counted(n: int, noun: str) -> str:
     """`1 seed`, `5 seeds`, `1,200 seeds`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

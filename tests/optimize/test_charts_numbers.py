@@ -25,7 +25,7 @@ from optimize.charts.numbers.history import history
 from optimize.charts.numbers.importances import importances
 from optimize.charts.numbers.landscape import contour, parallel, rank, slices
 from optimize.charts.numbers.learning import learning_curves
-from optimize.charts.numbers.progress import duration, epochs_saved, intermediate_values, timeline
+from optimize.charts.numbers.progress import epochs_saved, intermediate_values, timeline
 from optimize.charts.numbers.spread import edf, front, pareto
 from optimize.statistics import judge
 
@@ -653,20 +653,6 @@ class TestProgress:
         saved = epochs_saved(replace(evidence, trials=early))
         assert saved.epochs == (6 - pruned["epochs"]).clip(lower=0).sum()
         assert saved.words == f"about {saved.epochs} epochs"
-
-    @pytest.mark.parametrize(
-        ("seconds", "words"),
-        [
-            (0.4, "0 s"),
-            (59.6, "1 min"),
-            (560, "9 min 20 s"),
-            (50_580, "14 h 3 min"),
-            (187_200, "2 d 4 h"),
-            (3600, "1 h"),
-        ],
-    )
-    def test_durations_in_words(self, seconds: float, words: str) -> None:
-        assert duration(seconds) == words
 
 
 def test_a_sweep_without_a_complete_trial_still_has_its_timeline(read: Read, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from main.history import Epoch
 from optimize.config import SweepConfig
 from optimize.engine import Slot
 from optimize.finished import Finished
-from optimize.progress import Progress, Tally, duration
+from optimize.progress import Progress, Tally
 from optimize.trial import TrialOutcome, TrialTask
 from sweeps import POOLING
 
@@ -102,11 +102,3 @@ def test_the_best_is_the_best_complete_trial_in_the_metrics_direction() -> None:
     assert tally.best is not None
     assert tally.best.outcome.trial == 2
     assert dict(tally.states) == {"complete": 2, "failed": 1, "pruned": 1}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (185, "3 min 5 s"), (3600, "1 h 0 min"), (7860, "2 h 11 min")],
-)
-def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

@@ -130,3 +130,14 @@ def test_many_things_are_not_all_listed() -> None:
     assert wording.listed(["a"]) == "a"
     assert wording.listed(["a", "b", "c"]) == "a, b and c"
     assert wording.listed(list("abcdefgh"), most=2) == "a, b and 6 others"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min"), (185, "3 min 5 s"), (3600, "1 h"), (7860, "2 h 11 min"),
+        (50_580, "14 h 3 min"), (187_200, "2 d 4 h"),
+    ],
+)  # fmt: skip
+def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    assert wording.duration(seconds) == words

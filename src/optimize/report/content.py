@@ -10,7 +10,7 @@ from main.data import sizes_in_trial
 from optimize import wording
 from optimize.charts.evidence import Evidence, read_evidence
 from optimize.charts.making import Drawing, draw_for_page
-from optimize.charts.numbers.progress import duration, epochs_saved
+from optimize.charts.numbers.progress import epochs_saved
 from optimize.report.tables import STATES, Table, TrialTable, evidence_tables, trial_tables
 from optimize.verdict import Verdict
 
@@ -101,7 +101,7 @@ def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[st
     facts = [
         ("Data", _data(evidence)),
         ("Trials", trials or "none has ended"),
-        ("Training time", duration(float(evidence.trials["seconds"].sum()))),
+        ("Training time", wording.duration(float(evidence.trials["seconds"].sum()))),
     ]
     if counts.get("pruned"):
         saved = epochs_saved(evidence)

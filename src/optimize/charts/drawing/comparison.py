@@ -13,7 +13,6 @@ from optimize.charts.drawing.marks import colour_of, legend_below, legend_height
 from optimize.charts.drawing.rows import row_axes, row_figures
 from optimize.charts.drawing.scales import asinh_axis, metric_axis
 from optimize.charts.numbers.comparison import Course, Courses, SweepChoices
-from optimize.charts.numbers.progress import duration
 from optimize.charts.page import Page
 from optimize.charts.palette import INK, tone
 from optimize.verdict import ChoiceSummary
@@ -69,7 +68,7 @@ def draw_courses(numbers: Courses, page: Page) -> None:
     below.set_xlabel("training time")
     below.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 1.5, 2, 3, 6, 10]))
     longest = max(float(course.at[-1]) for course in numbers.over_seconds)
-    as_text = duration if longest >= SHORT else lambda seconds: f"{seconds:g} s"
+    as_text = wording.duration if longest >= SHORT else lambda seconds: f"{seconds:g} s"
     below.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: as_text(seconds)))
     legend_below(page, sweeps, lines=True)
 

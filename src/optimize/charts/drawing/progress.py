@@ -11,10 +11,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from optimize.charts.drawing.marks import FAILED, colour_of, legend_below, legend_height
 from optimize.charts.drawing.scales import metric_axis
-from optimize.charts.numbers.progress import Bar, IntermediateValues, Path, Timeline, duration
+from optimize.charts.numbers.progress import Bar, IntermediateValues, Path, Timeline
 from optimize.charts.page import Page
 from optimize.charts.palette import ACCENT, FAINT, INK, MUTED, PAPER, tone
 from optimize.charts.units import number
+from optimize.wording import duration
 
 MOST_LEGEND = 12
 

@@ -11,7 +11,7 @@ from optimize.charts.evidence import Choice, Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep
 from optimize.charts.units import Metric
 from optimize.trialtable import planned_epochs
-from optimize.wording import counted
+from optimize.wording import counted, duration
 
 LONGEST_PAUSE = 0.1
 """A time without any trial that is longer than this share of the busy time is cut out."""
@@ -148,16 +148,6 @@ def _says(bars: tuple[Bar, ...], workers: int) -> str:
     busy = sum(bar.end - bar.start for bar in bars) / (workers * span) if span else 1.0
     ran = f"{counted(len(bars), 'trial')} in {duration(span)} on {counted(workers, 'worker')}"
     return f"{ran}, {100 * busy:.0f} % of the time training"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: `8 s`, `9 min 20 s`, `14 h 3 min`, `2 d 4 h`."""
-    whole = round(seconds)
-    for size, name, smaller, small in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {name}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"
 
 
 def _caption(evidence: Evidence, cut: bool) -> str:
