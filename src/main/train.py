@@ -65,7 +65,8 @@ def train(
         seed: decides initial weights, data order, dropout and augmentation.
         precision: what layers compute in; variables and the result are float32.
         metric: which validation figure decides the best epoch and early stopping.
-        on_epoch: called after each epoch; training stops where it returns True.
+        on_epoch: called after each epoch, and at the start for each that a checkpoint has kept; training stops where it
+            returns True.
         checkpoint_folder: where to leave the state of each epoch, and to look for one of this very training to go on
             from.
 
@@ -157,7 +158,8 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._network.model.set_weights(list(state.weights))
         for variable, value in zip(self._network.optimizer.variables, state.optimizer, strict=True):
             variable.assign(value)
-        self._judge()
+        answers = [self._tell(epoch) for epoch in self.history]
+        self._judge(asked_to_stop=any(answers))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Everything random in the epoch, and a plateau's rate, follow from what is known at its start."""
@@ -196,19 +198,21 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         if best_epoch(self.history, self._metric) == epoch + 1:
             self.best_weights = self._validated_weights
         self._save()
-        asked_to_stop = self._on_epoch is not None and self._on_epoch(self.history[-1])
-        self._judge()
-        if asked_to_stop and self.stopped is None and epoch + 1 < self._train.epochs:
-            self.stopped = "requested"
+        self._judge(asked_to_stop=self._tell(self.history[-1]))
         self.model.stop_training = self.stopped is not None
 
-    def _judge(self) -> None:
+    def _tell(self, epoch: Epoch) -> bool:
+        return self._on_epoch is not None and self._on_epoch(epoch)
+
+    def _judge(self, *, asked_to_stop: bool) -> None:
         if self.history[-1].diverged:
             self.stopped = "diverged"
-        elif len(self.history) < self._train.epochs and exhausted(
-            self.history, self._metric, self._train.early_stopping
-        ):
+        elif len(self.history) == self._train.epochs:
+            return
+        elif exhausted(self.history, self._metric, self._train.early_stopping):
             self.stopped = "early"
+        elif asked_to_stop:
+            self.stopped = "requested"
 
     def _save(self) -> None:
         if self._folder is None:

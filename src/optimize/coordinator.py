@@ -28,6 +28,8 @@ from optimize.storage import Check, clear_damage, clear_faults
 from optimize.study import (
     ask_trial,
     fold_of,
+    keep_pruned,
+    pruned_after,
     purpose_of,
     report_once,
     running_trial,
@@ -204,7 +206,7 @@ class Coordinator:
             if task is None:
                 return
             self._traced.given(slot, task.config)
-            self._running[task.trial] = Running(task, slot)
+            self._running[task.trial] = Running(task, slot, pruned_at=pruned_after(self._live[task.trial]))
             self._engine.submit(slot, task)
             self._observer.started(task, slot)
 
@@ -267,25 +269,32 @@ class Coordinator:
             self._lost(running, event, proposals)
 
     def _epoch(self, running: Running, epoch: Epoch) -> None:
-        """Report an intermediate value, and pass on the pruner's word; the trial reads it at its next epoch."""
+        """Report an intermediate value, and pass on the pruner's word; the trial reads it at its next epoch.
+
+        The word on an epoch is final: an attempt that comes to it again is stopped there again.
+        """
         self._observer.epoch(running.task, epoch)
-        value = getattr(epoch, self._config.study.metric)
-        if not math.isfinite(value) or running.pruned_at is not None:
-            return
-        live = self._live[running.task.trial]
-        report_once(live, epoch.epoch, value)
-        last = epoch.epoch == running.task.config.train.epochs
-        searching = running.task.purpose == "search"  # a confirmation that was cut short would confirm nothing
-        if self._config.study.pruner is not None and searching and not last and live.should_prune():
+        if running.pruned_at is None and self._is_pruned(running.task, epoch):
             running.pruned_at = epoch.epoch
+            keep_pruned(self._live[running.task.trial], epoch.epoch)
+        if running.pruned_at == epoch.epoch:
             self._engine.request_stop([running.task.trial])
+
+    def _is_pruned(self, task: TrialTask, epoch: Epoch) -> bool:
+        value, live = getattr(epoch, self._config.study.metric), self._live[task.trial]
+        if not math.isfinite(value) or not report_once(live, epoch.epoch, value):
+            return False
+        last = epoch.epoch == task.config.train.epochs
+        searching = task.purpose == "search"  # a confirmation that was cut short would confirm nothing
+        return self._config.study.pruner is not None and searching and not last and live.should_prune()
 
     def _outcome(self, running: Running, outcome: TrialOutcome, proposals: Proposals) -> None:
         outcome = replace(outcome, worker=running.slot.number, attempt=running.task.attempt)
         if running.killed and outcome.state == "interrupted":
             outcome = replace(outcome, state="failed", reason=running.killed)
-        if running.pruned_at is not None and outcome.state != "failed":
-            outcome = outcome.cut_to(running.pruned_at, self._config.study.metric)
+        pruned_at = running.pruned_at
+        if pruned_at is not None and (outcome.state != "failed" or len(outcome.history) > pruned_at):
+            outcome = outcome.cut_to(pruned_at, self._config.study.metric)
         if outcome.state == "interrupted":
             if not self._stop:
                 raise CheckpointLost(f"trial {outcome.trial}: {outcome.reason}; mend that and run again to go on")

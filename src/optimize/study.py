@@ -25,7 +25,7 @@ from optimize.storage import clear_damage, clear_faults, open_storage
 from optimize.trial import Purpose
 
 _IDENTITY = "identity"
-_SEED, _PURPOSE, _FOLD = "seed", "purpose", "fold"
+_SEED, _PURPOSE, _FOLD, _PRUNED = "seed", "purpose", "fold", "pruned after"
 
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -291,10 +291,27 @@ def end_trial(study: optuna.Study, live: optuna.Trial, state: TrialState, value:
         study._storage.set_trial_state_values(live._trial_id, state, values)
 
 
-def report_once(live: optuna.Trial, epoch: int, value: float) -> None:
-    """Report an intermediate value; a trial that began again ends its first epochs a second time."""
-    if epoch not in live._cached_frozen_trial.intermediate_values:
+def report_once(live: optuna.Trial, epoch: int, value: float) -> bool:
+    """Report an intermediate value; a trial that goes on, or began again, tells of its first epochs a second time.
+
+    Returns:
+        Whether it is the latest: what a pruner says of a trial, it says of the latest.
+    """
+    reported = live._cached_frozen_trial.intermediate_values
+    if epoch not in reported:
         live.report(value, epoch)
+    return epoch >= max(reported, default=epoch)
+
+
+def keep_pruned(live: optuna.Trial, epoch: int) -> None:
+    """Write down that a trial is pruned after `epoch`: a pruner that keeps books would not say so a second time."""
+    live.set_user_attr(_PRUNED, epoch)
+
+
+def pruned_after(live: optuna.Trial) -> int | None:
+    """The epoch after which a running trial was pruned, by an earlier attempt or run; None where it was not."""
+    epoch = live.user_attrs.get(_PRUNED)
+    return None if epoch is None else int(epoch)
 
 
 def tell_outcome(study: optuna.Study, live: optuna.Trial | None, finished: Finished, metric: str) -> None:

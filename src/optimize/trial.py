@@ -106,7 +106,7 @@ def run(task: TrialTask, report: Callable[[Epoch], None], stop_requested: Callab
 
     Args:
         task: what to train.
-        report: told of each epoch as it ends.
+        report: told of each epoch as it ends, and first of those that a checkpoint has kept.
         stop_requested: asked after each epoch whether to stop there.
     """
 

@@ -223,8 +223,22 @@ def test_a_finished_training_is_read_back_from_its_checkpoint(data: TrainingData
     seen: list[Epoch] = []
     again = train(config(), data, seed=3, checkpoint_folder=tmp_path, on_epoch=lambda epoch: bool(seen.append(epoch)))
     assert same(whole, again)
-    assert seen == []
+    assert seen == list(whole.history)
     assert (whole.resumed, again.resumed) == (False, True)
+
+
+def test_a_training_that_goes_on_tells_what_it_has_behind_it_and_may_be_stopped_there(
+    data: TrainingData, tmp_path: Path
+) -> None:
+    train(config(), data, seed=3, checkpoint_folder=tmp_path, on_epoch=stop_after(2))
+    told: list[int] = []
+
+    def stop(epoch: Epoch) -> bool:
+        told.append(epoch.epoch)
+        return epoch.epoch == 2
+
+    assert train(config(), data, seed=3, checkpoint_folder=tmp_path, on_epoch=stop).stopped == "requested"
+    assert told == [1, 2]
 
 
 @pytest.mark.parametrize("other", ["seed", "values", "data", "metric", "precision"])

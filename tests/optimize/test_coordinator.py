@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 import stubs
 from main.history import Epoch
+from optimize.coordinator import Coordinator
 from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
 from optimize.export import Candidates
 from optimize.proposals import ConfirmProposals, Rounds
@@ -221,6 +222,55 @@ def test_a_pruned_trial_is_cut_short_where_the_pruner_said_so(bench: Open) -> No
     assert {trial.state for trial in pruned.study.get_trials()} == {TrialState.PRUNED}
     best_so_far = curves.groupby("trial")["val_accuracy"].max()
     assert list(table.set_index("trial")["val_accuracy"]) == list(best_so_far)
+
+
+def test_what_a_pruned_trial_comes_to_before_it_hears_of_it_is_no_failure(bench: Open) -> None:
+    def diverges(task: TrialTask, report: stubs.Report, stop: stubs.StopRequested) -> TrialOutcome:
+        learned = stubs.learn(task, report, lambda: False)
+        last = replace(learned.history[-1], loss=math.nan)
+        return replace(learned, state="failed", reason="diverged", history=(*learned.history[:-1], last), weights=None)
+
+    pruned = bench(rates_with("pruner: {name: threshold, lower: 2.0}"))
+    pruned.run(diverges)
+    assert set(pruned.results.trials()["reason"]) == {"pruned after epoch 1"}
+
+
+@pytest.mark.parametrize("pruner", ["{name: median, n_startup_trials: 1}", "{name: asha, min_resource: 2}"])
+@pytest.mark.parametrize("moment", ["before it was judged", "once it was judged"])
+def test_a_trial_that_was_killed_as_it_was_pruned_is_pruned_after_the_same_epoch(
+    bench: Open,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    pruner: str,
+    moment: str,
+) -> None:
+    """It tells of all its epochs again, whether it goes on from a checkpoint or began anew."""
+    text = rates_with(f"pruner: {pruner}").replace("epochs: 3", "epochs: 8").replace("trials: 6", "trials: 12")
+    killed = bench(text)
+    whole = Bench(killed.config, type(killed.results)(tmp_path_factory.mktemp("whole")))
+    whole.run(stubs.fades)
+    table = whole.results.trials()
+    trial, epoch = table[table["state"] == "pruned"][["trial", "epochs"]].iloc[-1]
+
+    class Killed(BaseException):
+        pass
+
+    def die(*asked: object) -> None:
+        if (trial, epoch) in killed.witness.epochs:
+            raise Killed
+
+    owner, method = (Coordinator, "_is_pruned") if moment == "before it was judged" else (ThreadEngine, "request_stop")
+    as_it_is = getattr(owner, method)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, lambda *asked: die() or as_it_is(*asked))
+        with pytest.raises(Killed):
+            killed.run(stubs.fades)
+    resumed = bench(text)
+    assert trial not in resumed.coordinator.finished
+    resumed.run(stubs.fades)
+    columns = ["trial", "state", "epochs", "val_accuracy"]
+    assert resumed.results.trials()[columns].equals(table[columns])
+    assert [t.value for t in resumed.study.get_trials()] == [t.value for t in whole.study.get_trials()]
 
 
 def test_a_failed_trial_keeps_its_traceback_and_the_others_go_on(bench: Open) -> None:
