@@ -59,6 +59,21 @@ def open_storage(results: Results) -> optuna.storages.RDBStorage:
         return storage
 
 
+def close_study(results: Results, study: optuna.Study) -> None:
+    """Leave a study in the sweep's folder whole in one file, to be copied, and to be read where nothing can be written.
+
+    Where somebody else has it open, as a dashboard does, SQLite's log stays beside it.
+    """
+    study._storage._backend.engine.dispose()  # type: ignore[attr-defined]  # of the cache that Optuna puts before it
+    if os.environ.get(STORAGE_VARIABLE):
+        return
+    with (
+        contextlib.suppress(sqlite3.Error),  # removed, damaged, or in use: the next run says so, or can do without
+        contextlib.closing(sqlite3.connect(f"{results.study_file.resolve().as_uri()}?mode=rw", uri=True)) as connection,
+    ):
+        connection.execute("PRAGMA journal_mode=DELETE")
+
+
 @contextlib.contextmanager
 def hold_study(results: Results, name: str) -> Iterator[Check]:
     """Hold the study `name` for this process, and tell how to make sure, from time to time, that it still does.

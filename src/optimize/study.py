@@ -21,7 +21,7 @@ from optimize.finished import Finished
 from optimize.provenance import content_hash
 from optimize.results import Results
 from optimize.space import Value, Values
-from optimize.storage import clear_damage, clear_faults, open_storage
+from optimize.storage import clear_damage, clear_faults, close_study, open_storage
 from optimize.trial import Purpose
 
 _IDENTITY = "identity"
@@ -86,6 +86,7 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
         study.pruner = make_pruner(config)
     changes = differences(stored, json.loads(json.dumps(identity)))
     if changes:
+        close_study(results, study)
         listing = "\n".join(f"  {change}" for change in changes)
         raise StudyChanged(f"{results.folder} holds a study of other trials than these:\n{listing}\n{_REMEDY}")
     return study

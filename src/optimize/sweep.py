@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -32,7 +33,7 @@ from optimize.provenance import provenance
 from optimize.results import Results
 from optimize.staff import Staff
 from optimize.stopping import Ending
-from optimize.storage import Check, hold_study, network_warning
+from optimize.storage import Check, close_study, hold_study, network_warning
 from optimize.study import forget_study, open_study
 from optimize.trial import fold_of, refuse_other_data
 from optimize.trial import run as run_trial
@@ -160,39 +161,41 @@ def _run(
     identity = _identity(config, precision, data)
     study = open_study(results, config, identity)
     sweep_text = config.resolved()
-    if data.notice:  # workers and the card speak of what is used, without searching for the rest again
-        config = config.with_data(fallback(config.base.data))
-    settings = Settings(precision, data.checksum, checkpoints=config.run.engine is None)
-    coordinator = Coordinator(config, results, study, observer, settings, check)
-    coordinator.take_up()
-    search = search_proposals(config, observer.note, validation_images(config, data))
-    coordinator.expect(search, retry_failed=retry_failed)
-    before = set(coordinator.finished)
-    left = coordinator.remaining(search)  # a race looks anew at what an earlier run has finished
-    searching = 0 if coordinator.search_is_over() else left
-    observer.begin(coordinator.finished.values(), searching + coordinator.to_confirm)
-    staff = Staff(
-        config, run, workers=workers, trials=searching + config.study.confirmation_trials, log=results.log_file
-    )
-    if searching or results.stored_text() != sweep_text or not results.provenance_file.exists():
-        results.write_sweep(sweep_text)
-        facts = provenance(
-            data,
-            identity,
-            study=config.study_name,
-            workers=staff.workers,
-            threads=config.run.threads,
-            precision=precision,
+    with ExitStack() as at_end:
+        at_end.callback(close_study, results, study)
+        if data.notice:  # workers and the card speak of what is used, without searching for the rest again
+            config = config.with_data(fallback(config.base.data))
+        settings = Settings(precision, data.checksum, checkpoints=config.run.engine is None)
+        coordinator = Coordinator(config, results, study, observer, settings, check)
+        coordinator.take_up()
+        search = search_proposals(config, observer.note, validation_images(config, data))
+        coordinator.expect(search, retry_failed=retry_failed)
+        before = set(coordinator.finished)
+        left = coordinator.remaining(search)  # a race looks anew at what an earlier run has finished
+        searching = 0 if coordinator.search_is_over() else left
+        observer.begin(coordinator.finished.values(), searching + coordinator.to_confirm)
+        staff = Staff(
+            config, run, workers=workers, trials=searching + config.study.confirmation_trials, log=results.log_file
         )
-        results.write_json(results.provenance_file, facts)
-    with staff:
-        if searching:
-            Thread(target=_import_what_judges, daemon=True).start()  # rather than while somebody waits for the verdict
-        ending = _train(config, coordinator, search, staff, retry_failed=retry_failed)
-        trained = len(set(coordinator.finished) - before)
-        verdict = None
-        if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
-            verdict = _conclude(config, results, coordinator, search, staff, data, observer, changed=trained > 0)
+        if searching or results.stored_text() != sweep_text or not results.provenance_file.exists():
+            results.write_sweep(sweep_text)
+            facts = provenance(
+                data,
+                identity,
+                study=config.study_name,
+                workers=staff.workers,
+                threads=config.run.threads,
+                precision=precision,
+            )
+            results.write_json(results.provenance_file, facts)
+        with staff:
+            if searching:  # now, rather than while somebody waits for the verdict
+                Thread(target=_import_what_judges, daemon=True).start()
+            ending = _train(config, coordinator, search, staff, retry_failed=retry_failed)
+            trained = len(set(coordinator.finished) - before)
+            verdict = None
+            if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
+                verdict = _conclude(config, results, coordinator, search, staff, data, observer, changed=trained > 0)
     return SweepResult(ending, trained, results, verdict, exported=_holds(results, verdict))
 
 

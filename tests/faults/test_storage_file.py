@@ -17,7 +17,7 @@ import stubs
 from main import checkpoint
 from optimize.config import load_config
 from optimize.results import Results
-from optimize.storage import StudyUnreadable, hold_study
+from optimize.storage import StudyUnreadable, close_study, hold_study
 from optimize.study import StudyChanged
 from processes import StubSweep, rows, wait_for
 from sweeps import LEARNING_RATE, POOLING, Bench
@@ -75,14 +75,6 @@ SPOILED_CELLS = {
 }
 
 
-def settle(bench: Bench) -> None:
-    """Have everything in the one file, as after a quiet end."""
-    bench.study._storage._backend.engine.dispose()
-    with closing(sqlite3.connect(bench.results.study_file)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        database.execute("PRAGMA journal_mode=DELETE")
-
-
 @pytest.mark.parametrize(
     "damage",
     [
@@ -98,7 +90,7 @@ def test_a_damaged_study_is_named_and_made_anew_from_what_the_folder_keeps(
     done = reopen()
     done.run(stubs.max_fails)
     expected = [(t.state, t.value, t.params, t.intermediate_values) for t in done.study.get_trials()]
-    settle(done)
+    close_study(done.results, done.study)
     damage(done.results.study_file)
     with pytest.raises(StudyUnreadable) as refused:
         reopen()
@@ -125,7 +117,7 @@ def test_a_study_lost_half_way_goes_on_with_what_it_had(reopen: Callable[..., Be
     half.witness.on_end = die
     with pytest.raises(Killed):
         half.run(stubs.learn)
-    settle(half)
+    close_study(half.results, half.study)
     half.results.study_file.unlink()
     resumed = reopen()
     resumed.run(stubs.learn)
@@ -136,7 +128,7 @@ def test_a_study_lost_half_way_goes_on_with_what_it_had(reopen: Callable[..., Be
 def test_a_trial_that_ran_when_the_study_was_lost_leaves_its_number_to_nobody(reopen: Callable[..., Bench]) -> None:
     done = reopen()
     done.run(stubs.learn)
-    settle(done)
+    close_study(done.results, done.study)
     done.results.study_file.unlink()
     (done.results.trial_folder(2) / "outcome.json").unlink()
     resumed = reopen()
@@ -150,7 +142,7 @@ def test_a_rebuild_that_was_killed_itself_is_gone_on_with(
 ) -> None:
     done = reopen()
     done.run(stubs.learn)
-    settle(done)
+    close_study(done.results, done.study)
     done.results.study_file.unlink()
     add_trial, added = optuna.Study.add_trial, []
 
@@ -177,7 +169,7 @@ def test_a_lost_study_is_not_made_anew_for_other_trials(reopen: Callable[..., Be
     done = reopen()
     done.run(stubs.learn)
     done.results.write_json(done.results.provenance_file, {"config_hash": "of another sweep"})
-    settle(done)
+    close_study(done.results, done.study)
     done.results.study_file.unlink()
     with pytest.raises(StudyChanged, match="has lost its study, and this sweep file means other trials"):
         reopen()
@@ -198,7 +190,7 @@ def test_a_study_is_not_resumed_as_another(reopen: Callable[..., Bench], change:
 def test_a_study_of_a_version_to_come_is_named(reopen: Callable[..., Bench]) -> None:
     done = reopen()
     done.run(stubs.learn)
-    settle(done)
+    close_study(done.results, done.study)
     with closing(sqlite3.connect(done.results.study_file)) as database:
         database.execute("UPDATE alembic_version SET version_num = 'v9.0.0'")
         database.commit()
@@ -256,6 +248,21 @@ def test_the_log_of_a_study_that_was_moved_away_is_not_played_into_the_next(stub
     assert not {trial for trial, _, _ in sweep.marked()[before:]} & set(kept)
     with closing(sqlite3.connect(sweep.results.study_file)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_study_that_somebody_reads_or_has_removed_as_the_run_ends_is_left_as_it_is(
+    reopen: Callable[..., Bench],
+) -> None:
+    read = reopen()
+    read.run(stubs.learn)
+    with closing(sqlite3.connect(read.results.study_file)) as reader:
+        assert reader.execute("SELECT count(*) FROM trials").fetchone() == (6,)
+        close_study(read.results, read.study)
+        assert reader.execute("SELECT count(*) FROM trials").fetchone() == (6,)
+    removed = reopen()
+    removed.results.study_file.unlink()
+    close_study(removed.results, removed.study)
+    assert not removed.results.study_file.exists()
 
 
 def test_a_study_replaced_during_the_run_is_noticed(reopen: Callable[..., Bench]) -> None:

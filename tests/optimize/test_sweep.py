@@ -3,9 +3,11 @@
 import io
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -140,6 +142,21 @@ def test_a_changed_sweep_is_refused_with_what_changed(done: tuple[SweepConfig, S
     (tmp_path / "rates.yaml").write_text(RATES.replace("filters: [8, 16]", "filters: [8, 32]"))
     with pytest.raises(StudyChanged, match=r"model\.filters: was \[8, 16\], now \[8, 32\]"):
         run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=done[1].results.folder.parent, observer=Witness())
+    _assert_whole_in_one_file(done[1].results)
+
+
+def test_a_study_is_whole_in_one_file(done: tuple[SweepConfig, SweepResult]) -> None:
+    config, result = done
+    _assert_whole_in_one_file(result.results)
+    run_sweep(config, results_dir=result.results.folder.parent, observer=Witness())
+    _assert_whole_in_one_file(result.results)
+
+
+def _assert_whole_in_one_file(results: Results) -> None:
+    assert list(results.folder.glob("study.db*")) == [results.study_file]
+    with closing(sqlite3.connect(results.study_file)) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)  # which no reader needs to write for
+        assert database.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone() == (6,)
 
 
 def test_a_fresh_start_sets_earlier_results_aside(tmp_path: Path) -> None:
