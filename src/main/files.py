@@ -23,23 +23,34 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         OSError: the folder cannot be written or the disk is full; no partial file is left behind.
     """
     data = content.encode() if isinstance(content, str) else content
-    try:
+    with faults_named(path):
         handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # a name that nobody gave helps nobody
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except BaseException as error:
-        Path(beside).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say for which file
-        raise
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).chmod(0o644)
+            Path(beside).replace(path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
     flush_folder(path.parent)
+
+
+@contextmanager
+def faults_named(path: Path) -> Iterator[None]:
+    """Have it said of `path` what the system refuses in the body: a full disk names no file, others one of no meaning.
+
+    Raises:
+        OSError: as the body does, but for its file's name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
@@ -52,10 +63,8 @@ def folder_at_once(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written; what was there is still there, and nothing is left beside it.
     """
-    try:
+    with faults_named(path):
         beside = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # a name that nobody gave helps nobody
     with beside:
         new, old = Path(beside.name, "new"), Path(beside.name, "old")
         new.mkdir()

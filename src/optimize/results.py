@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from main.errors import UserError
-from main.files import UNFINISHED, write_atomically
+from main.files import UNFINISHED, faults_named, write_atomically
 from optimize.finished import Finished, from_json, to_json
 from optimize.tables import (
     RUN_AGAIN,
@@ -23,6 +23,7 @@ from optimize.tables import (
     append_rows,
     curve_columns,
     curve_rows,
+    mend_table,
     read_table,
     table_text,
     trial_columns,
@@ -118,15 +119,16 @@ class Results:
             OSError: the folder cannot be made or written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.lock_file.open("a+", encoding="utf-8") as file:
+        with self.lock_file.open("a+b", buffering=0) as file:
             if not _try_lock(file.fileno()):
                 file.seek(0)
-                raise SweepLocked(f"{self.folder} is being run by {file.read().strip() or 'another process'}")
+                holder = file.read().decode(errors="replace").strip() or "another process"
+                raise SweepLocked(f"{self.folder} is being run by {holder}")
             file.seek(0)
             file.truncate()
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n")
-            file.flush()
+            with faults_named(self.lock_file):
+                file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n".encode())
             yield
             file.truncate(0)
 
@@ -320,9 +322,7 @@ class Results:
     def mend_incidents(self) -> None:
         """Drop a last line that was cut off as it was written."""
         if self.incidents_file.exists():
-            content = self.incidents_file.read_text(encoding="utf-8")
-            if not content.endswith("\n"):
-                write_atomically(self.incidents_file, content[: content.rfind("\n") + 1])
+            mend_table(self.incidents_file)
 
     def incidents(self) -> pd.DataFrame | None:
         """incidents.csv: a row for each worker that died or was replaced; None where there was none."""

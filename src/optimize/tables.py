@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from main.cells import neutral
 from main.errors import UserError
+from main.files import faults_named, write_atomically
 from optimize.finished import Finished
 from optimize.space import label
 
@@ -86,10 +87,24 @@ def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], header
 
 
 def append_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows to a table's file, which is begun with its header where there is none."""
-    new = not path.exists()
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(table_text(columns, rows, header=new))
+    """Add rows to a table's file, which is begun, with its header, where there is none.
+
+    Raises:
+        OSError: the disk is full or the file cannot be written; one that was there may end in a part of a line.
+    """
+    if not path.exists():
+        write_atomically(path, table_text(columns, rows))
+        return
+    with faults_named(path), path.open("a", encoding="utf-8", newline="") as file:
+        file.write(table_text(columns, rows, header=False))
+
+
+def mend_table(path: Path) -> None:
+    """Drop the last line of a table's file where it was cut off as it was written."""
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        write_atomically(path, whole)
 
 
 RUN_AGAIN = "move it away and run the sweep again: what is finished is kept"
@@ -110,15 +125,16 @@ def read_table(path: Path) -> pd.DataFrame:
         OSError: it is missing or cannot be read.
     """
     try:
-        return _parsed(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_bytes())
     except ValueError as error:  # every fault of pandas's parser is one, and so is what is not UTF-8
         raise DamagedFile(path, str(error).splitlines()[0]) from error
 
 
-def _parsed(content: str) -> pd.DataFrame:
+def _parsed(content: bytes) -> pd.DataFrame:
     import pandas as pd
 
-    whole = content[: content.rfind("\n") + 1]  # a last line without an end was cut off as it was written
+    # A last line without an end was cut off as it was written, perhaps within a letter.
+    whole = content[: content.rfind(b"\n") + 1].decode()
     text = {"configuration": str, "state": str, "purpose": str, "started": str, "ended": str, "reason": str}
     # Only an empty cell and a figure that is not a number are missing: `null` and `none` are choices.
     return pd.read_csv(io.StringIO(whole), keep_default_na=False, na_values=["", "nan"], dtype=text)

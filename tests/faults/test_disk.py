@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from main.files import write_atomically
+from optimize.results import Results
 from processes import StubSweep, rows, wait_for
 from sweeps import POOLING
 
@@ -43,8 +44,6 @@ def fill(folder: Path, leave: int = 0) -> Path:
 
 
 def on(disk: Path, sweep: StubSweep) -> StubSweep:
-    from optimize.results import Results
-
     sweep.results = Results(disk / "results")
     return sweep
 
@@ -96,9 +95,26 @@ def test_a_disk_that_is_full_from_the_start_is_refused(stub_sweep: Make, small_d
     fill(small_disk)
     run = sweep.start()
     assert run.wait() == 2
-    assert "error: " in run.said()
+    assert f"error: [Errno 28] No space left on device: '{sweep.results.lock_file}'" in run.said()
     assert "Traceback" not in run.said()
     assert sweep.marked() == []
+
+
+def test_a_table_for_which_there_is_no_room_is_not_begun_and_named(small_disk: Path) -> None:
+    results = Results(small_disk)
+    ballast = fill(small_disk)
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"No space left on device: .*incidents\.csv"):
+            results.append_incident(0, 1, "its worker process died")
+    assert results.incidents() is None
+    ballast.unlink()
+    results.append_incident(0, 1, "its worker process died")
+    fill(small_disk)
+    with pytest.raises(OSError, match=r"No space left on device: .*incidents\.csv"):
+        results.append_incident(0, 2, "more than a page of it: " + 10_000 * "x")
+    incidents = results.incidents()
+    assert incidents is not None
+    assert list(incidents["trial"]) == [1]
 
 
 def test_a_file_that_does_not_fit_leaves_the_old_one_whole_and_says_its_name(small_disk: Path) -> None:

@@ -308,6 +308,22 @@ def test_a_torn_last_line_of_a_table_is_dropped_and_mended(reopen: Callable[...,
     assert done.results.curves_file.read_bytes() == whole
 
 
+def test_a_table_cut_off_within_a_letter_loses_that_line_alone(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    for trial, what in enumerate(["died", "größer", "died again"]):
+        if trial == 2:
+            content = results.incidents_file.read_bytes()
+            os.truncate(results.incidents_file, content.index("ß".encode()) + 1)
+            torn = results.incidents()
+            assert torn is not None
+            assert list(torn["trial"]) == [0]
+            results.mend_incidents()
+        results.append_incident(0, trial, what)
+    mended = results.incidents()
+    assert mended is not None
+    assert list(mended["trial"]) == [0, 2]
+
+
 def test_a_torn_checkpoint_is_passed_over_for_the_one_before(stub_sweep: Make) -> None:
     sweep = stub_sweep(POOLING.replace("epochs: 3", "epochs: 9"), gate=(0, 5))
     run = sweep.start()
