@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -27,6 +28,33 @@ from optimize.trial import Purpose
 _IDENTITY = "identity"
 _SEED, _PURPOSE, _FOLD, _PRUNED = "seed", "purpose", "fold", "pruned after"
 
+
+class Sequence(optuna.samplers.QMCSampler):
+    """A quasi-random sequence of which a trial takes the point that its number among the search's gives it.
+
+    Optuna counts what was drawn instead, in the study: a draw that a kill cut short would count, and a study that is
+    made anew from what the folder kept would begin the sequence again, with points that were tried.
+
+    Args:
+        trial: the number of the trial that it draws.
+        **arguments: Optuna's own.
+    """
+
+    def __init__(self, trial: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._trial = trial
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """What the sequence is of; nothing at first, also where the first trial was killed as it was drawn."""
+        return super().infer_relative_search_space(study, trial) if self._trial else {}
+
+    def _find_sample_id(self, study: optuna.Study, search_space: dict[str, BaseDistribution]) -> int:
+        # Not `study.get_trials`, which under hyperband are those of one bracket.
+        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+        earlier = sum(purpose_of(other) == "search" for other in trials if other.number < self._trial)
+        return earlier - 1  # the first is drawn at random
+
+
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 SAMPLERS = {
@@ -35,7 +63,7 @@ SAMPLERS = {
     "tpe": optuna.samplers.TPESampler,
     "gp": optuna.samplers.GPSampler,
     "cmaes": optuna.samplers.CmaEsSampler,
-    "qmc": optuna.samplers.QMCSampler,
+    "qmc": Sequence,
     "nsga2": optuna.samplers.NSGAIISampler,
 }
 PRUNERS = {
@@ -163,8 +191,8 @@ def _shown(value: Any, present: bool) -> str:
 def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
     """The sampler that draws trial number `trial`: its generator follows from (study seed, trial) alone.
 
-    A quasi-random sequence keeps one seed, and takes its place in the sequence from the study; what it leaves out, as
-    parameters with a `when` and whatever is drawn before a first trial has ended, is drawn at random.
+    A quasi-random sequence keeps one seed, and goes on to the trial's own point; what it leaves out, as parameters with
+    a `when` and the first trial, is drawn at random.
     """
     import numpy as np
 
@@ -172,7 +200,7 @@ def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
     arguments = dict(sampler.arguments)
     seed = int(np.random.SeedSequence([sampler.seed, trial]).generate_state(1)[0])
     if sampler.name == "qmc":
-        arguments["independent_sampler"] = optuna.samplers.RandomSampler(seed=seed)
+        arguments |= {"trial": trial, "independent_sampler": optuna.samplers.RandomSampler(seed=seed)}
         seed = sampler.seed
     with _experimental():
         made = SAMPLERS[sampler.name](seed=seed, **arguments)

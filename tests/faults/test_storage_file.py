@@ -125,6 +125,17 @@ def test_a_study_lost_half_way_goes_on_with_what_it_had(reopen: Callable[..., Be
     assert len(rows(resumed.results.trials_file)) == 6
 
 
+def test_a_sequence_whose_study_was_lost_goes_on_where_it_was(reopen: Callable[..., Bench]) -> None:
+    text = LEARNING_RATE.replace("network: cnn", "network: cnn, dropout: {low: 0.0, high: 0.5}")
+    half = reopen(text.replace("sampler: random", "sampler: qmc"))
+    half.run(stubs.learn)
+    close_study(half.results, half.study)
+    half.results.study_file.unlink()
+    resumed = reopen(text.replace("sampler: random, trials: 6", "sampler: qmc, trials: 12"))
+    resumed.run(stubs.learn)
+    assert len({str(trial.params) for trial in resumed.study.get_trials()}) == 12
+
+
 def test_a_trial_that_ran_when_the_study_was_lost_leaves_its_number_to_nobody(reopen: Callable[..., Bench]) -> None:
     done = reopen()
     done.run(stubs.learn)

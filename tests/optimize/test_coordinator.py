@@ -670,14 +670,17 @@ def test_it_is_said_when_no_worker_comes(bench: Open, monkeypatch: pytest.Monkey
     assert waiting.witness.notes == ["no worker is there yet; waiting for one"]
 
 
+@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
 def test_a_trial_killed_while_its_values_were_drawn_is_drawn_again(
-    bench: Open, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    bench: Open, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, sampler: str, number: int
 ) -> None:
     text = LEARNING_RATE.replace("network: cnn", "network: cnn, dropout: {low: 0.0, high: 0.5}")
+    text = text.replace("sampler: random", f"sampler: {sampler}")
     draw = Range.draw
 
     def die_at_the_second(parameter: Range, trial: optuna.Trial) -> Value:
-        if trial.params:
+        if trial.number == number and trial.params:
             raise KeyboardInterrupt
         return draw(parameter, trial)
 
