@@ -191,7 +191,7 @@ def _run(
         with staff:
             if searching:  # now, rather than while somebody waits for the verdict
                 Thread(target=_import_what_judges, daemon=True).start()
-            ending = _train(config, coordinator, search, staff, retry_failed=retry_failed)
+            ending = _train(config, results, coordinator, search, staff, retry_failed=retry_failed)
             trained = len(set(coordinator.finished) - before)
             verdict = None
             if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
@@ -233,7 +233,13 @@ def search_proposals(
 
 
 def _train(
-    config: SweepConfig, coordinator: Coordinator, search: Proposals, staff: Staff, *, retry_failed: bool
+    config: SweepConfig,
+    results: Results,
+    coordinator: Coordinator,
+    search: Proposals,
+    staff: Staff,
+    *,
+    retry_failed: bool,
 ) -> Ending:
     ending: Ending = "stopped" if coordinator.search_is_over() else "done"
     if ending == "done" and coordinator.remaining(search):
@@ -245,6 +251,8 @@ def _train(
     coordinator.expect(confirmation, retry_failed=retry_failed)
     if not coordinator.remaining(confirmation):
         return ending
+    # What an earlier run has judged is without these: it is to be judged again, whichever run does so.
+    results.write_json(results.provenance_file, {**results.provenance(), "ended": None})
     confirmed = coordinator.run(confirmation, staff.engine)
     return ending if confirmed == "done" else confirmed
 

@@ -32,9 +32,9 @@ from optimize.staff import Staff
 from optimize.storage import network_warning
 from optimize.study import StudyChanged
 from optimize.sweep import export_again
-from optimize.trial import DataMismatch
+from optimize.trial import DataMismatch, TrialOutcome, TrialTask
 from optimize.workers import NoScheduler
-from sweeps import Witness
+from sweeps import LEARNING_RATE, Witness
 
 pytestmark = pytest.mark.training
 
@@ -347,6 +347,36 @@ def test_provenance_says_what_ran_where(done: tuple[SweepConfig, SweepResult]) -
     assert facts["workers"] == 2
     assert facts["versions"]["keras"]
     assert facts["started"] <= facts["ended"]
+
+
+def test_confirmations_that_were_trained_again_are_judged_though_the_run_that_trained_them_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm = "confirm: {top: 2, seeds: [7, 8, 9]}"
+    (tmp_path / "rates.yaml").write_text(LEARNING_RATE.replace("confirm: null", confirm))
+    config = load_config(tmp_path / "rates.yaml")
+    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
+
+    def unlucky(task: TrialTask, report: stubs.Report, stop: stubs.StopRequested) -> TrialOutcome:
+        return (stubs.fails if task.seed == 9 else stubs.learn)(task, report, stop)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    first = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, run=unlucky)
+    with monkeypatch.context() as patch:
+        patch.setattr("optimize.sweep._conclude", die)
+        with pytest.raises(Killed):
+            run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, run=stubs.learn, retry_failed=True)
+    last = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, run=stubs.learn)
+    assert last.trained == 0
+    assert first.verdict is not None
+    assert last.verdict is not None
+    assert [choice.n for choice in first.verdict.choices] == [2, 2]
+    assert [choice.n for choice in last.verdict.choices] == [3, 3]
 
 
 @pytest.mark.parametrize(
