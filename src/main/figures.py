@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 import unicodedata
 import warnings
@@ -46,6 +47,8 @@ FONTS = (
 )  # fmt: skip
 """Tried in this order for each letter of a class's name, as far as they are installed."""
 
+BREAKABLE_PERCENT = re.compile(r"(?<=\d) (?=%)")
+
 RULES: dict[Any, Any] = {
     "text.parse_math": False,  # a class is called what its folder is called, dollars and all
     "font.size": 10,
@@ -70,6 +73,11 @@ RULES: dict[Any, Any] = {
     "lines.linewidth": 1.8,
     "savefig.dpi": 160,
 }
+
+
+def unbroken(text: str) -> str:
+    """A text for a page or a chart, in whose lines no number is parted from its ` %`."""
+    return BREAKABLE_PERCENT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def draw_all(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> tuple[Path, ...]:
@@ -116,7 +124,7 @@ def page(
     words = [
         (line, size, look)
         for text, size, look in looks
-        for line in textwrap.wrap(text, int(room / (size * LETTER * _breadth(text))))
+        for line in textwrap.wrap(unbroken(text), int(room / (size * LETTER * _breadth(text))))
     ]
     heading = MARGIN + sum(LINE * size for _, size, _ in words) / 72
     total = height + heading

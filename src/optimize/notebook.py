@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from main.figures import unbroken
 from optimize import wording
 from optimize.verdict import ChoiceSummary, TunedChoice, Verdict
 
@@ -99,14 +100,18 @@ def _interval(low: str, high: str) -> str:
 
 
 def _paragraph(text: str, *, strong: bool = False) -> str:
-    words = escape(text)
+    words = _escaped(text)
     return f"<p><strong>{words}</strong></p>" if strong else f"<p>{words}</p>"
 
 
+def _escaped(text: str) -> str:
+    return escape(unbroken(text))
+
+
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
+    head = "".join(f'<th scope="col">{_escaped(heading)}</th>' for heading in headings)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
+        f'<tr><th scope="row">{_escaped(row[0])}</th>{"".join(f"<td>{_escaped(cell)}</td>" for cell in row[1:])}</tr>'
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

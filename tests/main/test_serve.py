@@ -266,7 +266,7 @@ def test_strokes_in_a_browser_are_read(port, live, tmp_path: Path) -> None:
         expected = live.answer(base64.b64decode(drawn.partition(",")[2]), maps=True)
         assert page.value("document.getElementById('answer').textContent") == expected.label == "0"
         shares = page.value("[...document.querySelectorAll('#bars .share')].map((share) => share.textContent)")
-        assert shares == [f"{100 * p:.1f} %" for p in expected.probabilities.values()]
+        assert shares == [f"{100 * p:.1f}\N{NO-BREAK SPACE}%" for p in expected.probabilities.values()]
         seen = page.value("[...document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data]")
         assert np.array_equal(np.reshape(seen, (28, 28, 4))[..., :1], expected.seen)
         assert page.value("document.querySelectorAll('.stage').length") == len(expected.stages)

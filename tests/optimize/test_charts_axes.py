@@ -257,6 +257,12 @@ class TestFonts:
         assert "".join(lines) == "w" * 100
         assert len(set(map(len, lines[:-1]))) == 1
 
+    def test_no_line_begins_with_a_per_cent_sign(self) -> None:
+        text = "One of 20 trials, 5 % of them, is worth 95 % of the rest"
+        lines = [fonts.wrap(text, self.FONT, width) for width in range(80, 300)]
+        assert not any(line.startswith("%") for broken in lines for line in broken)
+        assert {" ".join(broken) for broken in lines} == {text.replace(" %", "\N{NO-BREAK SPACE}%")}
+
     def test_newlines_are_spaces(self) -> None:
         assert fonts.wrap("one\ntwo", self.FONT, 500) == ["one two"]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fake_results import made
 
+from main.figures import unbroken
 from optimize.notebook import MOST_ROWS, in_notebook, progress_console, sweep_html
 from optimize.results import Results
 from optimize.sweep import SweepResult, read_verdict
@@ -46,14 +47,14 @@ def test_the_sentence_stands_over_the_choices_best_first_with_mean_and_interval(
     result = result_of(made(tmp_path, "pooling"))
     assert result.verdict is not None
     read = Reading(result._repr_html_())
-    assert read.words[0] == result.verdict.sentence
+    assert read.words[0] == unbroken(result.verdict.sentence)
     places = [read.words.index(choice.choice) for choice in result.verdict.choices]
     assert places == sorted(places)
     best = result.verdict.choices[0]
     seeds, mean, interval = read.words[places[0] + 1 : places[0] + 4]
     assert seeds == "5"
-    assert float(mean.removesuffix(" %")) == pytest.approx(100 * best.mean, abs=0.05)
-    assert re.fullmatch(r"[\d.]+ % to [\d.]+ %", interval)
+    assert float(mean.removesuffix("\N{NO-BREAK SPACE}%")) == pytest.approx(100 * best.mean, abs=0.05)
+    assert re.fullmatch("[0-9.]+\N{NO-BREAK SPACE}% to [0-9.]+\N{NO-BREAK SPACE}%", interval)
 
 
 def test_what_a_person_wrote_is_never_markup(tmp_path: Path) -> None:

@@ -197,6 +197,17 @@ def test_settings_and_provenance_are_there_in_full(made: Made) -> None:
         assert value in said
 
 
+def test_no_line_can_begin_with_a_per_cent_sign(made: Made) -> None:
+    """But what was written in the sweep file is shown to the letter."""
+    results, _ = made("pooling", card=True)
+    results.sweep_file.write_text(results.sweep_file.read_text() + "# 5 % of what there is\n")
+    page = report.write(results).read_text(encoding="utf-8")
+    head, settings, tail = re.split("<pre>|</pre>", page)
+    assert "95\N{NO-BREAK SPACE}% interval" in head
+    assert not re.search(r"\d %", re.sub("<style>.*?</style>", "", head, flags=re.DOTALL) + tail)
+    assert "# 5 % of what there is" in settings
+
+
 def test_of_folds_the_facts_are_those_of_one_fold(tmp_path: Path) -> None:
     results = fake_results.made(tmp_path, "pooling", study={"seeds": 5, "folds": 5})
     for file in (results.trials_file, results.curves_file):

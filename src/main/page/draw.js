@@ -82,7 +82,7 @@ function show(answer) {
   for (const item of document.getElementById("bars").children) {
     const share = answer ? answer.probabilities[item.dataset.name] : 0;
     item.querySelector(".bar").style.width = `${100 * share}%`;
-    item.querySelector(".share").textContent = answer ? `${(100 * share).toFixed(1)} %` : "";
+    item.querySelector(".share").textContent = answer ? `${(100 * share).toFixed(1)}\u00a0%` : "";
   }
   const seen = document.getElementById("seen");
   if (!answer) {

@@ -12,6 +12,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
+from main.figures import unbroken
+
 log = logging.getLogger(__name__)
 
 PREFERRED = (
@@ -84,7 +86,7 @@ def _measured(text: str, font: FontProperties, families: tuple[str, ...]) -> flo
 def _pieces(text: str) -> list[str]:
     """Words with the space behind them; of wide scripts, which have no spaces, each character is a word."""
     pieces: list[str] = []
-    for word in re.findall(r"\S+\s*|\s+", " ".join(text.split())):
+    for word in re.findall(r"[^ ]+ ?", unbroken(" ".join(text.split()))):
         start = 0
         for i, character in enumerate(word):
             if unicodedata.east_asian_width(character) in "WF":

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from main.figures import unbroken
 from main.files import write_atomically
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def _template() -> Template:
         loader=PackageLoader(__name__, ""),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda value: unbroken(value) if type(value) is str else value,  # markup stays as it was written
         trim_blocks=True,
         lstrip_blocks=True,
     )
