@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -37,7 +37,8 @@ def conditioned(
         Problem((*keys_of(path), "when"), f"waits for itself: {' needs '.join(circle)}")
         for path, circle in circular.items()
     ]
-    return SearchSpace(ordered), problems
+    space = SearchSpace(ordered)
+    return space, problems or list(_never_met(space))
 
 
 def _allowed(swept: Mapping[str, Parameter], path: str, other: str, wanted: Plain) -> tuple[Value, ...] | Problem:
@@ -95,14 +96,39 @@ def not_swept(path: str, swept: Iterable[str]) -> tuple[str, str]:
 
 def satisfied(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value]:
     """A configuration with `values`, and with what they need to count; all else is as it is first."""
-    chosen = dict(values)
-    pending = list(values)
+    needed = {other: _common(conditions) for other, conditions in _needed(space, values).items()}
+    chosen = {other: common[0] for other, common in needed.items() if common}
+    return space.complete({**chosen, **values})
+
+
+def _needed(space: SearchSpace, paths: Iterable[str]) -> dict[str, list[tuple[Value, ...]]]:
+    """By path, what each `when` allows that must hold for some parameters to count, their own and those above."""
+    needed: dict[str, list[tuple[Value, ...]]] = {}
+    pending = list(paths)
     while pending:
         for other, allowed in space[pending.pop()].when.items():
-            if other not in chosen:
-                chosen[other] = allowed[0]
+            if other not in needed:
                 pending.append(other)
-    return space.complete(chosen)
+            needed.setdefault(other, []).append(allowed)
+    return needed
+
+
+def _common(conditions: list[tuple[Value, ...]]) -> list[Value]:
+    """The values that all conditions allow."""
+    return [value for value in conditions[0] if all(value in allowed for allowed in conditions)]
+
+
+def _never_met(space: SearchSpace) -> Iterator[Problem]:
+    """Each `when` that no configuration meets, but for those that only wait for such a parameter."""
+    never: set[str] = set()
+    for parameter in space.parameters:  # each after those that its `when` names
+        for other, conditions in _needed(space, [parameter.path]).items():
+            if _common(conditions) or parameter.path in never:
+                continue
+            if never.isdisjoint(parameter.when):
+                asked = ", and to be ".join(dict.fromkeys(" or ".join(map(label, allowed)) for allowed in conditions))
+                yield Problem((*keys_of(parameter.path), "when"), f"is never met: it needs {other} to be {asked}")
+            never.add(parameter.path)
 
 
 def shown(values: Mapping[str, Value]) -> str:

@@ -72,3 +72,28 @@ def test_a_circle_is_shown_from_each_of_its_parameters() -> None:
         "waits for itself: model.leaky_relu_slope needs model.activation needs model.leaky_relu_slope",
         "waits for itself: model.activation needs model.leaky_relu_slope needs model.activation",
     ]
+
+
+NETWORKS = """\
+data: {source: digits}
+model:
+  network: {choices: [cnn, mlp]}
+  activation: {choices: [relu, leaky_relu], when: {model.network: mlp}}
+  leaky_relu_slope: {choices: [0.1, 0.2], when: {model.network: %s, model.activation: leaky_relu}}
+"""
+
+
+def test_what_is_needed_over_several_levels_is_what_all_of_them_allow() -> None:
+    """`cnn` stands first among what the slope allows, and turns the activation off that it waits for."""
+    on = [cell for cell in loaded(NETWORKS % "[cnn, mlp]").space.cells() if "model.leaky_relu_slope" in cell]
+    assert [(cell["model.network"], cell["model.leaky_relu_slope"]) for cell in on] == [("mlp", 0.1), ("mlp", 0.2)]
+    assert [complaint.path for complaint in refused((NETWORKS % "[cnn, mlp]").replace("0.2]", "2]"))] == [
+        "model.leaky_relu_slope.choices.1"
+    ]
+
+
+def test_a_condition_that_no_configuration_meets_is_refused_and_what_waits_for_it_is_not_complained_of() -> None:
+    text = NETWORKS % "cnn" + "train: {loss: {choices: [mse, mae], when: {model.leaky_relu_slope: 0.2}}}\n"
+    assert [(complaint.path, complaint.message) for complaint in refused(text)] == [
+        ("model.leaky_relu_slope.when", "is never met: it needs model.network to be cnn, and to be mlp")
+    ]
