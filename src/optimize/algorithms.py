@@ -81,7 +81,7 @@ class GpSampler(SamplerConfig):
 
 
 class CmaesSampler(SamplerConfig):
-    """Covariance matrix adaptation, of numeric ranges (Hansen 2016); choices are drawn at random."""
+    """Covariance matrix adaptation, of numeric ranges (Hansen 2016); choices, and ranges with a `when`, are random."""
 
     name: Literal["cmaes"] = "cmaes"
     """Which sampler."""

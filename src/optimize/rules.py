@@ -202,8 +202,9 @@ def _canonical(value: Value) -> str:
 
 
 def _numeric(draft: Draft) -> Iterator[Problem]:
-    if draft.study.sampler.name == "cmaes" and not any(isinstance(p, Range) for p in draft.space.parameters):
-        message = "cmaes adapts numeric ranges, and none is swept"
+    ranges = (p for p in draft.space.parameters if isinstance(p, Range) and not p.when)
+    if draft.study.sampler.name == "cmaes" and not any(ranges):
+        message = "cmaes adapts numeric ranges that always count, and none is swept"
         yield Problem(("study", "sampler"), message, "write a range, {low: ..., high: ...}, or `sampler: tpe`")
 
 

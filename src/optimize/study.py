@@ -21,7 +21,7 @@ from optimize.engine import STORAGE_VARIABLE
 from optimize.finished import Finished
 from optimize.provenance import content_hash
 from optimize.results import Results
-from optimize.space import Value, Values
+from optimize.space import Range, Value, Values
 from optimize.storage import clear_damage, clear_faults, close_study, open_storage
 from optimize.trial import Purpose
 
@@ -57,12 +57,29 @@ class Sequence(optuna.samplers.QMCSampler):
 
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
+
+class _CmaesSampler(optuna.samplers.CmaEsSampler):
+    """Adapts the ranges that always count, and no others.
+
+    Optuna takes those that all trials so far have had. A range with a `when` may be one of these for a while; once it
+    is none, what was adapted has another dimension, and Optuna draws at random from then on, or, with margin, raises.
+    """
+
+    def __init__(self, ranges: dict[str, BaseDistribution], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._ranges = ranges
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """How Optuna sees the ranges that always count."""
+        return self._ranges
+
+
 SAMPLERS = {
     "grid": optuna.samplers.RandomSampler,  # never asked: the coordinator enumerates the cells itself
     "random": optuna.samplers.RandomSampler,
     "tpe": optuna.samplers.TPESampler,
     "gp": optuna.samplers.GPSampler,
-    "cmaes": optuna.samplers.CmaEsSampler,
+    "cmaes": _CmaesSampler,
     "qmc": Sequence,
     "nsga2": optuna.samplers.NSGAIISampler,
 }
@@ -192,7 +209,8 @@ def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
     """The sampler that draws trial number `trial`: its generator follows from (study seed, trial) alone.
 
     A quasi-random sequence keeps one seed, and goes on to the trial's own point; what it leaves out, as parameters with
-    a `when` and the first trial, is drawn at random.
+    a `when` and the first trial, is drawn at random. Of what else is drawn at random, as the choices beside `cmaes`,
+    the documentation tells; Optuna would do so at each of them.
     """
     import numpy as np
 
@@ -202,6 +220,11 @@ def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
     if sampler.name == "qmc":
         arguments |= {"trial": trial, "independent_sampler": optuna.samplers.RandomSampler(seed=seed)}
         seed = sampler.seed
+    if sampler.name in ("cmaes", "gp", "qmc"):
+        arguments["warn_independent_sampling"] = False
+    if sampler.name == "cmaes":
+        always = (p for p in config.space.parameters if isinstance(p, Range) and not p.when)
+        arguments["ranges"] = {parameter.path: parameter.distribution() for parameter in always}
     with _experimental():
         made = SAMPLERS[sampler.name](seed=seed, **arguments)
     assert isinstance(made, BaseSampler)

@@ -66,6 +66,11 @@ CASES = {
     "cmaes without a range": Case(
         GRID + "study: {sampler: random, trials: 5}\n", "study.sampler=cmaes", "study.sampler", "adapts numeric ranges"
     ),
+    "cmaes with a range that counts sometimes": Case(
+        RANGE.replace("{dropout: {low: 0.1, high: 0.5}}", "{dropout: {low: 0.1, high: 0.5, when: {train.loss: mse}}}")
+        + "train: {loss: {choices: [mse, mae]}}\nstudy: {sampler: random, trials: 5}\n",
+        "study.sampler=cmaes", "study.sampler", "adapts numeric ranges that always count",
+    ),
     "a pruner with one epoch": Case(
         GRID + "study: {pruner: median}\n", "train.epochs=1", "study.pruner", "between epochs, and each trial has one"
     ),

@@ -49,6 +49,25 @@ def test_a_sequence_varies_what_is_on_sometimes(bench: Open) -> None:
     assert slopes.nunique() == len(slopes)
 
 
+@pytest.mark.parametrize("sampler", ["cmaes", "{name: cmaes, with_margin: true}"])
+def test_what_is_on_sometimes_is_not_adapted_and_random_draws_are_no_warnings(
+    bench: Open, sampler: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The first trials have the slope: as one more dimension, it would end the adaptation with the first without."""
+    text = TWO_RANGES.replace("sampler: random, trials: 6", f"sampler: {sampler}, trials: 20")
+    text = text.replace(
+        "network: cnn",
+        "network: cnn, activation: {choices: [relu, leaky_relu]}, "
+        "leaky_relu_slope: {low: 0.1, high: 0.5, when: {model.activation: leaky_relu}}",
+    )
+    points = ["{model.activation: leaky_relu}"] * 10 + ["{model.activation: relu}"]
+    sweep = bench(text.replace("confirm: null", f"confirm: null, start: [{', '.join(points)}]"))
+    assert sweep.run(stubs.learn) == "done"
+    last = sweep.study.get_trials()[-5:]
+    assert all(any(key.endswith("generation") for key in trial.system_attrs) for trial in last)
+    assert "sampled independently" not in capfd.readouterr().err
+
+
 def test_hyperband_knows_how_many_epochs_a_whole_trial_has(bench: Open) -> None:
     text = LEARNING_RATE.replace("confirm: null", "confirm: null, pruner: hyperband").replace("epochs: 3", "epochs: 9")
     assert make_pruner(bench(text).config)._max_resource == 9
