@@ -41,6 +41,7 @@ from optimize.traced import Traced
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 from optimize.watch import Desertion, Ticks, Watch
+from optimize.wording import listed
 
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
 
@@ -104,12 +105,15 @@ class Coordinator:
 
         Raises:
             optimize.storage.StudyUnreadable: the study's storage fails, or what it says of a trial is damaged.
-            OSError: the tables cannot be written.
+            OSError: an outcome cannot be read, or the tables cannot be written.
         """
         searched = []
         with clear_damage(self._results):
             trials = [(trial, self._kept_outcome(trial)) for trial in self._study.get_trials(deepcopy=False)]
         self._trials = len(trials)
+        damaged = [str(t.number) for t, stored in trials if stored is None and self._results.is_damaged(t.number)]
+        if damaged:
+            self._observer.note(f"damaged, and trained again: what is kept of trial {listed(damaged)}")
         with clear_faults(self._results):
             for trial, stored in trials:
                 if trial.state == TrialState.RUNNING and stored is None:

@@ -248,11 +248,21 @@ class Results:
         shutil.rmtree(self.checkpoint_folder(trial), ignore_errors=True)
 
     def finished(self, trial: int) -> Finished | None:
-        """The kept outcome of a trial; None where it has none that reads back whole."""
+        """The kept outcome of a trial; None where it has none that reads back whole.
+
+        Raises:
+            OSError: it has one that cannot be read.
+        """
+        if not self._outcome_file(trial).is_file():
+            return None
         try:
             return from_json(self._outcome_file(trial).read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return None
+
+    def is_damaged(self, trial: int) -> bool:
+        """Whether a trial has left an outcome that does not read back."""
+        return self._outcome_file(trial).is_file() and self.finished(trial) is None
 
     def finished_trials(self) -> list[int]:
         """The numbers of the trials that have left an outcome, in order."""

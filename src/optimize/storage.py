@@ -144,11 +144,12 @@ def clear_damage(results: Results) -> Iterator[None]:
 
     Raises:
         StudyUnreadable: instead of whatever was raised but for what a person is told already.
+        OSError: a file beside the study cannot be read.
     """
     try:
         with clear_faults(results):
             yield
-    except UserError:
+    except (UserError, OSError):
         raise
     except Exception as error:  # json's, SQLAlchemy's, and whatever else a damaged cell makes Optuna raise
         raise StudyUnreadable(_explanation(results, error)) from None

@@ -1,5 +1,6 @@
 """study.db truncated, overwritten, deleted, locked, or written by a version to come; tables and checkpoints torn."""
 
+import errno
 import os
 import sqlite3
 import tempfile
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -369,3 +371,37 @@ def test_files_that_a_killed_run_was_writing_are_removed_by_the_next(stub_sweep:
     sweep.finish()
     assert [path for path in folder.rglob(".*") if path not in kept] == []
     assert all(path.exists() for path in kept)
+
+
+def test_a_damaged_outcome_is_trained_again_and_said(reopen: Callable[..., Bench]) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    close_study(done.results, done.study)
+    (done.results.trial_folder(2) / "outcome.json").write_text('{"seed": 0')
+    resumed = reopen()
+    assert resumed.witness.notes == ["damaged, and trained again: what is kept of trial 2"]
+    resumed.run(stubs.learn)
+    assert [(task.trial, task.configuration) for task in resumed.witness.submitted] == [(6, "blur")]
+
+
+def test_an_outcome_that_cannot_be_read_is_not_trained_again(reopen: Callable[..., Bench]) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    close_study(done.results, done.study)
+    outcome = done.results.trial_folder(2) / "outcome.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_text", unreadable(outcome))
+        with pytest.raises(PermissionError):
+            reopen()
+
+
+def unreadable(path: Path) -> Callable[..., str]:
+    """`Path.read_text` where the disk, or whoever owns the file, refuses to give it out."""
+    read = Path.read_text
+
+    def refusing(self: Path, *arguments: Any, **options: Any) -> str:
+        if self == path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(self, *arguments, **options)
+
+    return refusing
