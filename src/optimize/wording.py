@@ -197,11 +197,11 @@ def _condition(noun: str) -> str:
 
 def _what_would_decide(pair: PairComparison, noun: str) -> str:
     if pair.p == 1:
-        return ", which show no difference at all"
+        return ", over which their means are the same"
     if pair.more_seeds is None:
-        return f"; not even {SEEDS_LIMIT:,} would decide"
+        return f"; not even {SEEDS_LIMIT:,} would probably decide"
     anew = ", drawn with other seeds," if noun == "fold" else ""
-    return f"; {pair.more_seeds:,} more{anew} would decide"
+    return f"; {pair.more_seeds:,} more{anew} would probably decide"
 
 
 def _beside_a_decided_pair(beaten: Sequence[str], open_: Sequence[str]) -> str:

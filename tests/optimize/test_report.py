@@ -171,6 +171,7 @@ def test_every_choice_and_pair_is_in_a_table(made: Made) -> None:
     assert cells.count("yes") + cells.count("open") == len(verdict["pairs"])
     for column in ("seeds", "mean", "standard deviation (points)", "95 % interval", "p (Holm)"):
         assert column in cells
+    assert "So many more decide an open pair with probability 0.8" in page
 
 
 def test_every_trial_is_listed_with_what_became_of_it(made: Made) -> None:

@@ -34,7 +34,7 @@ def test_two_dropouts_that_are_one_are_not_separable() -> None:
 def test_two_dropouts_with_the_very_same_metrics_are_not_separable() -> None:
     found = verdict(grid({"0.5": [0.95, 0.96, 0.94], "0.500001": [0.95, 0.96, 0.94]}, path="model.dropout"))
     assert found.sentence == (
-        "0.5 and 0.500001 are not separable at 3 seeds, which show no difference at all, "
+        "0.5 and 0.500001 are not separable at 3 seeds, over which their means are the same, "
         "on this validation set and these seeds."
     )
     assert found.winner == "0.5"
@@ -122,8 +122,14 @@ def test_open_pairs_say_how_many_seeds_would_decide() -> None:
     assert not closest.decided
     assert closest.seeds_needed is not None
     assert closest.more_seeds == closest.seeds_needed - 5 > 0
-    assert f"; {closest.more_seeds:,} more would decide" in found.sentence
+    assert f"; {closest.more_seeds:,} more would probably decide" in found.sentence
     assert [pair.seeds_needed for pair in found.pairs if pair.decided] == [None] * 4
+
+
+def test_equal_means_are_not_called_equal_seeds() -> None:
+    found = verdict(grid({"max": [0.97, 0.96], "blur": [0.96, 0.97]}))
+    assert found.pairs[0].low < 0 < found.pairs[0].high
+    assert found.sentence.startswith("max and blur are not separable at 2 seeds, over which their means are the same,")
 
 
 def test_groups_are_runs_of_which_no_two_are_separable() -> None:
@@ -386,4 +392,4 @@ def test_choices_of_which_some_folds_were_pruned_are_named() -> None:
 
 def test_where_no_number_of_folds_would_decide_the_verdict_says_so() -> None:
     trials = over_folds(noisy({"max": 0.9801, "average": 0.98}, seeds=5))
-    assert "not separable at 5 folds; not even 1,000 would decide" in verdict(trials, folds=5).sentence
+    assert "not separable at 5 folds; not even 1,000 would probably decide" in verdict(trials, folds=5).sentence

@@ -35,9 +35,9 @@ def test_a_decided_pair_is_said_in_points_with_its_interval() -> None:
 
 
 def test_an_open_pair_says_what_would_decide_it() -> None:
-    assert say(**OPEN) == "max and blur are not separable at 3 seeds; 8 more would decide"
-    assert say(**OPEN | {"seeds_needed": None}).endswith("3 seeds; not even 1,000 would decide")
-    assert say(**OPEN | {"p": 1.0}).endswith("3 seeds, which show no difference at all")
+    assert say(**OPEN) == "max and blur are not separable at 3 seeds; 8 more would probably decide"
+    assert say(**OPEN | {"seeds_needed": None}).endswith("3 seeds; not even 1,000 would probably decide")
+    assert say(**OPEN | {"p": 1.0}).endswith("3 seeds, over which their means are the same")
 
 
 def test_a_loss_is_said_in_its_own_unit() -> None:
@@ -85,7 +85,7 @@ def test_long_labels_are_shortened_and_not_repeated() -> None:
     sentence = say(winner=first, better=first, **OPEN | {"worse": second}, open_=(third,))
     assert sentence == (
         "pooling=max learning_rate=0.002549 and pooling=blur learning_rate=0.002549 are not separable at 3 seeds; "
-        "8 more would decide; the first is not separable from the third either"
+        "8 more would probably decide; the first is not separable from the third either"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from optimize import wording
 from optimize.charts.evidence import MOST_CHOICES, Evidence
 from optimize.effects import marginal_effects
+from optimize.power import POWER
 from optimize.replay import replay
 from optimize.trialtable import has_folds, is_empty
 from optimize.verdict import ChoiceSummary, FactorVerdict, PairComparison, TunedPair, Verdict
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 STATES = {"complete": "✓ complete", "pruned": "✂ pruned", "failed": "✗ failed"}
 PURPOSES = {"search": "Search", "confirm": "Confirmation"}
 NOTHING = "–"
+_FORECAST = f" So many more decide an open pair with probability {POWER:g}, if it differs as much as it now seems to."
 
 
 class Table(NamedTuple):
@@ -76,7 +78,7 @@ def _choice_tables(verdict: Verdict, evidence: Evidence) -> Iterable[Table]:
     )
     if verdict.pairs:
         rows = tuple((*_pair_row(pair, evidence), _seeds_to_decide(pair)) for pair in verdict.pairs)
-        yield _pair_table(rows, evidence.metric.unit, f"{evidence.noun}s to decide it")
+        yield _pair_table(rows, evidence.metric.unit, f"{evidence.noun}s to decide it", note=_FORECAST)
 
 
 def _choice_row(choice: ChoiceSummary, evidence: Evidence, precision: float | None) -> tuple[str, ...]:
@@ -114,9 +116,9 @@ def _factor_tables(factor: FactorVerdict, evidence: Evidence) -> Iterable[Table]
         yield _pair_table(tuple(_pair_row(pair, evidence) for pair in factor.pairs), evidence.metric.unit)
 
 
-def _pair_table(rows: tuple[tuple[str, ...], ...], unit: str, *more: str) -> Table:
+def _pair_table(rows: tuple[tuple[str, ...], ...], unit: str, *more: str, note: str = "") -> Table:
     columns = ("better", "worse", "separable", f"difference{unit}", "95 % interval", "p (Holm)", *more)
-    note = "Each interval stands on its own; p is corrected over all pairs."
+    note = f"Each interval stands on its own; p is corrected over all pairs.{note}"
     return Table("Differences between choices", columns, rows, words=3, note=note)
 
 
