@@ -156,6 +156,17 @@ def test_no_text_meets_another_or_leaves_the_page(folder: Make, name: str, frame
     assert {chart: wrong for chart, wrong in found.items() if wrong} == {}
 
 
+@pytest.mark.parametrize("framed", [True, False])
+def test_the_names_of_many_parameters_stay_on_the_page(tmp_path: Path, framed: bool) -> None:
+    four = {
+        "model.dropout": {"choices": [0.125, 0.375]}, "model.kernel_size": {"choices": [3, 5]},
+        "train.learning_rate": {"choices": [0.00125, 0.0025]}, "train.batch_size": {"choices": [128]},
+    }  # fmt: skip
+    results = fake_results.made(tmp_path, "pooling", swept=four, accuracy=lambda values, rng: 0.97)
+    pages = dict(finished(read_evidence(results), framed=framed))
+    assert faults(pages["choices"].figure) == []
+
+
 def test_texts_that_meet_would_be_seen() -> None:
     with drawing_rules([]):
         page = Page(Words("A title", "what it says", "a caption"))

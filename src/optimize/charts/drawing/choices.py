@@ -6,13 +6,18 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 
 from optimize.charts.drawing.marks import point_style
 from optimize.charts.drawing.rows import row_axes, row_figures
 from optimize.charts.drawing.scales import metric_axis
+from optimize.charts.fonts import wrap
 from optimize.charts.numbers.choices import ChoiceRow, ChoiceRows
 from optimize.charts.page import Page
 from optimize.charts.palette import INK, MUTED, tone
+
+NAMES = 2.5
+"""Inches at the left that the names of rows leave no title to."""
 
 
 def draw_choices(numbers: ChoiceRows, page: Page) -> None:
@@ -21,7 +26,8 @@ def draw_choices(numbers: ChoiceRows, page: Page) -> None:
     for place, row in enumerate(numbers.rows):
         _draw_row(ax, place, row, numbers.metric.scale)
         row_figures(ax, place, _figures(row, numbers))
-    ax.set_title(numbers.compared, size=9.5, color=tone(MUTED))
+    title = wrap(numbers.compared, FontProperties(size=9.5), (page.width - NAMES) * 72)
+    ax.set_title("\n".join(title), size=9.5, color=tone(MUTED))
     values = np.concatenate([[row.mean, *row.values] for row in numbers.rows])
     ends = np.array([end for row in numbers.rows for end in (row.low, row.high)])
     metric_axis(ax, "x", numbers.metric, values, ends)
