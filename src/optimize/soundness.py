@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EDGE = 0.05
-"""Share of a range, on its own scale, that counts as its edge at either end."""
+"""Share of a range, on its own scale, that counts as its edge at either end; of choices, the last one does."""
 BAD_ACCURACY = 0.1
 """An accuracy this far below the best is bad."""
 BAD_LOSS = 2.0
@@ -99,7 +99,9 @@ def _place(parameter: Parameter, value: Any) -> float | None:
     if isinstance(parameter, Range):
         return _along(parameter.low, parameter.high, value, log=parameter.log)
     numbers = _ordered(parameter)
-    return _along(0, len(numbers) - 1, numbers.index(value)) if value in numbers else None
+    if value not in numbers:
+        return None
+    return 0.0 if value == numbers[0] else 1.0 if value == numbers[-1] else 0.5
 
 
 def _ordered(parameter: Choices) -> list[float]:

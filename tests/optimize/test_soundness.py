@@ -43,7 +43,7 @@ def test_a_best_value_on_the_edge_is_said(parameter: Parameter, best: object, sa
     [
         (RATE, 3e-3), (KERNEL, 5), (Choices("model.pooling", ("max", "average", "blur")), "max"),
         (Choices("model.kernel_size", (3, 5)), 5), (Choices("model.batch_norm", (True, False)), True),
-        (Range("train.learning_rate", 0.1, 0.1), 0.1),
+        (Range("train.learning_rate", 0.1, 0.1), 0.1), (Choices("model.kernel_size", tuple(range(1, 31))), 2),
     ],
 )  # fmt: skip
 def test_a_best_value_inside_or_without_an_order_is_sound(parameter: Parameter, best: object) -> None:
