@@ -69,7 +69,7 @@ def marginal_effects(trials: pd.DataFrame, space: SearchSpace, *, metric: str) -
     Returns:
         A row per level, with the columns path, level, n (trials), effect, standard_error, low and high (95 %), and p,
         the parameter's own: of the F test that none of its levels has an effect. The last four are NaN where there are
-        too few trials for so many effects, or an effect cannot be told from another's.
+        too few trials for so many effects, an effect cannot be told from another's, or all trials have the same value.
     """
     import pandas as pd
 
@@ -123,16 +123,19 @@ def _effects(values: FloatArray, factor: Levels, others: Sequence[Levels]) -> di
     from statsmodels.regression.linear_model import OLS
 
     contrasts = factor.contrasts()
+    free = contrasts.shape[1]
+    unknown = np.full(free + 1, np.nan)
+    if np.ptp(values) == 0:  # a fit would find effects of rounding alone
+        none = np.zeros(free + 1)
+        return {"effect": none, "standard_error": unknown, "low": unknown, "high": unknown, "p": unknown}
     rest = [np.ones((len(values), 1)), *(other.contrasts() for other in others)]
     design = np.hstack([contrasts, *rest])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a design that cannot tell levels apart is seen below, and said there
         fit = OLS(values, design).fit()
-    free = contrasts.shape[1]
     levels = np.zeros((free + 1, design.shape[1]))
     levels[:, :free] = np.vstack([np.eye(free), -np.ones((1, free))])
     if fit.df_resid <= 0 or np.linalg.matrix_rank(design) < design.shape[1]:
-        unknown = np.full(free + 1, np.nan)
         return {"effect": levels @ fit.params, "standard_error": unknown, "low": unknown, "high": unknown, "p": unknown}
     tested = fit.t_test(levels)
     low, high = tested.conf_int(LEVEL).T

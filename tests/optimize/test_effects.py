@@ -74,6 +74,14 @@ def test_too_few_trials_leave_the_error_open() -> None:
     assert table[["standard_error", "p"]].isna().all(axis=None)
 
 
+def test_equal_values_have_no_effect_and_no_error() -> None:
+    for value in (0.0, 0.97, 1.0):  # whose mean is rounded, or not
+        trials = factorial(EFFECTS).assign(**{METRIC: value})
+        found = marginal_effects(trials, SearchSpace((POOLING, ACTIVATION)), metric=METRIC)
+        assert (found["effect"] == 0).all()
+        assert found[["standard_error", "low", "high", "p"]].isna().all(axis=None)
+
+
 def test_failed_and_pruned_trials_have_no_effect() -> None:
     trials = factorial(EFFECTS)
     bad = pd.DataFrame([row("x", 0, "failed"), row("y", 0, "pruned")]).assign(**{"model.activation": "relu"})
