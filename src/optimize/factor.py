@@ -212,7 +212,7 @@ def _sentence(metric: str, searches: Sequence[_Search], pairs: Sequence[TunedPai
 def _warnings(factor: str, searches: Sequence[_Search]) -> list[str]:
     found = []
     if len({search.n for search in searches}) > 1:
-        budgets = wording.listed([f"{search.choice} {search.n:,}" for search in searches], most=10)
-        found.append(f"The choices had different budgets ({budgets} configurations); the same number of each is drawn.")
+        had = wording.listed([f"{search.n:,} of {search.choice}" for search in searches], most=10)
+        found.append(f"The choices had different budgets (configurations: {had}); the same number of each is drawn.")
     warning = too_few(factor, [search.n for search in searches])
     return [*found, warning] if warning else found

@@ -99,7 +99,8 @@ def test_failed_trials_use_up_their_choices_budget() -> None:
     before, after = verdict(values), verdict(failing)
     assert (after.choices[0].n, after.choices[0].usable) == (40, 20)
     assert after.choices[0].expected_best < before.choices[0].expected_best
-    assert any("different budgets (max 40 and average 20 configurations)" in warning for warning in after.warnings)
+    told = "The choices had different budgets (configurations: 40 of max and 20 of average);"
+    assert any(warning.startswith(told) for warning in after.warnings)
 
 
 def test_a_choice_that_always_fails_is_named_and_not_compared() -> None:
