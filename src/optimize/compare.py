@@ -61,6 +61,8 @@ class Comparison:
 
     metric: str
     direction: Direction
+    noun: str
+    """What choices are compared over: `seed`, or `fold`."""
     checksum: str
     """Of the data that all of them read."""
     sweeps: tuple[SweepSummary, ...]
@@ -114,6 +116,7 @@ def compare(results: Sequence[Results]) -> Comparison:
     return Comparison(
         metric=metric,
         direction=direction,
+        noun="fold" if entries[0].config.study.folds else "seed",
         checksum=entries[0].data["checksum"],
         sweeps=summaries,
         shared=_shared_choices(ordered, metric, direction),

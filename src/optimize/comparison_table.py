@@ -43,8 +43,8 @@ def winner_lines(comparison: Comparison) -> list[Text]:
     """What `winners_table` says, for a terminal that is too narrow for its columns."""
     lines = []
     for sweep in comparison.sweeps:
-        name, winner, mean, interval, regret, trials, training = _cells(comparison.metric, sweep)
-        cost = (f"{trials} trials", f"{training} of training")
+        name, winner, mean, interval, regret, _, training = _cells(comparison.metric, sweep)
+        cost = (wording.counted(sweep.trials, "trial"), f"{training} of training")
         found = (f"{comparison.metric} {mean}", interval and f"95 % {interval}", f"regret {regret}") if mean else ()
         said = ", ".join(part for part in (*found, *cost) if part)
         lines += [Text.assemble((name, "bold"), f": {winner}"), Text(f"  {said}")]

@@ -11,6 +11,7 @@ from rich.console import Console
 from scipy import stats
 from trial_tables import grid, noisy, row
 
+from optimize.charts.numbers.comparison import sweep_choices
 from optimize.compare import Comparison, IncomparableSweeps, compare
 from optimize.comparison_table import print_comparison
 from optimize.config import load_config
@@ -147,6 +148,9 @@ def test_accuracies_of_folds_come_in_steps_of_a_folds_images(stored: Maker) -> N
     found = compare([stored("low", low, **study), stored("high", high, **study)])
     assert found.verdict is not None
     assert found.verdict.conditions[0].startswith("Said of 5 stratified folds of 287 images each")  # of 1,437
+    assert sweep_choices(found).caption == (
+        "Small marks: every fold. Large mark: the mean over them. Bar: 95 % t interval of the mean."
+    )
     error = 1 / 287 / np.sqrt(12) * np.sqrt(1 / 5 + 1 / 4)
     for choice in (found.sweeps[0].winner, found.sweeps[1].winner, *found.verdict.choices):
         assert choice is not None

@@ -46,6 +46,7 @@ def test_each_sweeps_choices_are_those_of_its_verdict(comparison: Comparison) ->
         assert rows.choices == summary.choices[:MOST_OF_A_SWEEP]
     assert comparison.verdict is not None
     assert numbers.says == comparison.verdict.sentence
+    assert numbers.caption.startswith("Small marks: every seed.")
 
 
 def test_a_course_ends_where_its_sweep_does(comparison: Comparison) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -132,7 +131,7 @@ def _when_found(comparison: Comparison) -> str:
     for name, rows in comparison.progress.groupby("sweep", sort=False):
         if rows["best"].notna().any():
             best = int(rows["trials"].iloc[int(np.nanargmin(rows["regret"]))])
-            found.append(f"{name} after {best:,} of {len(rows):,} trials")
+            found.append(f"{name} after {best:,} of {counted(len(rows), 'trial')}")
     return f"Best trial found: {listed(found)}"
 
 
@@ -147,8 +146,9 @@ def _metric(comparison: Comparison) -> Metric:
 
 def _caption(comparison: Comparison, halves: list[float]) -> str:
     rest = sum(max(0, len(sweep.choices) - MOST_OF_A_SWEEP) for sweep in comparison.sweeps)
-    parts = ["Small marks: every seed. Large mark: the mean over them."]
-    parts.append("Bar: 95 % t interval of the mean." if any(map(math.isfinite, halves)) else "No choice has two seeds.")
+    noun = comparison.noun
+    parts = [f"Small marks: every {noun}. Large mark: the mean over them."]
+    parts.append("Bar: 95 % t interval of the mean." if halves else f"No choice has two {noun}s.")
     if rest:
         parts.append(f"The best {MOST_OF_A_SWEEP} of each sweep; {counted(rest, 'other')} left out.")
     return " ".join(parts)
