@@ -223,7 +223,7 @@ def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | 
     if contest is None and choices[0].n > 1:
         return wording.too_few_seeds([choice.choice for choice in choices if choice.n == 1], noun)
     if contest is None:
-        return wording.one_seed(metric, choices[0], len(choices), noun)
+        return wording.one_seed(metric, choices, noun)
     if contest.closest is None:
         return wording.no_shared_seed(contest.labels[0], contest.labels[1], noun)
     rest = list(zip(contest.labels[2:], contest.winner_beats[1:], strict=True))

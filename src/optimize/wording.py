@@ -74,7 +74,7 @@ def counted(n: int, noun: str) -> str:
 
 def listed(items: Sequence[str], most: int = 5) -> str:
     """`max`, `max and blur`, `max, blur and stride`; of more than `most`, how many others there are."""
-    shown = list(items) if len(items) <= most else [*items[:most], f"{len(items) - most:,} others"]
+    shown = list(items) if len(items) <= most else [*items[:most], counted(len(items) - most, "other")]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
@@ -110,12 +110,17 @@ def one_choice(metric: str, choice: ChoiceSummary, noun: str = "seed") -> str:
     )
 
 
-def one_seed(metric: str, winner: ChoiceSummary, n_choices: int, noun: str = "seed") -> str:
-    """The sentence where every choice has a single seed, or fold."""
-    return (
-        f"No verdict is possible with one {noun}: {short(winner.choice)} is ahead of {counted(n_choices - 1, 'other')} "
-        f"with {value_text(metric, winner.mean)}, but how much {noun}s alone change that is not known."
-    )
+def one_seed(metric: str, choices: Sequence[ChoiceSummary], noun: str = "seed") -> str:
+    """The sentence where every choice, best first, has a single seed, or fold."""
+    best = choices[0].mean
+    level = [short(choice.choice) for choice in choices if choice.mean == best]
+    behind = counted(len(choices) - len(level), "other")
+    if len(level) == 1:
+        stand = f"{level[0]} is ahead of {behind} with {value_text(metric, best)}"
+    else:
+        stand = f"{listed(level)} are level at {value_text(metric, best)}"
+        stand += f", ahead of {behind}" if len(level) < len(choices) else ""
+    return f"No verdict is possible with one {noun}: {stand}, but how much {noun}s alone change that is not known."
 
 
 def too_few_seeds(single: Sequence[str], noun: str = "seed") -> str:

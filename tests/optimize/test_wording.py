@@ -130,6 +130,24 @@ def test_many_things_are_not_all_listed() -> None:
     assert wording.listed(["a"]) == "a"
     assert wording.listed(["a", "b", "c"]) == "a, b and c"
     assert wording.listed(list("abcdefgh"), most=2) == "a, b and 6 others"
+    assert wording.listed(list("abc"), most=2) == "a, b and 1 other"
+
+
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [
+        ((0.98, 0.97), "a is ahead of 1 other with 98.00 %"),
+        ((0.98, 0.98), "a and b are level at 98.00 %"),
+        ((0.98, 0.98, 0.97, 0.96), "a and b are level at 98.00 %, ahead of 2 others"),
+    ],
+)
+def test_with_one_seed_nothing_is_ahead_of_its_equals(means: tuple[float, ...], said: str) -> None:
+    choices = [
+        ChoiceSummary(name, 1, mean, None, None, None, {0: mean}) for name, mean in zip("abcd", means, strict=False)
+    ]
+    assert wording.one_seed(ACCURACY, choices) == (
+        f"No verdict is possible with one seed: {said}, but how much seeds alone change that is not known."
+    )
 
 
 @pytest.mark.parametrize(
