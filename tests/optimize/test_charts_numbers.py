@@ -74,6 +74,15 @@ class TestEvidence:
         assert read("cube").compared == "pooling · dropout · learning_rate"
         assert read("cube").shortened(f"{choice.label} wins") == "max · 0.0 · 0.001 wins"
 
+    def test_so_are_those_in_which_one_parameter_is_on(self, read: Read) -> None:
+        when = {
+            "model.activation": {"choices": ["relu", "leaky_relu"]},
+            "model.leaky_relu_slope": {"choices": [0.01, 0.1], "when": {"model.activation": "leaky_relu"}},
+        }
+        evidence = read("pooling", swept=when, **FLAT)
+        said = "activation=relu and activation=leaky_relu leaky_relu_slope=0.1 are not separable"
+        assert evidence.shortened(said) == "relu and leaky_relu · 0.1 are not separable"
+
     def test_a_confirmation_is_judged_alone(self, read: Read) -> None:
         evidence = read("joint")
         assert evidence.confirmed
@@ -226,6 +235,11 @@ class TestLearningCurves:
         assert learning_curves(evidence).says.startswith("At the last epoch 0.001 leads 0.003 by")
         assert evidence.metric.difference(first - second) in learning_curves(evidence).says
 
+    def test_nobody_leads_its_equal(self, read: Read) -> None:
+        evidence = read("pooling")
+        level = replace(evidence, curves=evidence.curves.assign(val_accuracy=0.97))
+        assert learning_curves(level).says == "At the last epoch max and average are level at 97.00 %"
+
     def test_one_epoch_is_no_curve(self, read: Read) -> None:
         with pytest.raises(NotForThisSweep, match="two epochs"):
             learning_curves(read("pooling", epochs=1))
@@ -297,6 +311,14 @@ class TestDifferences:
         assert len(numbers.pairs) == 7
         assert {pair.better.label for pair in numbers.pairs} == {"0.14"}
         assert "of 28" in numbers.caption
+
+    def test_the_best_choice_is_the_verdicts_though_another_wins_more_pairs(self, read: Read) -> None:
+        evidence = read("pooling", swept=dropouts(8), study={"seeds": 3}, **FLAT)
+        assert evidence.verdict is not None
+        last = evidence.verdict.choices[-1].choice  # as where the best mean is that of a choice that missed hard seeds
+        numbers = differences(replace(evidence, verdict=replace(evidence.verdict, winner=last)))
+        assert len(numbers.pairs) == 7
+        assert all(last in (pair.better.label, pair.worse.label) for pair in numbers.pairs)
 
     def test_says_how_many_are_decided(self, read: Read) -> None:
         far = {"max": 0.99, "average": 0.90, "stride": 0.80, "blur": 0.70}
@@ -546,6 +568,14 @@ class TestLandscape:
         best = evidence.searched.nlargest(len(evidence.searched) // 10, "val_accuracy")["train.learning_rate"]
         assert f"The best {len(best)} trials have learning_rate from 0.00" in rank(evidence).says
 
+    def test_one_of_the_best_trials_has_what_the_others_have_not(self, read: Read) -> None:
+        swept = {**FAKES["pooling"].swept, "model.dropout": {"choices": [0.0, 0.25, 0.5]}}
+        evidence = read("pooling", study={"seeds": 1}, swept=swept, **FLAT)
+        best = list(zip(evidence.trials["model.pooling"], evidence.trials["model.dropout"], strict=True))
+        ahead = [0.99 if cell in {("max", 0.0), ("average", 0.25), ("stride", 0.5)} else 0.97 for cell in best]
+        unlike = replace(evidence, trials=evidence.trials.assign(val_accuracy=ahead))
+        assert rank(unlike).says in ("1 of the best 3 trials has pooling max", "1 of the best 3 trials has dropout 0.0")
+
 
 class TestSpread:
     def test_shares_count_the_trials_at_or_below(self, read: Read) -> None:
@@ -582,6 +612,12 @@ class TestSpread:
         ((none, x, _),) = pareto(many).costs[0].groups
         assert none is None
         assert len(x) == MOST_CHOICES + 1
+        alike = replace(many, trials=many.trials.assign(val_accuracy=0.97))
+        assert pareto(alike).says.startswith(f"1 of {MOST_CHOICES + 1} trials is beaten by none")
+
+    def test_means_are_over_what_choices_are_compared_over(self, read: Read) -> None:
+        assert pareto(read("pooling")).caption.startswith("Marks: means over seeds.")
+        assert pareto(replace(read("pooling"), folds=5)).caption.startswith("Marks: means over folds.")
 
     def test_a_factors_choices_stand_at_their_best_and_at_what_that_costs(self, read: Read) -> None:
         evidence = read("joint", study={**FAKES["joint"].study, "compare": "model.pooling"})

@@ -150,9 +150,10 @@ class Evidence:
 
     def shortened(self, sentence: str) -> str:
         """A sentence of the verdict, its configurations as charts write them: `7 · max · 0.00316`."""
+        if len(self._compared) == 1:  # a value has no shorter name
+            return sentence
         for choice in sorted(self.choices, key=lambda choice: len(choice.label), reverse=True):
-            if " " in choice.label:
-                sentence = sentence.replace(wording.short(choice.label), choice.short)
+            sentence = sentence.replace(wording.short(choice.label), choice.short)
         return sentence
 
     def groups(self, rows: pd.DataFrame) -> Groups:

@@ -50,8 +50,8 @@ def differences(evidence: Evidence) -> Differences:
     pairs.sort(key=lambda pair: pair.difference, reverse=True)
     shown = pairs
     if len(pairs) > MOST_PAIRS:
-        best = _best(pairs)
-        shown = [pair for pair in pairs if pair.better.label == best]
+        best = evidence.choice(str((verdict.factor or verdict).winner)) if verdict else None
+        shown = [pair for pair in pairs if best in (pair.better, pair.worse)] or pairs
     decided = sum(pair.decided for pair in pairs)
     caption = _caption(len(shown), len(pairs), tuned=bool(verdict and verdict.factor), noun=evidence.noun)
     return Differences(evidence.metric, tuple(shown), _says(decided, len(pairs)), caption)
@@ -62,11 +62,6 @@ def _of(pair: PairComparison | TunedPair, evidence: Evidence) -> Difference | No
     if better is None or worse is None:
         return None
     return Difference(better, worse, pair.difference, pair.low, pair.high, pair.decided)
-
-
-def _best(pairs: list[Difference]) -> str:
-    wins = [pair.better.label for pair in pairs]
-    return max(wins, key=wins.count)
 
 
 def _says(decided: int, n: int) -> str:

@@ -239,8 +239,9 @@ def _good_region(evidence: Evidence) -> str:
     if parameter.labels:
         labels = [parameter.label(row) for _, row in best.iterrows()]
         most = max(labels, key=labels.count)
-        share = "All" if labels.count(most) == len(best) else str(labels.count(most))
-        return f"{share} of the best {len(best)} trials have {parameter.name} {most}"
+        n = labels.count(most)
+        share = "All" if n == len(best) else str(n)
+        return f"{share} of the best {len(best)} trials {'has' if n == 1 else 'have'} {parameter.name} {most}"
     coordinates = parameter.coordinates(best)
     low, high = (number(float(end), 2) for end in (np.nanmin(coordinates), np.nanmax(coordinates)))
     where = f"from {low} to {high}" if low != high else f"near {low}"

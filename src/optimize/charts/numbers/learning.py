@@ -108,11 +108,11 @@ def _says(panels: tuple[Panel, ...], evidence: Evidence) -> str:
     if len(ended) < 2:
         return "; ".join(f"{curve.choice.short} ends at {panel.metric.value(curve.mean[-1])}" for curve in ended)
     order = sorted(ended, key=lambda curve: curve.mean[-1], reverse=panel.metric.maximize)
-    gap = abs(order[0].mean[-1] - order[1].mean[-1])
-    return (
-        f"At the last epoch {order[0].choice.short} leads {order[1].choice.short} "
-        f"by {panel.metric.difference(gap)} of {panel.metric.text}"
-    )
+    (first, best), (second, next_best) = ((curve.choice.short, float(curve.mean[-1])) for curve in order[:2])
+    if math.isclose(best, next_best, rel_tol=1e-9):  # summed in another order
+        return f"At the last epoch {first} and {second} are level at {panel.metric.value(best)}"
+    gap = panel.metric.difference(abs(best - next_best))
+    return f"At the last epoch {first} leads {second} by {gap} of {panel.metric.text}"
 
 
 def _caption(fewest: int, over: str) -> str:

@@ -157,13 +157,15 @@ def _says(cost: Cost, points: pd.DataFrame, evidence: Evidence) -> str:
     n, on = len(points), len(cost.front[0])
     axis = cost.name.split(" (")[0]
     if not evidence.choices:
-        return f"{on} of {counted(n, 'trial')} are beaten by none in both {evidence.metric.text} and {axis}"
+        are = "is" if on == 1 else "are"
+        return f"{on} of {counted(n, 'trial')} {are} beaten by none in both {evidence.metric.text} and {axis}"
     best = set(zip(*cost.front, strict=True))
     names = [c.short for c, x, y in cost.groups if c and (x[0], y[0]) in best]
     return f"Beaten by none in both {evidence.metric.text} and {axis}: {listed(names)}"
 
 
 def _caption(evidence: Evidence) -> str:
-    marks = "the best to be expected of each, at the cost of its best" if evidence.factor else "means over seeds"
+    means = f"means over {evidence.noun}s"
+    marks = "the best to be expected of each, at the cost of its best" if evidence.factor else means
     points = f"Marks: {marks}. Dots: single trials." if evidence.choices else "Points: single trials."
     return f"{points} Line: Pareto front. Time is wall time of a training, among whatever else ran beside it."
