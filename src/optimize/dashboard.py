@@ -17,7 +17,7 @@ from main.errors import UserError
 from optimize.config import stored_sweep
 from optimize.loopback import ADDRESS, LoopbackServer, Refusal, refuse
 from optimize.results import Results
-from optimize.storage import LOCKED_SECONDS, clear_faults, storage_address
+from optimize.storage import LOCKED_SECONDS, StudyUnreadable, clear_faults, storage_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _OF_A_STUDY = re.compile(r"/(?:api/studies|csv)/(?P<study>[^/]+)(?:/plot/(?P<plot>[^/]+))?")
 """The paths with which optuna-dashboard asks the storage for the study of a number, unseen whether there is one."""
+
+_READING_THE_STORAGE = ("/api/", "/csv/")
 
 
 class NoStudy(UserError):
@@ -81,19 +83,29 @@ def dashboard_app(results: Results) -> tuple[WSGIApplication, str]:
         if environ["PATH_INFO"] in ("", "/"):
             start_response("302 Found", [("Location", page), ("Content-Length", "0")])
             return []
-        refusal = _refusal(environ, storage)
+        try:
+            with clear_faults(results):
+                refusal = _refusal(environ, storage)
+        except StudyUnreadable as error:
+            refusal = Refusal("503 Service Unavailable", str(error))
         return dashboard(environ, start_response) if refusal is None else refuse(refusal, start_response)
 
     return app, page
 
 
 def _refusal(environ: WSGIEnvironment, storage: optuna.storages.RDBStorage) -> Refusal | None:
-    """Why a request is not passed on: optuna-dashboard answers what it does not expect with 500 and a stack trace."""
+    """Why a request is not passed on: optuna-dashboard answers what it does not expect with 500 and a stack trace.
+
+    Raises:
+        optuna.exceptions.StorageInternalError: the storage is damaged, or out of reach for now.
+    """
     if environ.get("CONTENT_LENGTH") not in (None, "", "0"):
         return Refusal("400 Bad Request", "what is asked for stands in the address: a body is not read")
     after = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True).get("after", ["0"])[-1]
     if not _is_number(after):
         return Refusal("400 Bad Request", "`after` is the number of a trial")
+    if environ["PATH_INFO"].startswith(_READING_THE_STORAGE):
+        storage.get_all_studies()
     asked = _OF_A_STUDY.match(environ["PATH_INFO"])
     return None if asked is None else _refusal_of_study(asked["study"], asked["plot"], storage)
 

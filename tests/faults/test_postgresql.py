@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import psutil
@@ -201,6 +202,41 @@ def test_a_password_is_found_nowhere(stub_sweep: Make, server: Postgres, databas
     files = [path.read_bytes().decode(errors="replace") for path in sweep.folder.rglob("*") if path.is_file()]
     for spelling in spellings:
         assert not any(spelling in text for text in [*lines, *inherited, *files, stored, run.said()])
+
+
+def test_the_dashboard_says_that_the_database_is_away_and_goes_on_once_it_is_back(
+    server: Postgres,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from optimize.dashboard import dashboard_app
+
+    monkeypatch.setenv("OPTIMIZE_STORAGE", database)
+    (tmp_path / "sweep.yaml").write_text(POOLING)
+    sweep = Bench(load_config(tmp_path / "sweep.yaml"), Results(tmp_path / "results"))
+    sweep.results.write_sweep(sweep.config.resolved())
+    app, _ = dashboard_app(sweep.results)
+
+    def ask() -> tuple[str, str]:
+        answered: list[str] = []
+        environ = {"PATH_INFO": "/api/studies"}
+        setup_testing_defaults(environ)
+        body = b"".join(app(environ, lambda status, *_: answered.append(status)))
+        return answered[0], body.decode()
+
+    assert ask()[0] == "200 OK"
+    server.stop()
+    try:
+        status, body = ask()
+    finally:
+        server.start()
+    assert status == "503 Service Unavailable"
+    assert "the storage that OPTIMIZE_STORAGE names cannot be used" in body
+    assert PASSWORD not in body
+    assert capfd.readouterr().err == ""
+    assert ask()[0] == "200 OK"
 
 
 def test_the_study_opens_for_other_tools(stub_sweep: Make, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
