@@ -62,13 +62,18 @@ def trained_on(precision: Precision, *, resumed: bool) -> dict[str, Any]:
 
 @cache
 def _machine() -> dict[str, Any]:
-    found = versions()
     return {
         "processor": processor(),
         "instruction_sets": list(instruction_sets()),
         "gpus": len(gpus()),
-        "versions": {name: found[name] for name in DECISIVE if name in found},
+        "versions": decisive_versions(),
     }
+
+
+def decisive_versions() -> dict[str, str]:
+    """The versions of those packages on which a weight's last bits depend."""
+    found = versions()
+    return {name: found[name] for name in DECISIVE if name in found}
 
 
 def instruction_sets() -> tuple[str, ...]:

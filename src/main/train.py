@@ -19,6 +19,7 @@ from main.data import Split, TrainingData
 from main.history import Epoch, best_epoch, exhausted, plateau_factor
 from main.network import TracedNetwork, arrays, network_for
 from main.optimizers import base_learning_rate, current_learning_rate
+from main.provenance import decisive_versions
 
 STATISTICS_IMAGES = 4096
 """Training images on which the normalisation statistics of averaged weights are measured, about as many."""
@@ -67,8 +68,8 @@ def train(
         metric: which validation figure decides the best epoch and early stopping.
         on_epoch: called after each epoch, and at the start for each that a checkpoint has kept; training stops where it
             returns True.
-        checkpoint_folder: where to leave the state of each epoch, and to look for one of this very training to go on
-            from.
+        checkpoint_folder: where to leave the state of each epoch, and to look for one of this very training, by the
+            same versions, to go on from.
 
     Raises:
         OSError: a checkpoint cannot be written.
@@ -77,7 +78,7 @@ def train(
     network = network_for(config, data.input_shape, data.n_classes, precision=precision, steps=steps)
     network.restart(config, seed)
     sections = [section.model_dump(mode="json") for section in (config.model, config.train)]
-    identity = checkpoints.identity_of(*sections, data.checksum, seed, precision, metric)
+    identity = checkpoints.identity_of(*sections, data.checksum, seed, precision, metric, decisive_versions())
     recorder = _Recorder(
         network, config, data, seed=seed, metric=metric, on_epoch=on_epoch, folder=checkpoint_folder, identity=identity
     )

@@ -241,10 +241,14 @@ def test_a_training_that_goes_on_tells_what_it_has_behind_it_and_may_be_stopped_
     assert told == [1, 2]
 
 
-@pytest.mark.parametrize("other", ["seed", "values", "data", "metric", "precision"])
-def test_a_checkpoint_of_another_training_is_not_taken_up(data: TrainingData, tmp_path: Path, other: str) -> None:
-    """A folder may be found where another trial of that number has left it."""
+@pytest.mark.parametrize("other", ["seed", "values", "data", "metric", "precision", "versions"])
+def test_a_checkpoint_of_another_training_is_not_taken_up(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """A folder may be found where another trial of that number has left it, or the program been updated since."""
     train(config(epochs=2), data, seed=3, checkpoint_folder=tmp_path)
+    if other == "versions":
+        monkeypatch.setattr("main.train.decisive_versions", lambda: {"keras": "3.0.0"})
     epochs: list[int] = []
     train(
         config(epochs=2, learning_rate=0.5) if other == "values" else config(epochs=2),
