@@ -189,6 +189,7 @@ class Coordinator:
         """
         ticks = Ticks()
         with first_asks_second_ends(self._on_signal), clear_faults(self._results):
+            self._check()
             self._engine = start_engine()
             while True:
                 self._fill(proposals)
@@ -196,6 +197,7 @@ class Coordinator:
                     break
                 self._handle(self._engine.next_event(timeout=0.2), proposals)
                 self._tick(ticks())
+            self._check()
         self._results.write_tables(self.finished.values(), self._swept)
         return self._stop.ending if self._stop else "done"
 

@@ -263,6 +263,24 @@ def test_the_log_of_a_study_that_was_moved_away_is_not_played_into_the_next(stub
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_a_study_changed_at_the_very_end_of_the_run_is_noticed(reopen: Callable[..., Bench], change: str) -> None:
+    changed = reopen()
+    study_file, copy = changed.results.study_file, changed.results.folder / "copy"
+
+    def change_study() -> None:
+        if len(changed.witness.ends) == 6:
+            copy.write_bytes(study_file.read_bytes())
+            (study_file.unlink if change == "removed" else lambda: copy.replace(study_file))()
+
+    changed.witness.on_end = change_study
+    with hold_study(changed.results, "pooling") as check:
+        changed.coordinator._check = check
+        with pytest.raises(StudyUnreadable, match=f"was {change} while the sweep ran"):
+            changed.run(stubs.learn)
+    assert len(rows(changed.results.trials_file)) == 6
+
+
 def test_a_study_that_somebody_reads_or_has_removed_as_the_run_ends_is_left_as_it_is(
     reopen: Callable[..., Bench],
 ) -> None:
