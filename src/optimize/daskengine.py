@@ -359,8 +359,13 @@ _stopping: set[tuple[str, int, int]] = set()
 
 
 def work(run: TrialRunner, task: TrialTask, topic: str) -> TrialOutcome:
-    """Run a task on a Dask worker, with its beginning and each epoch sent as an event."""
+    """Run a task on a Dask worker, with its beginning and each epoch sent as an event.
+
+    It stops at an epoch's end where it is told to, and where Dask has cancelled it: nobody waits for it any more, as
+    when a cluster has outlived its coordinator.
+    """
     worker = get_worker()
+    key = worker.get_current_task()
 
     def send(epoch: dict[str, Any] | None) -> None:
         worker.log_event(topic, {"trial": task.trial, "attempt": task.attempt, "epoch": epoch})
@@ -368,8 +373,13 @@ def work(run: TrialRunner, task: TrialTask, topic: str) -> TrialOutcome:
     def report(epoch: Epoch) -> None:
         send(asdict(epoch))
 
+    def stop_requested() -> bool:
+        known = worker.state.tasks.get(key)
+        cancelled = known is None or known.state == "cancelled"
+        return cancelled or (topic, task.trial, task.attempt) in _stopping
+
     send(None)
-    return run(task, report, lambda: (topic, task.trial, task.attempt) in _stopping)
+    return run(task, report, stop_requested)
 
 
 async def stop_on_worker(flags: Iterable[tuple[str, int, int]]) -> None:

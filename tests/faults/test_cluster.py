@@ -109,6 +109,20 @@ def test_a_scheduler_that_goes_away_and_comes_back_loses_nothing(
     assert "Traceback" not in run.said()
 
 
+def test_what_a_killed_coordinator_has_left_running_ends_with_its_epoch(stub_sweep: Make, cluster: Cluster) -> None:
+    """Or the worker would train for nobody, and the next coordinator's trials would wait for it."""
+    cluster.start_worker()
+    run = stub_sweep(on_cluster(cluster, epochs=10_000), stub="slow").start()
+    with Client(cluster.address, set_as_default=False) as client:
+
+        def busy() -> bool:
+            return any(client.run(lambda dask_worker: bool(dask_worker.active_threads)).values())
+
+        wait_for(busy, "the trial")
+        run.kill_all()
+        wait_for(lambda: not busy(), "the end of its epoch")  # of which it has a thousand seconds
+
+
 def test_a_scheduler_that_stays_away_ends_a_sweep_clearly(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daskengine, "SCHEDULER_AWAY_SECONDS", 1.0)
     cluster.start_worker()
