@@ -166,10 +166,13 @@ def _files(name: str) -> list[Path]:
     if name == PIPE:
         return []
     path = Path(name)
-    if not path.is_dir():
-        return [path]
-    files = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    found = sorted(file for file in files if not _left_behind(file.relative_to(path)))
+    try:
+        if not path.is_dir():
+            return [path]
+        files = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        found = sorted(file for file in files if not _left_behind(file.relative_to(path)))
+    except OSError as error:  # of a name too long for any file, or in a folder that may not be looked into
+        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
     if not found:
         raise DataError(f"{name}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
     return found

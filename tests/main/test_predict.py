@@ -76,6 +76,14 @@ def test_refused_pictures_stand_in_their_place(predictor, test_set, tmp_path, mo
     assert "holds no pictures" in found[3].reason
 
 
+def test_a_name_that_the_system_refuses_is_a_refusal_like_others(predictor, test_set, tmp_path):
+    save_images(tmp_path, test_set.images[:1])
+    names = [str(tmp_path / "000.png"), str(tmp_path / ("x" * 300))]
+    read, refused = predictor.predict(names)
+    assert isinstance(read, Prediction)
+    assert refused == Refusal(names[1], f"{names[1]}: cannot be read: File name too long")
+
+
 class Pipe:
     def __init__(self, data):
         self.buffer = io.BytesIO(data)
