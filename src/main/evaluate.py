@@ -111,10 +111,10 @@ def source_in(card: Mapping[str, Any] | None, path: Path) -> str:
     Where training had fallen back to another source, that one: the model knows nothing of the first.
 
     Raises:
-        DataError: There is no card, or it does not say.
+        DataError: There is no card, or it does not say, or says what no terminal should be told.
     """
     source = _section(card, "data").get("source")
-    if not isinstance(source, str):
+    if not isinstance(source, str) or not source.isprintable():
         raise DataError(f"{path}: no card says which data it was trained on; name them with --data")
     return source
 

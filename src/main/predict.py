@@ -189,8 +189,8 @@ def _data_of(card: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _class_names(data: Mapping[str, Any], n_classes: int) -> tuple[str, ...]:
-    """The names that the card's data have for the classes; where there are none, the numbers of the
-    outputs.
+    """The names that the card's data have for the classes; where there are none, or a table or terminal could not
+    show them, the numbers of the outputs.
     """
     names = data.get("classes")
     if names is None and isinstance(data.get("source"), str):
@@ -198,9 +198,9 @@ def _class_names(data: Mapping[str, Any], n_classes: int) -> tuple[str, ...]:
             names = describe(DataConfig(source=data["source"])).classes
         except DataError:  # the model outlives its data
             names = None
-    if not isinstance(names, list | tuple) or not len(names) == len(set(map(str, names))) == n_classes:
-        names = range(n_classes)
-    return tuple(map(str, names))
+    told = tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+    usable = len(told) == len(set(told)) == n_classes and all(map(str.isprintable, told))
+    return told if usable else tuple(map(str, range(n_classes)))
 
 
 def json_text(results: Iterable[Prediction | Refusal]) -> Iterator[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from main.evaluate import (
     outputs_and_logits,
     outputs_of,
     predict_probabilities,
+    source_in,
 )
 from main.evaluation import Calibration, Evaluation, Proportion, mean_crossentropy
 from main.modelfile import ModelFileError, load_model, write_model_file
@@ -46,6 +48,13 @@ def six():
             [0.1, 0.6, 0.3],
         ],
     )
+
+
+@pytest.mark.parametrize("source", [None, 5, "\x1b]0;owned\x07/x.npz"])
+def test_a_card_that_does_not_say_its_data_in_plain_letters_says_nothing(source):
+    with pytest.raises(DataError) as refused:
+        source_in({"data": {"source": source}}, Path("cnn.h5"))
+    assert str(refused.value) == "cnn.h5: no card says which data it was trained on; name them with --data"
 
 
 @pytest.mark.parametrize(

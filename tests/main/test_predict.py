@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -12,7 +13,7 @@ from PIL import Image
 
 from main.config import DataConfig
 from main.data import load_test
-from main.modelfile import UnverifiedModelWarning, write_model_file
+from main.modelfile import UnverifiedModelWarning
 from main.predict import PIPE_NAME, Prediction, Predictor, Refusal, csv_text, json_text
 
 pytestmark = pytest.mark.training
@@ -154,10 +155,13 @@ def test_a_file_whose_name_is_no_utf_8_is_named_all_the_same(predictor, test_set
         ({"source": "gone.npz", "preparation": "plain"}, tuple("0123456789"), "plain"),
         ({"source": "digits", "classes": ["only", "two"]}, tuple("0123456789"), "digits"),
         ({"source": "digits", "classes": ["same"] * 10}, tuple("0123456789"), "digits"),
+        ({"source": "digits", "classes": ["\x1b[2J", *"abcdefghi"]}, tuple("0123456789"), "digits"),
+        ({"source": "digits", "classes": ["\ud800", *"abcdefghi"]}, tuple("0123456789"), "digits"),
     ],
 )
 def test_class_names_come_from_the_card_or_the_data_or_are_numbers(model_file, data, classes, preparation):
-    write_model_file(model_file.parent, model_file.read_bytes(), {"data": data})
+    checksum = hashlib.sha256(model_file.read_bytes()).hexdigest()
+    model_file.with_suffix(".json").write_text(json.dumps({"sha256": checksum, "data": data}))
     predictor = Predictor(model_file)
     assert (predictor.classes, predictor.preparation) == (classes, preparation)
 
