@@ -267,10 +267,20 @@ def _last_hidden(model: keras.Model) -> Any:
 
 
 def _projected(values: NDArray[np.float32], method: Projection) -> tuple[NDArray[np.floating], float | None]:
+    """Points (n, 2), and of PCA the share of the variance that they hold; all in one place where nothing varies.
+
+    Where the first component's variance is 0 in float32, t-SNE divides by it and then ends the whole process with a
+    segmentation fault; so values that are all alike never reach it, and others are brought to a common size first.
+    """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own dependency
 
+    apart = values - values[0]
+    farthest = np.abs(apart).max()
+    if farthest == 0:
+        return np.zeros((len(values), 2)), None
+    values = apart / farthest
     if method == "pca" or values.shape[1] < 3:
         components = PCA(2 if values.shape[1] > 1 else 1, random_state=0).fit(values)
         points = components.transform(values)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -148,6 +151,26 @@ def test_deep_features_keep_classes_together(predictor, evaluation, method):
     distances = np.linalg.norm(features.points[:, np.newaxis] - centres, axis=-1)
     assert np.mean(distances.argmin(axis=1) == labels) > 0.45  # one in ten by chance
     assert (features.explained is None) == (method == "tsne")
+
+
+PROJECTED = """
+import sys
+import numpy as np
+from main.explain import _projected
+values = np.random.default_rng(0).random((60, 8), dtype=np.float32) * np.float32(sys.argv[1])
+for method in ("pca", "tsne"):
+    points, explained = _projected(values, method)
+    assert points.shape == (60, 2) and np.isfinite(points).all()
+    assert explained is None or 0 < explained <= 1
+    assert (float(sys.argv[1]) == 0) == (points == points[0]).all()
+"""
+
+
+@pytest.mark.parametrize("scale", ["0", "1e-30", "1e30"])
+def test_features_that_are_all_alike_or_out_of_all_proportion_end_no_process(scale):
+    """As of a network whose units are all dead; in a process of its own, as t-SNE's fault is none of Python's."""
+    ended = subprocess.run([sys.executable, "-c", PROJECTED, scale], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_mistakes_are_ringed_and_nothing_else(predictor, evaluation):
