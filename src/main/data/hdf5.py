@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from main.data.arrays import role
 from main.data.bounded import MAX_BYTES
 from main.data.errors import DataError
 
@@ -37,7 +38,7 @@ class Hdf5Arrays:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of all datasets, without their bytes."""
         with _opened(self._path) as file:
-            return {name: tuple(dataset.shape) for name, dataset in _datasets(file, self._path)}
+            return {name: tuple(dataset.shape or ()) for name, dataset in _datasets(file, self._path)}
 
     def read(self, name: str) -> NDArray[Any]:
         """One dataset."""
@@ -68,17 +69,21 @@ def _datasets(
         if isinstance(item, h5py.Group):
             yield from _datasets(item, path, f"{name}/", depth + 1, met)
         elif isinstance(item, h5py.Dataset):
-            _check_announced(item, f"{path}: {name}")
+            _check_announced(item, name, f"{path}: {name}")
             yield name, item
 
 
-def _check_announced(dataset: Any, where: str) -> None:
-    """Refuse what a dataset says of itself, before any of its values is touched."""
+def _check_announced(dataset: Any, name: str, where: str) -> None:
+    """Refuse what a dataset says of itself, before any of its values is touched.
+
+    What is neither images nor labels by its name, such as a list of the classes' names, is never read and may be
+    other than numbers.
+    """
     if dataset.is_virtual or dataset.external:
         raise DataError(f"{where}: its values lie in other files, which are not read")
-    if dataset.shape is None or dataset.dtype.kind not in "iufb":
+    if role(name) and (dataset.shape is None or dataset.dtype.kind not in "iufb"):
         raise DataError(f"{where}: expected an array of numbers, but the type is {dataset.dtype}")
-    size = max(math.prod(dataset.shape) * dataset.dtype.itemsize, _chunk_bytes(dataset))
+    size = max(math.prod(dataset.shape or ()) * dataset.dtype.itemsize, _chunk_bytes(dataset))
     if size > MAX_BYTES:
         raise DataError(f"{where}: takes {size:,} bytes in memory; at most {MAX_BYTES:,} are read")
 

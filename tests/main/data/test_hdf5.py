@@ -84,6 +84,16 @@ def test_refuses_other_things_than_numbers(path, refuses, value):
     refuses(Hdf5Arrays(path).shapes, path, "x_train", "numbers")
 
 
+@pytest.mark.parametrize("value", ["cats and dogs", h5py.Empty("f4"), np.array([b"cat", b"dog"])], ids=repr)
+def test_what_is_neither_images_nor_labels_may_be_other_than_numbers(path, value):
+    write(path)
+    with h5py.File(path, "a") as file:
+        file["list_classes"] = value
+    arrays = Hdf5Arrays(path)
+    assert set(arrays.shapes()) == {"x_train", "list_classes"}
+    np.testing.assert_array_equal(arrays.read("x_train"), VALUES)
+
+
 def test_refuses_a_shape_that_takes_gigabytes(path, refuses):
     with h5py.File(path, "w") as file:
         file.create_dataset("x_train", shape=(10**7, 28, 28), dtype="u1", chunks=(1, 28, 28))
