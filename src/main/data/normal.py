@@ -115,7 +115,7 @@ def class_values(training_labels: Labels, where: str) -> tuple[int, ...]:
     if len(values) < 2:
         raise DataError(f"{where}: every image has the label {low}; a classifier needs two classes")
     absent = np.setdiff1d(np.arange(min(low, 1), high + 1), values)
-    if absent.size and not (low == 1 and absent[0] == 1):
+    if absent.size:
         raise DataError(
             f"{where}: labels must be 0 to n - 1 (or 1 to n) with images of every class, but they run from "
             f"{low} to {high} and class {absent[0]} has none"
