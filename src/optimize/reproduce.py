@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,26 @@ from optimize.tables import DamagedFile
 from optimize.trial import TrialOutcome, TrialTask, fold_of
 from optimize.trial import run as run_trial
 
-OF_THE_CARD = (
-    "config", "values", "configuration", "trial", "seed", "fold", "data.checksum",
-    "test.accuracy", "test.low", "test.high",
-    "trained_on.processor", "trained_on.instruction_sets", "trained_on.gpus", "trained_on.threads",
-    "trained_on.precision", "trained_on.versions",
-)  # fmt: skip
+OF_THE_CARD: Mapping[str, type | tuple[type, ...]] = {
+    "config": dict,
+    "values": dict,
+    "configuration": str,
+    "trial": int,
+    "seed": int,
+    "fold": (int, NoneType),
+    "data.checksum": str,
+    "test.accuracy": (int, float),
+    "test.low": (int, float),
+    "test.high": (int, float),
+    "trained_on.processor": str,
+    "trained_on.instruction_sets": list,
+    "trained_on.gpus": int,
+    "trained_on.threads": int,
+    "trained_on.precision": str,
+    "trained_on.versions": dict,
+}
+"""What is needed of a card, and of which types; anybody may have written it."""
+UNKNOWN = "what was trained, or on what, is not known"
 
 
 class NotReproduced(UserError):
@@ -94,7 +109,10 @@ def reproduce(
     card = kept.card or {}
     _demand(card, results.card_file)
     config = stored_sweep(results)
-    concrete = TrainingConfig.from_dict(card["config"])
+    try:
+        concrete = TrainingConfig.from_dict(card["config"])
+    except ValueError as error:
+        raise DamagedFile(results.card_file, f"its config: {error}", UNKNOWN) from error
     task = _task(config, concrete, card)
     with Staff(config, run_trial, workers=workers if workers == 0 else 1, trials=1) as staff:
         outcome = _trained(staff.engine(), task, on_epoch)
@@ -114,29 +132,29 @@ def reproduce(
 
 
 def _demand(card: Mapping[str, Any], file: Path) -> None:
-    missing = [key for key in OF_THE_CARD if not _holds(card, key)]
+    missing = [key for key, types in OF_THE_CARD.items() if not _holds(card, key, types)]
     if missing:
-        raise DamagedFile(file, f"without {', '.join(missing)}", "what was trained, or on what, is not known")
+        raise DamagedFile(file, f"without {', '.join(missing)}", UNKNOWN)
 
 
-def _holds(content: Any, dotted: str) -> bool:
+def _holds(content: Any, dotted: str, types: type | tuple[type, ...]) -> bool:
     for key in dotted.split("."):
         if not isinstance(content, Mapping) or key not in content:
             return False
         content = content[key]
-    return True
+    return isinstance(content, types)
 
 
 def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any]) -> TrialTask:
     return TrialTask(
-        trial=int(card["trial"]),
-        values=dict(card["values"]),
-        configuration=str(card["configuration"]),
-        seed=int(card["seed"]),
+        trial=card["trial"],
+        values=card["values"],
+        configuration=card["configuration"],
+        seed=card["seed"],
         config=concrete,
         metric=config.study.metric,
         precision="bfloat16" if card["trained_on"]["precision"] == "bfloat16" else "float32",
-        data_checksum=str(card["data"]["checksum"]),
+        data_checksum=card["data"]["checksum"],
         fold=card["fold"],
         folds=config.study.folds,
     )

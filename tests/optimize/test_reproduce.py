@@ -183,3 +183,26 @@ def test_what_is_not_known_is_named_before_anything_is_trained(
     answer = CliRunner().invoke(app, ["reproduce", str(committed)])
     assert answer.exit_code == 2
     assert f"cnn.json is damaged (without {key})" in answer.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "said"),
+    [
+        (None, {"trial": "first"}, "without trial"),
+        (None, {"values": None}, "without values"),
+        (None, {"config": [1]}, "without config"),
+        ("test", {"accuracy": "good"}, "without test.accuracy"),  # of which hours later a sentence would be made
+        ("trained_on", {"versions": []}, "without trained_on.versions"),
+        ("config", {"model": {"network": "unheard_of"}}, "its config: model.network: unknown value 'unheard_of'"),
+    ],
+)
+def test_a_card_that_says_something_else_there_is_told_before_anything_is_trained(
+    committed: Path, section: str | None, values: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_is_trained(monkeypatch)
+    card = json.loads((committed / "cnn.json").read_text())
+    (card[section] if section else card).update(values)
+    (committed / "cnn.json").write_text(json.dumps(card))
+    answer = CliRunner().invoke(app, ["reproduce", str(committed)])
+    assert answer.exit_code == 2
+    assert f"cnn.json is damaged ({said})" in answer.output.replace("\n", "")
