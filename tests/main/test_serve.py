@@ -275,6 +275,39 @@ def test_strokes_in_a_browser_are_read(port, live, tmp_path: Path) -> None:
         assert page.value("document.getElementById('answer').textContent") == "–"
 
 
+SHADE = "pen.getImageData({}, {}, 1, 1).data[0]"
+TRACKS = "[...document.querySelectorAll('#bars .track')].map((track) => track.getBoundingClientRect())"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_the_first_finger_alone_draws_and_bars_can_be_compared(port, tmp_path: Path) -> None:
+    with opened(f"http://127.0.0.1:{port}/", tmp_path / "profile") as page:
+        page.wait_for("document.querySelectorAll('#bars li').length === 10")
+        left, top = page.value(
+            "(({left, top}) => [left, top])(document.getElementById('paper').getBoundingClientRect())"
+        )
+        page.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+        for kind, fingers in [
+            ("touchStart", [(60, 60)]),
+            ("touchStart", [(60, 60), (240, 240)]),
+            ("touchMove", [(60, 200), (220, 240)]),
+            ("touchEnd", []),
+        ]:
+            points = [{"x": left + x, "y": top + y, "id": finger} for finger, (x, y) in enumerate(fingers)]
+            page.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        page.wait_for(f"{SHADE.format(60, 190)} === 0")
+        assert [page.value(SHADE.format(*place)) for place in ((230, 240), (150, 150), (150, 220))] == [255] * 3
+        page.call("Emulation.setTouchEmulationEnabled", enabled=False)
+        page.value("document.getElementById('clear').click()")
+        for kind in ("mousePressed", "mouseReleased"):
+            page.call("Input.dispatchMouseEvent", type=kind, x=left + 99, y=top + 99, button="right", clickCount=1)
+        assert page.value("blank()")
+        page.value("document.querySelector('#bars span').textContent = 'a pullover with a hood and a very long name'")
+        tracks = page.value(f"{TRACKS}.map(({{left, right}}) => [Math.round(left), Math.round(right)])")
+        assert len({tuple(ends) for ends in tracks}) == 1
+        assert tracks[0][1] - tracks[0][0] > 100
+
+
 def test_an_answer_is_never_given_to_another_origin(live) -> None:
     """No CORS header: a page elsewhere may neither send a picture nor read an answer."""
     assert [middleware.cls.__name__ for middleware in application(live).user_middleware] == [

@@ -4,6 +4,7 @@ const paper = document.getElementById("paper");
 const pen = paper.getContext("2d", { willReadFrequently: true });
 const note = document.getElementById("note");
 let last = null; // where the pen was; null while it is up
+let holder = null; // the pointer that draws: of several fingers the first, and of a mouse its main button
 let drawn = 0; // counts changes, so that an answer to an older drawing is known as such
 let asking = false;
 
@@ -37,14 +38,20 @@ function stroke(to) {
 }
 
 paper.addEventListener("pointerdown", (event) => {
-  paper.setPointerCapture(event.pointerId);
+  if (last || event.button !== 0) return;
+  holder = event.pointerId;
+  paper.setPointerCapture(holder);
   last = place(event);
   stroke(last);
 });
 paper.addEventListener("pointermove", (event) => {
-  if (last) for (const point of event.getCoalescedEvents?.() ?? [event]) stroke(place(point));
+  if (last && event.pointerId === holder) for (const point of event.getCoalescedEvents?.() ?? [event]) stroke(place(point));
 });
-for (const end of ["pointerup", "pointercancel"]) paper.addEventListener(end, () => (last = null));
+for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+  paper.addEventListener(end, (event) => {
+    if (event.pointerId === holder) last = null;
+  });
+}
 document.getElementById("clear").addEventListener("click", wipe);
 
 // One question at a time; whoever draws on meanwhile is answered next, with what stands there then.
