@@ -23,6 +23,8 @@ MISTAKES_PER_ROW = 8
 SHORT_NAME = 3
 """Letters up to which two classes' names fit above an image on one line."""
 MAX_PANELS = 20
+PANEL_NAME = 15
+"""Letters of a class's name that fit above a panel beside four others."""
 NUMBERED_CLASSES = 30
 """Up to so many classes, each cell of the confusion matrix holds its number."""
 
@@ -305,7 +307,7 @@ def _panels(
         for other in curves:
             axes.plot(other.x, other.y, color=FAINT, linewidth=0.7, drawstyle="steps-post")
         axes.plot(curve.x, curve.y, color=BLUE, linewidth=2, drawstyle="steps-post")
-        axes.set_title(shortened(curve.name, 22), weight="bold")
+        axes.set_title(shortened(curve.name, PANEL_NAME), weight="bold")
         axes.text(*note, f"{curve.area:.4f}", transform=axes.transAxes, color=BLUE, weight="bold")
     for axes in grid.flat[len(shown) :]:
         axes.set_visible(False)

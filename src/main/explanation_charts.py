@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FILTERS_PER_ROW = 16
 MAX_FILTERS = 64
 HARDEST = 24
+SHORT_NAME, LONG_NAME = 8, 14
+"""Letters of a class's name that fit above an image of saliency beside how sure the model is, and in a line alone."""
 
 
 def draw_image(folder: Path, filters: Filters | None, stages: Sequence[Stage], seen: Saliency) -> tuple[Path, ...]:
@@ -139,11 +141,13 @@ def saliency(seen: Sequence[Saliency], title: str, subtitle: str) -> Figure:
     )  # fmt: skip
     for axes in grid.flat:
         bare(axes)
+    beside = len(seen) == 1 or max(len(one.answer) for one in seen) <= SHORT_NAME
     for number, one in enumerate(seen):
         row, column = 2 * (number // columns), number % columns
         above, below = grid.flat if len(seen) == 1 else (grid[row, column], grid[row + 1, column])
         show_image(above, one.image)
-        above.set_title(f"{shortened(one.answer)}  {one.confidence:.0%}", loc="center", weight="bold", pad=4)
+        told = f"{shortened(one.answer)}  " if beside else f"{shortened(one.answer, LONG_NAME)}\n"
+        above.set_title(f"{told}{one.confidence:.0%}", size=None if beside else 9, loc="center", weight="bold", pad=4)
         show_image(below, as_pixels(one.pixels), cmap="inferno")
         outline = one.image.mean(axis=-1)
         if outline.min() < outline.max():

@@ -4,9 +4,11 @@ import json
 import warnings
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from chart_titles import LONG, titles_in_the_way
 from PIL import Image
 
 from main import evaluation_charts
@@ -22,6 +24,7 @@ from main.evaluate import (
     source_in,
 )
 from main.evaluation import Calibration, Evaluation, Proportion, mean_crossentropy
+from main.figures import RULES
 from main.modelfile import ModelFileError, load_model, write_model_file
 
 TABLES = ["calibration.csv", "classes.csv", "confusion.csv", "evaluation.json", "mistakes.csv"]
@@ -292,3 +295,10 @@ def test_fewer_images_go_through_a_network_that_makes_much_of_each(factor):
     images = np.zeros((40, 28, 28, 1), np.uint8)
     assert at_once(model) == max(1, min(1000, 2**27 // (28 * factor) ** 2))
     assert outputs_of(model, images).shape == (40, 2)
+
+
+def test_panels_of_classes_with_long_names_do_not_stand_in_each_others_way():
+    evaluation = evaluation_of([0, 1, 2, 3, 4], np.eye(5) * 0.5 + 0.1, LONG)
+    with mpl.rc_context(RULES):
+        for chart in (evaluation_charts.roc, evaluation_charts.precision_recall):
+            assert titles_in_the_way(chart(evaluation)) == []

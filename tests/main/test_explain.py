@@ -3,8 +3,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from chart_titles import LONG, titles_in_the_way
 from PIL import Image
 
 from main import explanation_charts
@@ -20,6 +22,7 @@ from main.explain import (
     saliency,
     typical,
 )
+from main.figures import RULES
 
 pytestmark = pytest.mark.training
 
@@ -190,6 +193,13 @@ def test_each_saliency_stands_under_its_own_answer():
     figure = explanation_charts.saliency(seen, "", "")
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [f"{one.answer}  {one.confidence:.0%}" for one in seen]
+
+
+def test_answers_of_long_names_do_not_stand_in_each_others_way():
+    rng = np.random.default_rng(0)
+    seen = [Saliency(np.zeros((4, 4, 1), np.uint8), rng.random((4, 4)), name, 1.0) for name in LONG]
+    with mpl.rc_context(RULES):
+        assert titles_in_the_way(explanation_charts.saliency(seen, "", "")) == []
 
 
 def test_deep_features_of_a_softmax_regression_are_its_pixels(evaluation):
