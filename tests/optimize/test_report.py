@@ -299,6 +299,20 @@ def test_the_page_in_a_browser(made: Made, tmp_path: Path, width: int, scheme: s
 
 
 @needs_chromium
+def test_on_a_phone_the_facts_have_more_room_than_their_names(made: Made, tmp_path: Path) -> None:
+    """Measured by a script in a copy of the page, in the narrowest window that Chromium opens."""
+    _, page = made("cube", card=True)
+    share_of = "(row) => row.cells[1].offsetWidth / row.offsetWidth"
+    narrowest = f"Math.min(...[...document.querySelectorAll('.facts tr')].map({share_of}))"
+    measured = tmp_path / "page.html"
+    measured.write_text(re.sub("<meta http-equiv[^>]*>", "", page) + f"<script>document.title = {narrowest}</script>")
+    dumped = chromium(tmp_path, "--window-size=390,1000", "--dump-dom", measured.as_uri()).stdout
+    share = re.search("<title>([0-9.]+)</title>", dumped)
+    assert share, "the page was measured"
+    assert float(share[1]) > 0.5
+
+
+@needs_chromium
 def test_the_browser_refuses_nothing_of_the_page(made: Made, tmp_path: Path) -> None:
     results, _ = made("cube", card=True)
     log = chromium(tmp_path, "--enable-logging=stderr", "--v=0", "--dump-dom", results.report.as_uri())
