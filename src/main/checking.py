@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 from main.annotations import KeyPath, annotation_at, section_of, tags, value_at, words
 from main.complaints import Complaint
 from main.document import Document, described
+from main.nearest import did_you_mean
 from main.yaml12 import Plain, flow
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
@@ -65,19 +65,6 @@ def unknown_value(value: object, allowed: Iterable[object]) -> tuple[str, str]:
     if not isinstance(value, str):
         return f"expected {_or(choices)}, but read {described(value)}", ""
     return f"unknown value '{value[:60]}'{did_you_mean(value, choices)}", f"allowed: {', '.join(choices)}"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'pooling'?`, or nothing where no known word is near."""
-    nearest = nearest_to(word, known)
-    return f"; did you mean '{nearest}'?" if nearest else ""
-
-
-def nearest_to(word: str, known: Iterable[str]) -> str | None:
-    """The known word that somebody probably meant; None where none is near."""
-    lowered = {candidate.lower(): candidate for candidate in known}
-    nearest = get_close_matches(word.lower()[:80], lowered, n=1, cutoff=0.6)
-    return lowered[nearest[0]] if nearest else None
 
 
 def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path: KeyPath) -> Iterator[Problem]:

@@ -32,7 +32,6 @@ app = typer.Typer(
 )
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-CONFIG_SUFFIXES = frozenset({".yaml", ".yml"})
 
 out = Console(soft_wrap=True, highlight=False, emoji=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
@@ -333,14 +332,14 @@ def show_data(
 def _data_section(source: str | None) -> DataConfig:
     """The data section of a file, of a sweep too, or that of a bare source."""
     from main.config import DataConfig
+    from main.document import SUFFIXES, read
 
     if source is None:
         return DataConfig(source="mnist", otherwise="digits")
-    if Path(source).suffix.lower() not in CONFIG_SUFFIXES:
+    if Path(source).suffix.lower() not in SUFFIXES:
         return DataConfig(source=source)
     from main.checking import check
     from main.complaints import ConfigError
-    from main.document import read
 
     document = read(source)
     section, problems = check(DataConfig, document.data.get("data", {}), ("data",))

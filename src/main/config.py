@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from main.annotations import KeyPath
-from main.checking import Problem, check, complaints, nearest_to, unknown_key, unknown_value
+from main.checking import Problem, check, complaints, unknown_key, unknown_value
 from main.complaints import ConfigError
 from main.document import described, read
 from main.names import valid_name
+from main.nearest import nearest_to
 from main.yaml12 import Plain, plain
 from models import NetworkSpec, networks
 

@@ -12,11 +12,16 @@ from pathlib import Path
 
 from main.annotations import KeyPath, dotted
 from main.complaints import ROOT, Complaint, ConfigError, Mark, Place, Source
+from main.nearest import nearest_to
 from main.reading import Reader, decoded
 from main.yaml12 import Plain, flow
 
 LARGEST_FILE = 64 * 1024
 """Bytes of a file that are read at most."""
+
+
+SUFFIXES = (".yaml", ".yml")
+"""Of the files that people write."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,22 @@ def read(path: Path | str, overrides: Iterable[str] = ()) -> Document:
         with Path(path).open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise ConfigError([Complaint(Source(name, ""), ROOT, "", f"cannot be read: {error.strerror}")]) from None
+        meant = _meant(Path(path)) if isinstance(error, FileNotFoundError) else None
+        message = f"cannot be read: {error.strerror}" + (f"; did you mean '{meant}'?" if meant else "")
+        raise ConfigError([Complaint(Source(name, ""), ROOT, "", message)]) from None
     except ValueError as error:  # a NUL in the name
         raise ConfigError([Complaint(Source(name, ""), ROOT, "", f"cannot be read: {error}")]) from None
     return parse(content, name, overrides)
+
+
+def _meant(path: Path) -> Path | None:
+    """The file that was probably meant by one that is not there: beside it or in `configs`, misspelt or by its name."""
+    called = path.stem if path.suffix in SUFFIXES else path.name
+    for folder in (path.parent, Path("configs")):
+        files = {file.stem: file for file in sorted(folder.glob("*")) if file.suffix in SUFFIXES}
+        if nearest := nearest_to(called, files):
+            return files[nearest]
+    return None
 
 
 def parse(content: bytes, name: str, overrides: Iterable[str] = ()) -> Document:

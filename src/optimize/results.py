@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import json
 import os
 import shutil
@@ -14,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from main.document import SUFFIXES
 from main.errors import UserError
 from main.files import UNFINISHED, faults_named, write_atomically
+from main.nearest import nearest_to
 from optimize.finished import Finished, from_json, to_json
 from optimize.tables import (
     RUN_AGAIN,
@@ -45,6 +46,17 @@ class NoSweep(UserError):
 
 class SweepLocked(UserError):
     """Another process is running this sweep."""
+
+
+def _meant(named: Path, sweep_file: str) -> Path | None:
+    """The sweep under `results` that was probably meant: in another folder, misspelt, or named by its sweep file."""
+    name = named.stem if named.suffix in SUFFIXES else named.name
+    called: dict[str, Path] = {}
+    for depth in ("*", "*/*"):
+        for file in sorted(Path("results").glob(f"{depth}/{sweep_file}")):
+            called.setdefault(file.parent.name, file.parent)
+    nearest = nearest_to(name, called)
+    return called[nearest] if nearest else None
 
 
 class Results:
@@ -83,9 +95,8 @@ class Results:
         if not results.sweep_file.is_file() and named.sweep_file.is_file():
             return named  # `pooling` for results/pooling, as the sweep file calls it
         if not results.sweep_file.is_file():
-            name = glob.escape(Path(folder).name)
-            elsewhere = sorted(Path("results").glob(f"*/{name}/{results.sweep_file.name}")) if name else []
-            instead = f"did you mean {elsewhere[0].parent}?" if elsewhere else "run one first"
+            meant = _meant(Path(folder), results.sweep_file.name)
+            instead = f"did you mean {meant}?" if meant else "run one first"
             nor = "" if named.folder == results.folder else f", nor in {named.folder}"
             raise NoSweep(f"{results.folder}: no sweep here{nor} ({results.sweep_file.name} is missing); {instead}")
         return results

@@ -3,8 +3,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
-from main.checking import check, did_you_mean
+from main.checking import check
 from main.config import Section
+from main.nearest import did_you_mean
 
 
 class Inner(Section):

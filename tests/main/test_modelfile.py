@@ -244,7 +244,10 @@ def test_damaged_card_is_refused_by_name(tmp_path, text, reason):
 def test_missing_file_and_folder_are_refused_by_name(tmp_path):
     with pytest.raises(ModelFileError, match=r"nothing\.h5 does not exist"):
         load_model(tmp_path / "nothing.h5")
-    with pytest.raises(ModelFileError, match="is not a file"):
+    with pytest.raises(ModelFileError, match=r"is not a file$"):
+        load_model(tmp_path)
+    (tmp_path / "cnn.h5").touch()
+    with pytest.raises(ModelFileError, match=r"is not a file; did you mean .*cnn\.h5\?$"):
         load_model(tmp_path)
 
 
