@@ -58,6 +58,7 @@ def write_template(name: str, folder: Path | str) -> Path:
     Raises:
         UserError: If no sweep can have the name, or if the file exists.
     """
+    name = name.removesuffix(".yaml")  # of somebody who names the file
     try:
         valid_name(name)
     except ValueError as error:

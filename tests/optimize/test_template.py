@@ -43,6 +43,12 @@ def test_it_names_the_schema_where_there_is_one() -> None:
     assert first_line == "# yaml-language-server: $schema=../../docs/sweep.schema.json"
 
 
+def test_a_name_may_be_that_of_the_file() -> None:
+    path = write_template("mine.yaml", "configs")
+    assert path == Path("configs/mine.yaml")
+    assert load_config(path).name == "mine"
+
+
 @pytest.mark.parametrize("name", ["2024", "true", "null", "1e3"])
 def test_a_name_that_reads_like_something_else_is_quoted(name: str) -> None:
     assert load_config(write_template(name, "configs")).name == name
