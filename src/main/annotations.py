@@ -16,9 +16,18 @@ KeyPath = tuple[str | int, ...]
 """Keys and list indices from the top of some data to a value."""
 
 
+_LONGEST_INDEX = 5
+"""Digits of an index: no file has room for a list of more elements than that can count."""
+
+
 def dotted(path: KeyPath) -> str:
     """`model.pooling`; list indices as numbers."""
     return ".".join(map(str, path))
+
+
+def is_index(key: str) -> bool:
+    """Whether a part of a dotted path says which element of a list is meant."""
+    return key.isascii() and key.isdigit() and len(key) <= _LONGEST_INDEX
 
 
 def value_at(data: Plain, path: KeyPath) -> Plain:

@@ -78,9 +78,9 @@ def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path:
         found.setdefault(where, []).append(details)
         if len(where) < len(details["loc"]):
             through_union.add(where)
+    around = {where[:length] for where in found for length in range(len(where))}
     for where, group in found.items():
-        deeper = any(other[: len(where)] == where and len(other) > len(where) for other in found)
-        if deeper and where in through_union:
+        if where in around and where in through_union:
             continue
         yield _problem(_Finding(group, where, model, data))._replace(path=path + where)
 

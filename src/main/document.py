@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from main.annotations import KeyPath, dotted
+from main.annotations import KeyPath, dotted, is_index
 from main.complaints import ROOT, Complaint, ConfigError, Mark, Place, Source
 from main.nearest import nearest_to
 from main.reading import Reader, decoded
@@ -165,8 +165,9 @@ def _assigned(data: Plain, path: KeyPath, keys: list[str], value: Plain, source:
         return path, value
     key, *rest = _first_key(data, keys)
     if isinstance(data, tuple):
-        if not key.isascii() or not key.isdigit() or int(key) >= len(data):
+        if not is_index(key) or int(key) >= len(data):
             message = f"{dotted(path)} has {len(data)} elements, the first of them {dotted((*path, 0))}"
+            message = message if data else f"{dotted(path)} is an empty list; set the whole of it, [...]"
             raise ConfigError([Complaint(source, ROOT, dotted((*path, key)), message)])
         index = int(key)
         whole, item = _assigned(data[index], (*path, index), rest, value, source)

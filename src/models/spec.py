@@ -122,7 +122,7 @@ class CnnSpec(NetworkSpec):
     conv_dropout: Rate | tuple[Rate, ...] = 0.0
     """Fraction of units dropped after the convolutions and their pooling, while training: one number, or one per
     convolution."""
-    dense_units: tuple[Units, ...] = ()
+    dense_units: Annotated[tuple[Units, ...], Field(max_length=32)] = ()
     """Units of each dense layer between flatten and the output."""
 
     @field_validator("kernel_size", "pool_size", "conv_dropout")

@@ -52,8 +52,10 @@ def check_combinations(sections: Sections, space: SearchSpace) -> list[Problem]:
     """
     checker = _Checker(sections, space)
     checker.probe(space.complete({}), {})
+    unknown = {problem.path for problem in checker.problems.values() if problem.at_key}
     for parameter in space.parameters:
-        checker.try_each(parameter)
+        if keys_of(parameter.path) not in unknown:
+            checker.try_each(parameter)
     if not checker.problems:
         for values in islice(combined(space, MOST_COMBINATIONS), MOST_COMBINATIONS):
             checker.probe(values, values)
@@ -83,17 +85,17 @@ class _Checker:
     def try_each(self, parameter: Parameter) -> None:
         """Note what is wrong with each value of a parameter, and which of its choices are the same."""
         section = parameter.path.split(".")[0]
-        earlier: list[tuple[Value, BaseModel | None]] = []
+        earlier: list[tuple[str, BaseModel | None]] = []
         for value in _tried(parameter):
-            chosen = {parameter.path: value}
+            chosen, shown_as = {parameter.path: value}, label(value)
             made = self.probe(satisfied(self._space, chosen), chosen)[section]
             for other, same in earlier:
-                if label(other) == label(value) or (made is not None and made == same):
+                if other == shown_as or (made is not None and made == same):
                     keys = (*keys_of(parameter.path), "choices", len(earlier))
-                    problem = Problem(keys, f"{label(value)} is the same as {label(other)}; each choice stands once")
+                    problem = Problem(keys, f"{shown_as} is the same as {other}; each choice stands once")
                     self.problems[keys, problem.message] = problem
                     break
-            earlier.append((value, made))
+            earlier.append((shown_as, made))
 
     def _note(self, problem: Problem, values: Values, blamed: Values) -> None:
         if (problem.path, problem.message) in self.problems:

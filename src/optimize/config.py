@@ -34,6 +34,8 @@ CONFIGS = "configs"
 RESULTS = Path("results")
 """The folder of all results."""
 LONGEST_QUESTION = 200
+MOST_SWEPT = 100
+_TOO_MANY = f"one value more than the {MOST_SWEPT} that can be swept at most"
 
 
 class SweepFile(Section):
@@ -241,6 +243,10 @@ def _read_swept(data: Mapping[str, Plain], results: Path) -> _Swept:
     sections: dict[str, Plain] = {key: data.get(key) or {} for key in SECTIONS}
     found = extract(sections, results)
     sections |= {section: found.sections.get(section, {}) for section in SWEEPABLE}  # one may wait for what is broken
+    surplus = [Problem(keys_of(parameter.path), _TOO_MANY) for parameter in found.parameters[MOST_SWEPT:][:1]]
+    if surplus:  # of each, values and pairs of values would be looked at
+        checked = check_combinations(sections, SearchSpace(()))
+        return _Swept(sections, SearchSpace(()), None, {}, [*found.problems, *surplus, *checked], is_whole=False)
     space, circular = conditioned(found.parameters, found.conditions)
     problems = [*found.problems, *circular]
     if not circular:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from main.annotations import KeyPath
+from functools import lru_cache
+
+from main.annotations import KeyPath, is_index
 from main.yaml12 import Plain
 
 SWEEPABLE = ("model", "train")
 """The sections in which values can be swept, or each as a whole."""
 
 
+@lru_cache
 def keys_of(path: str) -> KeyPath:
     """`model.filters.1` as keys and indices."""
-    return tuple(int(key) if key.isascii() and key.isdigit() else key for key in path.split("."))
+    return tuple(int(key) if is_index(key) else key for key in path.split("."))
 
 
 def are_nested(path: KeyPath, other: KeyPath) -> bool:

@@ -235,7 +235,16 @@ class SearchSpace:
         Raises:
             ValueError: If there is a range without a step.
         """
-        return _extend({}, self.parameters)
+        begun: list[tuple[dict[str, Value], int]] = [({}, 0)]  # and how many parameters have been looked at
+        while begun:
+            values, depth = begun.pop()
+            while depth < len(self.parameters) and not is_on(self.parameters[depth], values):
+                depth += 1
+            if depth == len(self.parameters):
+                yield values
+                continue
+            parameter = self.parameters[depth]
+            begun += [({**values, parameter.path: value}, depth + 1) for value in reversed(parameter.grid())]
 
     def complete(self, values: Values) -> dict[str, Value]:
         """`values`, with the first choice, or the low end, of every other parameter that is on."""
@@ -318,18 +327,6 @@ def short_names(paths: Iterable[str]) -> dict[str, str]:
         taken = next(n for n in range(fewest, len(parts) + 1) if all(o[-n:] != parts[-n:] for o in others))
         names[path] = ".".join(parts[-taken:])
     return names
-
-
-def _extend(values: dict[str, Value], rest: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
-    if not rest:
-        yield values
-        return
-    parameter, *others = rest
-    if not is_on(parameter, values):
-        yield from _extend(values, tuple(others))
-        return
-    for value in parameter.grid():
-        yield from _extend({**values, parameter.path: value}, tuple(others))
 
 
 def _stored(value: Value) -> bool | int | float | str | None:

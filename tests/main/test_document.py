@@ -201,6 +201,11 @@ def test_an_override_without_a_value_is_null() -> None:
     assert loaded(TEXT, "train.augment=").data["train"] == {"learning_rate": 0.001, "augment": None}
 
 
+def test_an_element_of_an_empty_list_cannot_be_set() -> None:
+    message = refused("model: {dense_units: []}\n", "model.dense_units.0=64")[0].message
+    assert message == "model.dense_units is an empty list; set the whole of it, [...]"
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -211,6 +216,7 @@ def test_an_override_without_a_value_is_null() -> None:
         ("train.epochs=*a", "anchors and aliases"),
         ("model.filters.7=1", "has 2 elements"),
         ("model.filters.x=1", "has 2 elements"),
+        (f"model.filters.{'9' * 5000}=1", "has 2 elements"),
         ("train.learning_rate.x=1", "which has no 'x'"),
     ],
 )

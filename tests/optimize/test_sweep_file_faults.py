@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from loading import CALLS_PER_SECOND, calls, loaded, refused
 
+from main.complaints import Complaint
+
 GOOD = """\
 name: good
 data: {source: digits}
@@ -96,6 +98,44 @@ def test_what_is_heavy_is_refused_at_no_cost(text: str, said: str) -> None:
 
     load()  # what it imports is imported
     assert calls(load) < CALLS_PER_SECOND / 10
+
+
+SWEPT = ", ".join(["{choices: [1, 2]}"] * 1500)
+MANY = {
+    "values that are swept": (
+        GOOD.replace("network: cnn", f"filters: [{SWEPT}]"),
+        ["model.filters", "model.filters.100"],
+        "one value more than the 100 that can be swept at most",
+    ),
+    "keys that are unknown, and swept": (
+        GOOD.replace("network: cnn", "\n  ".join(f"a{n}: {{choices: [1]}}" for n in range(60))),
+        [f"model.a{n}" for n in range(60)],
+        "unknown key",
+    ),
+    "layers": (
+        GOOD.replace("network: cnn", f"dense_units: {[1] * 1000}"),
+        ["model.dense_units"],
+        "at most 32 elements",
+    ),
+    "wrong elements": (
+        GOOD + f"study: {{sampler: random, trials: 5, start: {[3] * 1000}}}",
+        [f"study.start.{n}" for n in range(1000)],
+        "expected a mapping, but read the number 3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "paths", "said"), MANY.values(), ids=list(MANY))
+def test_what_is_many_is_refused_within_a_second(text: str, paths: list[str], said: str) -> None:
+    found: list[Complaint] = []
+    assert calls(lambda: found.extend(refused(text))) < CALLS_PER_SECOND
+    assert [complaint.path for complaint in found] == paths
+    assert said in found[-1].message
+
+
+def test_a_key_of_5000_digits_is_an_unknown_key() -> None:
+    complaint = refused(GOOD.replace("network: cnn", f"? {'9' * 5000}\n  : {{choices: [1, 2]}}"))[0]
+    assert (complaint.line, complaint.message) == (4, "unknown key")
 
 
 @pytest.mark.parametrize(
