@@ -13,7 +13,7 @@ from pathlib import Path
 from main.annotations import KeyPath, dotted, is_index
 from main.complaints import ROOT, Complaint, ConfigError, Mark, Place, Source
 from main.nearest import nearest_to
-from main.reading import Reader, decoded
+from main.reading import Reader, decoded, unseen_in
 from main.yaml12 import Plain, flow
 
 LARGEST_FILE = 64 * 1024
@@ -55,6 +55,8 @@ class Document:
         source = Source(f"--set {assignment}", assignment, is_file=False)
         if any(unicodedata.category(character) == "Cs" for character in assignment):
             raise ConfigError([Complaint(source, ROOT, "", "holds bytes that are no UTF-8")])
+        if unseen := unseen_in(source):  # a file of it, as the results keep one, could not be read
+            raise ConfigError(unseen)
         keys = written.strip().split(".")
         if not equals or not all(keys):
             message = "expected PATH=VALUE, such as train.epochs=3"

@@ -32,10 +32,7 @@ def decoded(content: bytes, name: str) -> Source:
         message = f"not UTF-8: byte 0x{content[error.start]:02x}"
         raise ConfigError([Complaint(source, _mark_at_end(before), "", message)]) from None
     source = Source(name, text)
-    complaints = [
-        Complaint(source, _mark_at_end(text[:at]), "", f"{_name_of(text[at])} does not belong in a sweep file")
-        for at in _unseen(text)
-    ]
+    complaints = unseen_in(source)
     complaints += [
         Complaint(source, _mark_at_end(text[: found.end() - 1]), "", "a tab in the indentation; YAML wants spaces")
         for found in islice(_INDENTING_TAB.finditer(text), _MOST_COMPLAINTS)
@@ -43,6 +40,15 @@ def decoded(content: bytes, name: str) -> Source:
     if complaints:
         raise ConfigError(complaints)
     return source
+
+
+def unseen_in(source: Source) -> list[Complaint]:
+    """A complaint about each of the first characters that nobody sees."""
+    text = source.text
+    return [
+        Complaint(source, _mark_at_end(text[:at]), "", f"{_name_of(text[at])} does not belong in a sweep file")
+        for at in _unseen(text)
+    ]
 
 
 def _unseen(text: str) -> list[int]:

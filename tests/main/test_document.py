@@ -214,6 +214,7 @@ def test_an_element_of_an_empty_list_cannot_be_set() -> None:
         ("train..epochs=3", "expected PATH=VALUE"),
         ("train.epochs=[1", ""),
         ("train.epochs=*a", "anchors and aliases"),
+        ("question=Which\u200b?", "the invisible character U+200B does not belong"),
         ("model.filters.7=1", "has 2 elements"),
         ("model.filters.x=1", "has 2 elements"),
         (f"model.filters.{'9' * 5000}=1", "has 2 elements"),
