@@ -34,7 +34,8 @@ def written_path(parameter: Parameter, value: Value) -> KeyPath:
     """Where a value of a parameter stands in the file: among the choices, or at an end of the range."""
     keys = keys_of(parameter.path)
     if isinstance(parameter, Choices):
-        return (*keys, "choices", parameter.values.index(value))
+        shown_as = label(value)  # by which 0 is not false, nor 3.0, which is no whole number, 3
+        return (*keys, "choices", next(n for n, own in enumerate(parameter.values) if label(own) == shown_as))
     ends = {parameter.low: "low", parameter.high: "high"}
     return (*keys, ends[value]) if isinstance(value, int | float) and value in ends else keys
 

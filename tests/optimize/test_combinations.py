@@ -1,3 +1,4 @@
+import pytest
 from loading import loaded, refused
 
 HEAD = "data: {source: digits}\nmodel:\n"
@@ -50,6 +51,12 @@ def test_what_follows_from_something_wrong_is_not_told_besides() -> None:
         "model.activation.wen",
         "train.early_stopping.patience.high",
     ]
+
+
+@pytest.mark.parametrize("written", ["batch_norm: {choices: [false, 0]}", "kernel_size: {choices: [3, 3.0]}"])
+def test_a_choice_is_not_taken_for_another_that_python_finds_equal(written: str) -> None:
+    complaints = refused(HEAD + f"  {written}\n")
+    assert [complaint.path.split(".")[-1] for complaint in complaints] == ["1"]
 
 
 def test_a_network_that_is_no_word_is_no_network() -> None:
