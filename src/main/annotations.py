@@ -72,11 +72,15 @@ def _written_as(field: FieldInfo) -> Any:
 
 def section_of(annotation: Any, data: Plain) -> type[BaseModel] | None:
     """The section among what `annotation` allows; of several, the one whose `name` the data has."""
-    sections = [kind for kind in leaves(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    if len(sections) <= 1 or not isinstance(data, dict):
-        return next(iter(sections), None)
-    named = (section for section in sections if data.get("name") in tuple(tags(section)))
-    return next(named, None)
+    found = sections(annotation)
+    if len(found) <= 1 or not isinstance(data, dict):
+        return next(iter(found), None)
+    return next((section for section in found if data.get("name") in tags(section)), None)
+
+
+def sections(annotation: Any) -> list[type[BaseModel]]:
+    """The sections among what `annotation` allows."""
+    return [kind for kind in leaves(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def words(annotation: Any) -> tuple[Any, ...]:
@@ -86,8 +90,8 @@ def words(annotation: Any) -> tuple[Any, ...]:
 
 def tags(annotation: Any) -> tuple[Any, ...]:
     """The values of `name` that the sections among what `annotation` allows may have."""
-    sections = [kind for kind in leaves(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    fields = [section.model_fields["name"] for section in sections if "name" in section.model_fields]
+    found = sections(annotation)
+    fields = [section.model_fields["name"] for section in found if "name" in section.model_fields]
     return tuple(word for field in fields for word in words(field.annotation))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from main.annotations import KeyPath, annotation_at, section_of, tags, value_at, words
+from main.annotations import KeyPath, annotation_at, leaves, section_of, sections, tags, value_at, words
 from main.complaints import Complaint
 from main.document import Document, described
 from main.nearest import did_you_mean
@@ -82,7 +82,8 @@ def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path:
     for where, group in found.items():
         if where in around and where in through_union:
             continue
-        yield _problem(_Finding(group, where, model, data))._replace(path=path + where)
+        problem = _problem(_Finding(group, where, model, data))
+        yield problem._replace(path=path + problem.path)
 
 
 def _counts_only_what_is_right(details: ErrorDetails, value: Plain) -> bool:
@@ -118,11 +119,23 @@ def _problem(found: _Finding) -> Problem:
 
 
 def _wrong_type(found: _Finding) -> Problem:
-    expected = _or(list(dict.fromkeys(_EXPECTED[details["type"]] for details in found.group)))
+    """Says all that may be written; of what may be abbreviated, pydantic knows the whole alone."""
+    refused = [_EXPECTED[details["type"]] for details in found.group]
+    expected = _or(_written_kinds(found.annotation) or list(dict.fromkeys(refused)))
     hint = _meant(expected, found.value)
     if not hint and "mapping" in expected:
-        hint = _listed(section_of(found.annotation, found.value))
+        names, whole = words(found.annotation), sections(found.annotation)
+        keys = _listed(whole[0]) if len(whole) == 1 else ""
+        hint = "; ".join(part for part in (f"names: {', '.join(names)}" if names else "", keys) if part)
     return Problem(found.where, f"expected {expected}, but read {described(found.value)}", hint)
+
+
+def _written_kinds(annotation: Any) -> list[str]:
+    """`a whole number`, `a list`: what may be written, by its kind."""
+    kinds = [_KINDS.get(get_origin(leaf) or leaf, "a mapping" if sections(leaf) else "") for leaf in leaves(annotation)]
+    if "a number" in kinds:
+        kinds = [kind for kind in kinds if kind != "a whole number"]
+    return list(dict.fromkeys(filter(None, kinds)))
 
 
 def _unknown_key(found: _Finding) -> Problem:
@@ -143,11 +156,22 @@ def _missing(found: _Finding) -> Problem:
 
 
 def _unknown_word(found: _Finding) -> Problem:
-    where, value = found.where, found.value
-    allowed = words(found.annotation) or tags(found.annotation)
-    if isinstance(value, dict):  # of a union told apart by name
-        where, value = (*where, "name"), value.get("name")
-    return Problem(where, *unknown_value(value, allowed))
+    allowed = words(found.annotation)
+    kinds = [_EXPECTED[details["type"]] for details in found.group if details["type"] in _EXPECTED]
+    if not kinds:
+        return Problem(found.where, *unknown_value(found.value, allowed))
+    message, hint = unknown_value(found.value, allowed)
+    either = _or([*kinds, *map(flow, allowed)])
+    if not hint:
+        return Problem(found.where, f"expected {either}, but read {described(found.value)}")
+    return Problem(found.where, message, f"allowed: {either}")
+
+
+def _unknown_name(found: _Finding) -> Problem:
+    """Of a section that is told from others by its name, which may stand alone."""
+    if not isinstance(found.value, dict):
+        return Problem(found.where, *unknown_value(found.value, words(found.annotation) or tags(found.annotation)))
+    return Problem((*found.where, "name"), *unknown_value(found.value.get("name"), tags(found.annotation)))
 
 
 def _nameless(found: _Finding) -> Problem:
@@ -161,7 +185,7 @@ def _own_words(found: _Finding, details: ErrorDetails) -> Problem:
         return Problem(found.where, str(context["error"]))
     bounds = {key: _whole(value) for key, value in context.items()}
     rule = _RULES[details["type"]].format(**bounds) if details["type"] in _RULES else details["msg"]
-    if details["type"] == "too_short" and bounds["min_length"] == 1:
+    if details["type"] in ("too_short", "string_too_short") and bounds["min_length"] == 1:
         rule = "must not be empty"
     read = flow(found.value)[:40] if isinstance(found.value, int | float) else described(found.value)
     return Problem(found.where, f"{rule}, but read {read}")
@@ -176,7 +200,7 @@ _SAYINGS: Mapping[str, Callable[[_Finding], Problem]] = {
     "extra_forbidden": _unknown_key,
     "missing": _missing,
     "literal_error": _unknown_word,
-    "union_tag_invalid": _unknown_word,
+    "union_tag_invalid": _unknown_name,
     "union_tag_not_found": _nameless,
 }
 _EXPECTED = {
@@ -190,6 +214,15 @@ _EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "none_required": "null",
+}
+_KINDS: Mapping[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    tuple: "a list",
+    dict: "a mapping",
+    Literal: "a name",
 }
 _RULES = {
     "greater_than": "must be greater than {gt}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
@@ -175,6 +176,15 @@ class StudyConfig(Section):
         return value
 
 
+_ADDRESS = r"^(tcp|tls)://[^\s/@:]+:[0-9]{1,5}$"
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(_ADDRESS, value):
+        raise ValueError(f"expected an address such as tcp://10.0.0.1:8786, but read '{value[:60]}'")
+    return value
+
+
 class RunConfig(Section):
     """Where and how trials are trained; nothing in here changes what they mean, but for the precision."""
 
@@ -184,7 +194,7 @@ class RunConfig(Section):
     """Cores of each worker."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What networks compute in; `auto` is bfloat16 where the processor does it in hardware."""
-    engine: Annotated[str, Field(pattern=r"^(tcp|tls)://[^\s/@:]+:[0-9]{1,5}$")] | None = None
+    engine: Annotated[str, AfterValidator(_address), Field(json_schema_extra={"pattern": _ADDRESS})] | None = None
     """Address of a Dask scheduler, such as `tcp://10.0.0.1:8786`; null trains on this machine."""
     timeout: Duration = None
     """Longest that one trial, or one training of a range test, may take: seconds, or a duration such as `10m`. With 0

@@ -49,6 +49,37 @@ def test_what_was_read_is_shown(written: str, said: str) -> None:
     assert refused(GOOD + f"  schedule: constant\nstudy: {{race: {written}}}\n")[0].message == said
 
 
+@pytest.mark.parametrize(
+    ("section", "written", "path", "said", "hint"),
+    [
+        ("study", "seeds: 3.0", "study.seeds", "expected a whole number or a list, but read the number 3.0", ""),
+        ("study", "sampler: []", "study.sampler", "expected a name or a mapping, but read the list []", "names: grid"),
+        (
+            "study", "sampler: {name: 3}", "study.sampler.name",
+            "expected grid, random, tpe, gp, cmaes, qmc or nsga2, but read the number 3", "",
+        ),
+        (
+            "study", "metric: {a: 1}", "study.metric",
+            "expected val_accuracy, val_loss or val_crossentropy, but read the mapping {a: 1}", "",
+        ),
+        (
+            "study", "pruner: {name: patient, patience: 2, wrapped: {name: asha}}", "study.pruner.wrapped",
+            "expected median, hyperband, asha or wilcoxon, but read the mapping {name: asha}", "",
+        ),
+        ("run", "workers: 1.5", "run.workers", "expected a whole number or auto, but read the number 1.5", ""),
+        ("run", "workers: all", "run.workers", "unknown value 'all'", "allowed: a whole number or auto"),
+        (
+            "run", "engine: localhost:8786", "run.engine",
+            "expected an address such as tcp://10.0.0.1:8786, but read 'localhost:8786'", "",
+        ),
+    ],
+)  # fmt: skip
+def test_all_that_may_be_written_is_named(section: str, written: str, path: str, said: str, hint: str) -> None:
+    complaint = refused(GOOD + f"{section}: {{{written}}}\n")[0]
+    assert (complaint.path, complaint.message) == (path, said)
+    assert complaint.hint.startswith(hint)
+
+
 def test_numbers_are_those_of_yaml_1_2() -> None:
     config = loaded(GOOD.replace("epochs: 3", "learning_rate: 1e-3\n  epochs: 010"))
     assert config.base.train.learning_rate == 0.001

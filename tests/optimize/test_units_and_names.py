@@ -66,5 +66,5 @@ def test_an_engine_is_an_address_without_a_password(engine: str, right: bool) ->
     if right:
         assert RunConfig(engine=engine).engine == engine
     else:
-        with pytest.raises(ValueError, match="pattern"):
+        with pytest.raises(ValueError, match="expected an address such as"):
             RunConfig(engine=engine)
