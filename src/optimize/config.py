@@ -17,7 +17,7 @@ from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConf
 from main.document import Document, read
 from main.names import Name, valid_name
 from main.yaml12 import Plain
-from models import CnnSpec
+from models import networks
 from optimize.combinations import check_combinations, substituted
 from optimize.conditions import conditioned
 from optimize.extraction import extract
@@ -55,15 +55,6 @@ class SweepFile(Section):
     """Which trials there are, and how they are compared."""
     run: RunConfig = RunConfig()
     """Where and how trials are trained."""
-
-
-_HOMES: Mapping[str, type[BaseModel]] = {
-    "data": DataConfig,
-    "model": CnnSpec,
-    "train": TrainConfig,
-    "study": StudyConfig,
-    "run": RunConfig,
-}
 
 
 @dataclass(frozen=True)
@@ -299,16 +290,30 @@ def _bad_name(stem: str) -> list[Problem]:
 
 
 def _at_home(problem: Problem) -> Problem:
-    """A problem with a key, saying where that key belongs if it is one of another section's."""
+    """A problem with a key, saying where that key belongs if it is a section, or one of another section's."""
     if not problem.at_key or problem.message != "unknown key":  # one that is near is rather meant
         return problem
     *around, key = problem.path
     if key == "seed":
         return problem._replace(message="unknown key here; trainings have the seeds of `study.seeds`", hint="")
-    homes = [name for name, section in _HOMES.items() if key in section.model_fields and [name] != around[:1]]
-    if not homes:
+    if len(around) == 1 and key in SweepFile.model_fields:  # before `data` is asked, which has a `train` too
+        return problem._replace(message="unknown key here; it belongs at the left edge of the file", hint="")
+    homes = [name for name, kinds in _homes().items() if any(key in kind.model_fields for kind in kinds)]
+    elsewhere = [name for name in homes if [name] != around[:1]]
+    if not elsewhere:
         return problem
-    return problem._replace(message=f"unknown key here; it belongs in `{homes[0]}`", hint="")
+    return problem._replace(message=f"unknown key here; it belongs in `{elsewhere[0]}`", hint="")
+
+
+def _homes() -> dict[str, tuple[type[BaseModel], ...]]:
+    """By section, the kinds of it that there are."""
+    return {
+        "data": (DataConfig,),
+        "model": tuple(networks().values()),
+        "train": (TrainConfig,),
+        "study": (StudyConfig,),
+        "run": (RunConfig,),
+    }
 
 
 def _question(space: SearchSpace) -> str:

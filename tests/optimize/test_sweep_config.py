@@ -232,6 +232,15 @@ def test_a_key_in_the_wrong_section_is_told_where_it_belongs(load: Load) -> None
         "6:1 epochs: unknown key here; it belongs in `train`",
         "7:9 study.workers: unknown key here; it belongs in `run`",
     ]
+    assert complaints(load, SHORTEST + "hidden_units: [8]\n") == [
+        "6:1 hidden_units: unknown key here; it belongs in `model`"
+    ]
+
+
+def test_a_section_that_is_indented_too_far_is_told_where_it_belongs(load: Load) -> None:
+    assert complaints(load, "data: {source: digits}\nmodel:\n  l2: {choices: [0, 0.1]}\n  train: {epochs: 3}\n") == [
+        "4:3 model.train: unknown key here; it belongs at the left edge of the file"
+    ]
 
 
 def test_a_key_that_is_nearly_one_here_belongs_here_and_seeds_are_the_studys(load: Load) -> None:
