@@ -229,9 +229,14 @@ def no_verdict_in(folder: Path) -> str:
 
 
 def _possible_networks(written: Plain) -> tuple[type[BaseModel], ...]:
-    """The networks that `model.network` may name; the default where it names none that is known."""
-    names = written.get("choices") if isinstance(written, dict) else (written,)
+    """The networks that `model.network` may name; the default where it names none that is known.
+
+    Another sweep may have decided on any.
+    """
     known = networks()
+    if form_of(written) is WinnerForm:
+        return tuple(known.values())
+    names = written.get("choices") if isinstance(written, dict) else (written,)
     words = [name for name in names if isinstance(name, str)] if isinstance(names, tuple) else []
     return tuple(known[name] for name in words if name in known) or (CnnSpec,)
 

@@ -4,6 +4,12 @@ from loading import loaded, refused
 FILE = "data: {source: digits}\nmodel:\n  network: cnn\n  pooling: {choices: [max, average]}\n"
 
 
+def test_a_range_within_a_network_that_another_sweep_decides_has_whole_numbers_where_its_field_has() -> None:
+    text = FILE.split("  network")[0] + "  network: {winner: networks, otherwise: mlp}\n"
+    text += "  hidden_units: [{low: 8, high: 16, step: 8}]\n"
+    assert [cell["model.hidden_units.0"] for cell in loaded(text).space.cells()] == [8, 16]
+
+
 @pytest.mark.parametrize(
     ("override", "path", "said"),
     [
