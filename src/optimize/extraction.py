@@ -43,10 +43,10 @@ class Extraction:
         return any(broken == path or broken.startswith(f"{path}.") for broken in self.broken)
 
     def located(self, problem: Problem) -> Problem:
-        """A problem within a value that stands elsewhere than at its path, where it stands."""
+        """A problem with a value that stands elsewhere than at its path, where it stands."""
         for path, place in self.places.items():
             below = problem.path[len(path) :]
-            if below and problem.path[: len(path)] == path:
+            if problem.path[: len(path)] == path and (below or not problem.at_key):
                 return problem._replace(path=(*place, *below))
         return problem
 

@@ -327,6 +327,12 @@ def test_a_winner_is_taken_from_the_other_sweeps_verdict(load: Load, tmp_path: P
     assert load(config.resolved()) == config
 
 
+def test_what_is_wrong_with_what_holds_without_a_verdict_is_told_where_it_stands(load: Load) -> None:
+    assert complaints(load, SHORTEST + "  kernel_size: {winner: kernel, otherwise: 5.5}\n")[0] == (
+        "6:44 model.kernel_size.otherwise: expected a whole number or a list, but read the number 5.5"
+    )
+
+
 def test_without_a_verdict_otherwise_is_taken_or_the_sweep_is_refused(load: Load, tmp_path: Path) -> None:
     assert complaints(load, WINNER) == [
         f"7:21 model.filters.winner: the sweep 'filters' has no verdict in {tmp_path / 'results' / 'filters'}"
