@@ -55,7 +55,7 @@ def _configuration(card: Mapping[str, Any]) -> Iterator[str]:
 def _origin(card: Mapping[str, Any]) -> Iterator[str]:
     parameters = card.get("parameters")
     yield from _line("parameters", f"{parameters:,}" if isinstance(parameters, int) else None)
-    told = [f"{key} {card[key]}" for key in ("trial", "seed", "epoch") if card.get(key) is not None]
+    told = [f"{key} {card[key]}" for key in ("trial", "seed", "fold", "epoch") if card.get(key) is not None]
     yield from _line("training run", ", ".join(told) or None)
     yield from _line("trained on", _machine(_section(card, "trained_on")))
     yield from _line("members", _members(card.get("members")))

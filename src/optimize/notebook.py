@@ -11,6 +11,7 @@ from rich.console import Console
 
 from main.figures import unbroken
 from optimize import wording
+from optimize.trialtable import has_folds
 from optimize.verdict import ChoiceSummary, TunedChoice, Verdict
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def sweep_html(results: Results, verdict: Verdict | None) -> str:
         trials = results.trials() if results.trials_file.exists() else None
         complete = 0 if trials is None else int((trials["state"] == "complete").sum())
         return _paragraph(wording.no_verdict(complete))
-    headings, rows = _factor_rows(verdict) if verdict.factor else _choice_rows(verdict)
+    noun = "folds" if has_folds(results.trials()) else "seeds"
+    headings, rows = _factor_rows(verdict) if verdict.factor else _choice_rows(verdict, noun)
     left_out = len(rows) - MOST_ROWS
     more = f"{wording.counted(left_out, 'more choice')} in {results.trials_file}" if left_out > 0 else ""
     notes = (verdict.metric + (f"; {more}" if more else ""), *verdict.conditions, *verdict.warnings)
@@ -52,7 +54,7 @@ def sweep_html(results: Results, verdict: Verdict | None) -> str:
     )
 
 
-def _choice_rows(verdict: Verdict) -> tuple[Sequence[str], list[Sequence[str]]]:
+def _choice_rows(verdict: Verdict, blocks: str) -> tuple[Sequence[str], list[Sequence[str]]]:
     precision = _precision(verdict.choices)
 
     def shown(value: float | None) -> str:
@@ -67,7 +69,7 @@ def _choice_rows(verdict: Verdict) -> tuple[Sequence[str], list[Sequence[str]]]:
         )
         for choice in verdict.choices
     ]
-    return ("choice", "seeds", "mean", "95 % interval"), rows
+    return ("choice", blocks, "mean", "95 % interval"), rows
 
 
 def _factor_rows(verdict: Verdict) -> tuple[Sequence[str], list[Sequence[str]]]:

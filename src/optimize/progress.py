@@ -23,7 +23,7 @@ from optimize.config import SweepConfig
 from optimize.engine import Slot
 from optimize.finished import Finished
 from optimize.trial import TrialTask
-from optimize.wording import duration
+from optimize.wording import duration, trained_on
 
 STYLES = {"complete": "green", "pruned": "yellow", "failed": "red"}
 FIGURES = {"val_accuracy": "{:.2%}", "val_loss": "{:.4f}", "val_crossentropy": "{:.4f}"}
@@ -146,9 +146,9 @@ class Progress:
         shown = f"{self._config.study.metric} {self._figure(value)}," if value is not None else ""
         reason, state = outcome.reason or "", str(outcome.state)
         ended = reason if reason.startswith(state) else f"{state} ({reason})" if reason else state
+        named = f"{finished.configuration}, {trained_on(finished.seed, finished.fold)}:"
         words = (
-            f"trial {outcome.trial}", f"{finished.configuration}, seed {finished.seed}:", shown, ended,
-            f"in {outcome.seconds:.1f} s",
+            f"trial {outcome.trial}", named, shown, ended, f"in {outcome.seconds:.1f} s",
         )  # fmt: skip
         left = self._tally.seconds_left()
         tail = f"; {self._tally.remaining} to go, about {duration(left)}" if left and self._tally.remaining else ""
@@ -178,14 +178,15 @@ class Progress:
         value = self._tally.value(best) if best else None
         if best is None or value is None:
             return Text("")
-        return Text(
-            f"best so far: {best.configuration}, seed {best.seed}: {self._config.study.metric} {self._figure(value)}"
-        )
+        named = f"{best.configuration}, {trained_on(best.seed, best.fold)}"
+        return Text(f"best so far: {named}: {self._config.study.metric} {self._figure(value)}")
 
     def _workers(self) -> Table:
-        table = Table("worker", "trial", "configuration", "seed", "epoch", self._config.study.metric, box=None)
+        blocks = ("seed", "fold") if self._config.study.folds else ("seed",)
+        table = Table("worker", "trial", "configuration", *blocks, "epoch", self._config.study.metric, box=None)
         for task, slot, epoch in sorted(self._running.values(), key=lambda entry: entry[1].number):
             progress = f"{epoch.epoch if epoch else 0}/{task.config.train.epochs}"
             value = self._figure(getattr(epoch, self._config.study.metric)) if epoch else "–"
-            table.add_row(str(slot.number), str(task.trial), task.configuration, str(task.seed), progress, value)
+            block = [str(getattr(task, name)) for name in blocks]
+            table.add_row(str(slot.number), str(task.trial), task.configuration, *block, progress, value)
         return table

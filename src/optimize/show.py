@@ -15,6 +15,7 @@ from optimize import wording
 from optimize.config import stored_sweep
 from optimize.plan import planned_trials
 from optimize.results import Results
+from optimize.trialtable import has_folds
 from optimize.verdict import read_verdict
 
 if TYPE_CHECKING:
@@ -95,13 +96,15 @@ def _best_trials(trials: pd.DataFrame, metric: str, *, wide: bool) -> Table:
         TRIALS_SHOWN
     )
     table = Table(box=None)
-    for column in ("trial", "configuration", "seed", metric, "epoch", "seconds", "attempts")[: None if wide else 4]:
+    blocks = ("seed", "fold") if has_folds(trials) else ("seed",)
+    costs = ("epoch", "seconds", "attempts") if wide else ()
+    for column in ("trial", "configuration", *blocks, metric, *costs):
         left = column == "configuration"
         table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not left)
     for _, row in best.iterrows():
         cells = (
-            str(row["trial"]), str(row["configuration"]), str(row["seed"]), f"{row[metric]:.4f}",
-            f"{row['epoch']:.0f}/{row['epochs']}", f"{row['seconds']:.1f}", str(row["attempts"]),
+            str(row["trial"]), str(row["configuration"]), *(f"{row[block]:.0f}" for block in blocks),
+            f"{row[metric]:.4f}", f"{row['epoch']:.0f}/{row['epochs']}", f"{row['seconds']:.1f}", str(row["attempts"]),
         )  # fmt: skip
         table.add_row(*map(Text, cells[: len(table.columns)]))
     if len(complete) > TRIALS_SHOWN:

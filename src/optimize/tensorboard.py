@@ -65,9 +65,10 @@ def write_event_files(results: Results, folder: Path | None = None) -> Path:
 
 
 def run_name(trial: pd.Series[Any]) -> str:
-    """The name of a trial's run, which is that of its folder: `0007-max-seed-1`."""
+    """The name of a trial's run, which is that of its folder: `0007-max-seed-1`, or `0007-max-seed-1-fold-2`."""
     configuration = re.sub(r"[^A-Za-z0-9.=_]+", "-", str(trial["configuration"])).strip("-.")[:_LONGEST_NAME]
-    return f"{trial['trial']:04d}-{configuration}-seed-{trial['seed']}"
+    fold = "" if is_empty(trial.get("fold")) else f"-fold-{trial['fold']:.0f}"
+    return f"{trial['trial']:04d}-{configuration}-seed-{trial['seed']}{fold}"
 
 
 def _experiment(parameters: tuple[Parameter, ...], metric: str, trials: pd.DataFrame) -> Any:

@@ -72,6 +72,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def trained_on(seed: int, fold: int | None) -> str:
+    """What told one training of a configuration from the next: `seed 1`, or `seed 1, fold 2` where there are folds."""
+    return f"seed {seed}" if fold is None else f"seed {seed}, fold {fold}"
+
+
 def listed(items: Sequence[str], most: int = 5) -> str:
     """`max`, `max and blur`, `max, blur and stride`; of more than `most`, how many others there are."""
     shown = list(items) if len(items) <= most else [*items[:most], counted(len(items) - most, "other")]

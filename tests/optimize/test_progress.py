@@ -1,5 +1,7 @@
 import errno
 import io
+import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -60,6 +62,21 @@ def test_on_a_terminal_running_trials_show_their_epochs_and_the_best_so_far(conf
     assert "2/3" in shown
     assert "87.65%" in shown
     assert "1 complete  of 3" in shown
+
+
+def test_the_folds_of_a_seed_are_told_apart(sweep, config: SweepConfig) -> None:  # type: ignore[no-untyped-def]
+    folded = sweep(POOLING.replace("seeds: 2", "folds: 3"))
+    lines, plain = console(terminal=False)
+    with Progress(folded, lines) as progress:
+        progress.ended(replace(ended(0, "complete", 0.9132), fold=2), 2)
+    assert plain.getvalue().startswith("trial 0 max, seed 0, fold 2: val_accuracy 91.32%")
+    where, text = console(terminal=True)
+    with Progress(folded, where) as progress:
+        progress.begin([replace(ended(0, "complete", 0.9132), fold=2)], 3)
+        progress.started(replace(task(folded, 7), fold=1), Slot(1, "there"))
+    assert "best so far: max, seed 0, fold 2: val_accuracy 91.32%" in text.getvalue()
+    assert re.search(r"configuration +seed +fold +epoch", text.getvalue())
+    assert re.search(r"7 +max +0 +1 +0/3", text.getvalue())
 
 
 def test_a_sweep_that_goes_on_says_so(config: SweepConfig) -> None:

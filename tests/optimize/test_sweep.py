@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from rich.console import Console
 
 import stubs
+from main.card_text import card_lines
 from main.complaints import ConfigError
 from main.data import DataError
 from main.errors import UserError
@@ -32,6 +34,7 @@ from optimize.staff import Staff
 from optimize.storage import network_warning
 from optimize.study import StudyChanged
 from optimize.sweep import export_again
+from optimize.tensorboard import run_name
 from optimize.trial import DataMismatch, TrialOutcome, TrialTask
 from optimize.workers import NoScheduler
 from sweeps import LEARNING_RATE, Witness
@@ -187,6 +190,15 @@ def test_every_choice_trains_on_the_same_folds_and_the_verdict_speaks_of_them(tm
     assert card["metrics"]["val_accuracy of this file"]["value"] == pytest.approx(
         card["metrics"]["val_accuracy"]["value"], abs=0.01
     )
+    said = Console(width=200, record=True, file=io.StringIO())
+    print_sweep(result.results, said)
+    assert re.search(r"configuration +seed +fold +val_accuracy", said.export_text())
+    assert '<th scope="col">folds</th>' in result._repr_html_()
+    fold = f"seed 0, fold {card['fold']}"
+    assert f"trial {card['trial']}, {fold}, weights of epoch 1" in result.results.report.read_text()
+    assert any(f"trial {card['trial']}, {fold}, epoch 1" in line for line in card_lines(card))
+    names = [run_name(trial) for _, trial in trials.iterrows()]
+    assert sorted(name[-13:] for name in names) == sorted(f"seed-0-fold-{fold}" for fold in (0, 1, 2) for _ in "ab")
 
 
 def test_a_sweep_of_one_says_what_is_reached_and_exports_the_best(tmp_path: Path) -> None:

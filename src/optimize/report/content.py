@@ -127,10 +127,11 @@ def _data(evidence: Evidence) -> str:
 def _model(card: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     if not card:
         return ()
+    trained = wording.trained_on(card["seed"], card.get("fold"))
     facts = [
         ("File", "cnn.h5, with its card cnn.json"),
         ("Configuration", str(card["configuration"])),
-        ("Trained as", f"trial {card['trial']}, seed {card['seed']}, weights of epoch {card['epoch']}"),
+        ("Trained as", f"trial {card['trial']}, {trained}, weights of epoch {card['epoch']}"),
         ("On the test images, scored once", _tested(card)),
         ("SHA-256", str(card.get("sha256", ""))),
     ]
