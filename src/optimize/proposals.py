@@ -35,7 +35,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Elimination:
     """A choice that has left a race."""
 
     choice: str
@@ -55,7 +55,7 @@ class Proposals(Protocol):
     """A source of trials that is asked whenever a worker is free."""
 
     @property
-    def dropouts(self) -> Sequence[Dropout]:
+    def eliminations(self) -> Sequence[Elimination]:
         """The choices that have left a race, those included that left it before the sweep went on."""
 
     def next(self, held: Collection[str] = (), elsewhere: Collection[str] = ()) -> Proposal | None:
@@ -82,7 +82,7 @@ class Rounds:
     A block is a seed; where the study has folds, it is a seed and one of its folds.
     """
 
-    dropouts: Sequence[Dropout] = ()
+    eliminations: Sequence[Elimination] = ()
 
     def __init__(
         self, config: SweepConfig, cells: Sequence[Mapping[str, Value]], blocks: Sequence[Block], purpose: Purpose
@@ -142,7 +142,7 @@ class SamplerProposals:
     fewest trials is dealt out next, so that each gets the same budget.
     """
 
-    dropouts: Sequence[Dropout] = ()
+    eliminations: Sequence[Elimination] = ()
 
     def __init__(self, config: SweepConfig) -> None:
         self._left = config.study.trials or 0

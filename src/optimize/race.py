@@ -10,7 +10,7 @@ from main.history import DIRECTIONS
 from optimize.config import SweepConfig
 from optimize.finished import Finished
 from optimize.paired import LEVEL, compare_pairs, overlap_of
-from optimize.proposals import Block, Dropout, GridProposals, Proposal, blocks, cell_key
+from optimize.proposals import Block, Elimination, GridProposals, Proposal, blocks, cell_key
 from optimize.wording import counted
 
 SEEDS_BEFORE_THE_FIRST_LOOK = 3
@@ -102,6 +102,6 @@ class RaceProposals(GridProposals):
         spared = sum(cells.pop(key, None) is not None for cells in self._rounds[current:])
         if spared:
             after = counted(current, "fold" if self._folds else "seed")
-            dropout = Dropout(self._names[key], self._names[leader], after, spared)
-            self.dropouts = (*self.dropouts, dropout)
-            self._announce(str(dropout))
+            elimination = Elimination(self._names[key], self._names[leader], after, spared)
+            self.eliminations = (*self.eliminations, elimination)
+            self._announce(str(elimination))

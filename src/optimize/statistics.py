@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from optimize.config import SweepConfig
-    from optimize.proposals import Dropout
+    from optimize.proposals import Elimination
 
 __all__ = ["ChoiceSummary", "FactorVerdict", "PairComparison", "Verdict", "judge", "judge_sweep"]
 
@@ -113,7 +113,7 @@ def judge_sweep(
     notice: str | None = None,
     validation_images: int | None = None,
     chance: float | None = None,
-    dropouts: Sequence[Dropout] = (),
+    eliminations: Sequence[Elimination] = (),
 ) -> Verdict:
     """The verdict on a sweep as its file asks for it: with its baseline, its factor, and doubts about its search.
 
@@ -123,7 +123,7 @@ def judge_sweep(
         notice: What must be said about the data.
         validation_images: How many images an accuracy is a fraction of.
         chance: Accuracy on them of always naming their most frequent class.
-        dropouts: The choices that have left its race.
+        eliminations: The choices that have left its race.
     """
     metric, direction = config.study.metric, config.study.direction
     baseline = config.study.baseline
@@ -140,7 +140,7 @@ def judge_sweep(
     doubts = search_warnings(trials, config.space, verdict, config.allows)
     if chance is not None and validation_images:
         doubts = (*nothing_learned(trials, verdict, chance, validation_images), *doubts)
-    verdict = replace(verdict, warnings=(*verdict.warnings, *_race_warnings(dropouts), *doubts))
+    verdict = replace(verdict, warnings=(*verdict.warnings, *_race_warnings(eliminations), *doubts))
     if config.study.compare is None or not verdict.choices:
         return verdict
     return _of_factor(verdict, trials, config, notice, validation_images)
@@ -335,12 +335,12 @@ def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | No
     return found
 
 
-def _race_warnings(dropouts: Sequence[Dropout]) -> list[str]:
+def _race_warnings(eliminations: Sequence[Elimination]) -> list[str]:
     """Which choices have fewer trials than others because they left a race, and what that spared."""
-    if not dropouts:
+    if not eliminations:
         return []
-    named = wording.listed([f"{dropout.choice} after {dropout.after}" for dropout in dropouts], most=10)
-    spared = wording.counted(sum(dropout.spared for dropout in dropouts), "training")
+    named = wording.listed([f"{elimination.choice} after {elimination.after}" for elimination in eliminations], most=10)
+    spared = wording.counted(sum(elimination.spared for elimination in eliminations), "training")
     return [f"Out of the race, beaten by its leader: {named}. That spared {spared}."]
 
 

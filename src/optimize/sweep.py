@@ -283,7 +283,7 @@ def _conclude(
             notice=data.notice,
             validation_images=validation_images(config, data),
             chance=float(np.bincount(labels).max()) / len(labels),
-            dropouts=search.dropouts,
+            eliminations=search.eliminations,
         )
         results.write_json(results.verdict_file, verdict.to_dict())
     with ThreadPoolExecutor(1) as pool:  # a worker exports while this process draws

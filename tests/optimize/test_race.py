@@ -46,7 +46,7 @@ def test_choices_that_can_no_longer_win_get_no_more_seeds(sweep: Load) -> None:
     assert [seed for choice, seed in trained if choice == "max"] == list(range(8))
     assert len([seed for choice, seed in trained if choice == "blur"]) == 3
     assert any(note.startswith("blur is out of the race after 3 seeds:") for note in announced)
-    (blur,) = (dropout for dropout in race.dropouts if dropout.choice == "blur")
+    (blur,) = (elimination for elimination in race.eliminations if elimination.choice == "blur")
     assert (blur.after, blur.spared) == ("3 seeds", 5)
 
 
@@ -167,5 +167,5 @@ def test_a_race_that_was_run_has_nothing_left_to_train(sweep: Load) -> None:
     for trial in ended:
         again.drop(trial)
     assert again.remaining() == 0
-    assert again.dropouts == race.dropouts
-    assert sum(dropout.spared for dropout in again.dropouts) == 3 * 8 - len(ended)
+    assert again.eliminations == race.eliminations
+    assert sum(elimination.spared for elimination in again.eliminations) == 3 * 8 - len(ended)

@@ -11,7 +11,7 @@ from trial_tables import row
 from main.history import Epoch
 from optimize.config import SweepConfig, load_config
 from optimize.finished import Finished
-from optimize.proposals import ConfirmProposals, Dropout
+from optimize.proposals import ConfirmProposals, Elimination
 from optimize.statistics import judge_sweep
 from optimize.trial import TrialOutcome
 from optimize.verdict import Verdict
@@ -68,8 +68,8 @@ def test_a_baseline_of_which_no_trial_is_complete_is_said(tmp_path: Path) -> Non
 
 
 def test_choices_that_left_a_race_are_said_with_what_that_spared(tmp_path: Path) -> None:
-    dropouts = (Dropout("a", "c", "3 seeds", 5), Dropout("b", "c", "4 seeds", 4))
-    found = judge_sweep(tuned(seeds=3), sweep_config(tmp_path, "seeds: 8, race: true"), dropouts=dropouts)
+    eliminations = (Elimination("a", "c", "3 seeds", 5), Elimination("b", "c", "4 seeds", 4))
+    found = judge_sweep(tuned(seeds=3), sweep_config(tmp_path, "seeds: 8, race: true"), eliminations=eliminations)
     assert "Out of the race, beaten by its leader: a after 3 seeds and b after 4 seeds. That spared 9 trainings." in (
         found.warnings
     )
