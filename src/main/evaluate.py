@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from main.cells import neutral
 from main.config import DataConfig
-from main.data import DataError, Split, describe, images_at_once, load_test
+from main.data import DataError, Split, TrainingData, describe, images_at_once, load_test
 from main.data.checksums import checksum
 from main.evaluation import Evaluation
 from main.files import write_atomically
@@ -103,6 +103,23 @@ def assess_split(model: keras.Model, path: Path, split: Split, *, classes: tuple
         probabilities=as_probabilities(outputs, path),
         logits=logits,
     )
+
+
+def test_section(model: keras.Model, path: Path, data: TrainingData, test: Split, *, when: str) -> dict[str, Any]:
+    """What a model's card says of its test images, on which it is scored once.
+
+    The accuracy with its 95 % interval (Wilson 1927), the crossentropy in nats per image, and `when` that was.
+    """
+    scored = assess_split(model, path, test, classes=data.classes, source=data.source)
+    return {
+        "accuracy": scored.accuracy.value,
+        "low": scored.accuracy.low,
+        "high": scored.accuracy.high,
+        "n": scored.accuracy.n,
+        "crossentropy": scored.crossentropy,
+        "checksum": checksum(test),
+        "note": f"scored once, {when}; no choice was made on it",
+    }
 
 
 def source_in(card: Mapping[str, Any] | None, path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
@@ -174,6 +174,20 @@ def network_for(
         if len(_cache) > CACHED_NETWORKS:
             _cache.popitem(last=False)
     return _cache[key]
+
+
+def plain_network(
+    config: TrainingConfig, input_shape: tuple[int, int, int], n_classes: int, weights: Sequence[np.ndarray]
+) -> keras.Model:
+    """The network in its plain form and float32, built anew with these weights, as it is exported.
+
+    Raises:
+        ValueError: the weights are not those of such a network.
+    """
+    with dtype_policy("float32"):
+        model = models.build(config.model, input_shape, n_classes)
+    model.set_weights(weights)
+    return model
 
 
 def forget_networks() -> None:

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from main.config import TrainingConfig
-from main.data import Split, TrainingData, fallback, load_test, load_training
-from main.data.checksums import checksum
+from main.data import TrainingData, fallback, load_test, load_training
 from main.errors import UserError
-from main.evaluate import assess_split
-from main.evaluation import Evaluation
+from main.evaluate import assess_split, test_section
 from main.files import write_atomically
 from main.history import Epoch
 from main.modelfile import MODEL_NAME, save_model
@@ -93,6 +91,9 @@ def train_once(
     from main.backend import quiet_import
 
     quiet_import()
+    import keras
+
+    from main.network import plain_network
     from main.train import train
 
     def tell(epoch: Epoch) -> bool:
@@ -105,24 +106,11 @@ def train_once(
         raise TrainingFailedError(
             f"diverged at epoch {result.history[-1].epoch}; its curve is in {folder / CURVE_TABLE}"
         )
-    model = _finished_model(config, data, result)
+    keras.utils.clear_session(free_memory=False)  # layer names that do not count earlier networks
+    model = plain_network(config, data.input_shape, data.n_classes, result.weights)
     card = _card(config, data, result, model, name=name, seed=seed, precision=precision, path=folder / MODEL_NAME)
     save_model(model, folder / MODEL_NAME, card)
     return Trained(folder, card, result.history)
-
-
-def _finished_model(config: TrainingConfig, data: TrainingData, result: TrainResult) -> keras.Model:
-    """The network built anew in float32, with the best epoch's weights."""
-    import keras
-
-    import models
-    from main.backend import dtype_policy
-
-    keras.utils.clear_session(free_memory=False)  # layer names that do not count earlier networks
-    with dtype_policy("float32"):
-        model = models.build(config.model, data.input_shape, data.n_classes)
-    model.set_weights(result.weights)
-    return model
 
 
 def _card(
@@ -136,11 +124,7 @@ def _card(
     precision: Precision,
     path: Path,
 ) -> dict[str, Any]:
-    def scored(split: Split) -> Evaluation:
-        return assess_split(model, path, split, classes=data.classes, source=data.source)
-
-    held_out = load_test(config.data)
-    validation, test = scored(data.validation), scored(held_out)
+    validation = assess_split(model, path, data.validation, classes=data.classes, source=data.source)
     return {
         "name": name,
         "configuration": "",
@@ -157,15 +141,7 @@ def _card(
             "val_accuracy": validation.accuracy._asdict(),
             "val_crossentropy": {"value": validation.crossentropy},
         },
-        "test": {
-            "accuracy": test.accuracy.value,
-            "low": test.accuracy.low,
-            "high": test.accuracy.high,
-            "n": test.accuracy.n,
-            "crossentropy": test.crossentropy,
-            "checksum": checksum(held_out),
-            "note": "scored once, after training; no choice was made on it",
-        },
+        "test": test_section(model, path, data, load_test(config.data), when="after training"),
         "verdict": None,
         "decided": None,
         "versions": versions(),

@@ -45,7 +45,7 @@ class ImpossibleNetwork(ValueError):
     """A network that cannot be built for images of this size.
 
     Args:
-        field: The field of the section that makes it impossible, `kernel_size` or `pool_size`.
+        field: The field of the section that makes it impossible: `kernel_size`, `pool_size`, or `network` as a whole.
         message: What does not fit where.
     """
 

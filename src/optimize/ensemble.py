@@ -13,7 +13,7 @@ from main.history import DIRECTIONS
 from main.modelfile import write_model_file
 from main.provenance import describe_data, now, versions
 from optimize.config import SweepConfig, stored_sweep
-from optimize.export import Candidates, Exported, NothingToExport, built_anew, scored, tested
+from optimize.export import Candidates, Exported, NothingToExport, built_anew, scored
 from optimize.finished import Finished
 from optimize.results import Results
 from optimize.trial import refuse_other_data
@@ -245,7 +245,7 @@ def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], 
             "val_accuracy of this file": {"value": joined.exported.val_accuracy},
             CHOSEN_ON: {"value": joined.crossentropies[-1]},
         },
-        "test": tested(joined.exported),
+        "test": joined.exported.test,
         "verdict": None,
         "decided": None,
         "versions": versions(),

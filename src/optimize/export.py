@@ -7,6 +7,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from main.config import TrainingConfig
@@ -20,7 +21,7 @@ from optimize.trial import load_data, refuse_other_data, unpack
 if TYPE_CHECKING:
     import keras
 
-    from main.data import Fold, Split, TrainingData
+    from main.data import Fold, TrainingData
     from optimize.config import SweepConfig
     from optimize.statistics import Verdict
 
@@ -32,12 +33,8 @@ class Exported:
     h5: bytes = field(repr=False)
     val_accuracy: float
     """Of the file's own float32 model: what a reader of the file will find."""
-    test_accuracy: float
-    test_crossentropy: float
-    """In nats per image."""
-    n_test: int
-    test_checksum: str
-    """Of the test images and their labels, sha256."""
+    test: Mapping[str, Any]
+    """The card's section of that name."""
 
 
 class NothingToExport(UserError):
@@ -160,28 +157,11 @@ def model_card(
             },
             "val_accuracy of this file": {"value": exported.val_accuracy},
         },
-        "test": tested(exported),
+        "test": exported.test,
         "verdict": verdict.sentence,
         "decided": verdict.decided,
         "versions": versions(),
         "created": now(),
-    }
-
-
-def tested(exported: Exported) -> dict[str, Any]:
-    """What a card says of the test images, with the accuracy's 95 % interval (Wilson 1927)."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    right = round(exported.test_accuracy * exported.n_test)
-    low, high = proportion_confint(right, exported.n_test, alpha=0.05, method="wilson")
-    return {
-        "accuracy": exported.test_accuracy,
-        "low": float(low),
-        "high": float(high),
-        "n": exported.n_test,
-        "crossentropy": exported.test_crossentropy,
-        "checksum": exported.test_checksum,
-        "note": "scored once, at export; no choice was made on it",
     }
 
 
@@ -224,43 +204,24 @@ def built_anew(config: TrainingConfig, data: TrainingData, weights: bytes, *, ca
     Raises:
         NothingToExport: the weights, which the message calls `called`, are damaged.
     """
-    import models
-    from main.backend import dtype_policy
+    from main.network import plain_network
 
-    with dtype_policy("float32"):
-        model = models.build(config.model, data.input_shape, data.n_classes)
     try:
-        model.set_weights(unpack(weights))
+        return plain_network(config, data.input_shape, data.n_classes, unpack(weights))
     except ValueError as error:
         raise NothingToExport(f"{called} is damaged, and the model cannot be made: {error}") from error
-    return model
 
 
 def scored(model: keras.Model, config: TrainingConfig, data: TrainingData) -> Exported:
     """A finished model's file, and what it scores on validation and, once, on the test set."""
     from main.data import load_test
-    from main.data.checksums import checksum
-    from main.modelfile import to_bytes
+    from main.evaluate import assess_split, test_section
+    from main.modelfile import MODEL_NAME, to_bytes
 
-    test = load_test(config.data)
-    test_accuracy, test_crossentropy = _score(model, test)
+    path = Path(MODEL_NAME)
+    validated = assess_split(model, path, data.validation, classes=data.classes, source=data.source)
     return Exported(
         h5=to_bytes(model),
-        val_accuracy=_score(model, data.validation)[0],
-        test_accuracy=test_accuracy,
-        test_crossentropy=test_crossentropy,
-        n_test=len(test.labels),
-        test_checksum=checksum(test),
+        val_accuracy=validated.accuracy.value,
+        test=test_section(model, path, data, load_test(config.data), when="at export"),
     )
-
-
-def _score(model: keras.Model, split: Split) -> tuple[float, float]:
-    """Accuracy, and crossentropy in nats per image, of a model on a split."""
-    import numpy as np
-
-    from main.evaluate import outputs_and_logits
-    from main.evaluation import mean_crossentropy
-
-    probabilities, logits = outputs_and_logits(model, split.images)
-    accuracy = float(np.mean(probabilities.argmax(axis=1) == split.labels))
-    return accuracy, mean_crossentropy(split.labels, probabilities, logits)

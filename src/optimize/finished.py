@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from main.history import Epoch
+from main.yaml12 import plain
 from optimize.trial import TrialOutcome, TrialTask
 
 
@@ -44,14 +45,5 @@ def from_json(text: str) -> Finished:
     content = json.loads(text)
     outcome = content.pop("outcome")
     history = tuple(Epoch(**epoch) for epoch in outcome.pop("history"))
-    values = {path: _tuples(value) for path, value in content.pop("values").items()}
+    values = {path: plain(value) for path, value in content.pop("values").items()}
     return Finished(values=values, **content, outcome=TrialOutcome(history=history, **outcome))
-
-
-def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples that values are everywhere else."""
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return value

@@ -124,7 +124,7 @@ def reproduce(
     return Reproduction(
         identical=_same_weights(kept.data, exported.h5),
         elsewhere=tuple(_differences(card["trained_on"], outcome.trained_on)),
-        accuracy=exported.test_accuracy,
+        accuracy=exported.test["accuracy"],
         claimed=test["accuracy"],
         low=test["low"],
         high=test["high"],

@@ -12,10 +12,11 @@ from chart_titles import LONG, titles_in_the_way
 from PIL import Image
 
 from main import evaluation_charts
-from main.data import DataError
+from main.data import DataError, Split
 from main.evaluate import (
     UnknownTestSetWarning,
     _tables,
+    assess_split,
     at_once,
     evaluate,
     outputs_and_logits,
@@ -92,6 +93,20 @@ def test_crossentropy_of_a_confident_mistake_is_that_of_its_logits():
     probabilities = np.array([[0, 1, 0], [1 / 3, 1 / 3, 1 / 3]], np.float32)
     assert mean_crossentropy(labels, probabilities, logits) == pytest.approx((200 + np.log(3)) / 2)
     assert mean_crossentropy(labels, probabilities) == pytest.approx((149 * np.log(2) + np.log(3)) / 2)
+
+
+@pytest.mark.training
+def test_confident_mistake_of_a_model_costs_what_its_logits_say():
+    """As while training: its probability is 0 in float32, and clipped it would cost 16 nats."""
+    import keras
+
+    image = keras.Input((2, 2, 1))
+    logits = keras.layers.Dense(2, name="logits")(keras.layers.Flatten()(image))
+    model = keras.Model(image, keras.layers.Softmax(name="probabilities")(logits))
+    model.set_weights([np.zeros((4, 2)), np.array([0.0, 200.0])])
+    images = Split(np.zeros((2, 2, 2, 1), np.uint8), np.array([0, 1]))
+    scored = assess_split(model, Path("cnn.h5"), images, classes=("cat", "dog"), source="pets")
+    assert (scored.accuracy.value, scored.crossentropy) == (0.5, pytest.approx(100))
 
 
 def test_mistakes_come_with_the_most_confident_first_and_the_hardest_by_their_true_class(six):

@@ -1,5 +1,3 @@
-import pytest
-
 from main.history import Epoch
 from optimize.export import Candidates, winning_trial
 from optimize.finished import Finished
@@ -93,23 +91,6 @@ def test_damaged_weights_are_told_as_such_whatever_is_damaged() -> None:
         except ValueError:
             refused += 1
     assert refused > len(whole) // 4
-
-
-@pytest.mark.training
-def test_a_confident_mistake_costs_what_its_logits_say() -> None:
-    """As while training: its probability is 0 in float32, and clipped it would cost 16 nats."""
-    import keras
-    import numpy as np
-
-    from main.data import Split
-    from optimize.export import _score
-
-    image = keras.Input((2, 2, 1))
-    logits = keras.layers.Dense(2, name="logits")(keras.layers.Flatten()(image))
-    model = keras.Model(image, keras.layers.Softmax(name="probabilities")(logits))
-    model.set_weights([np.zeros((4, 2)), np.array([0.0, 200.0])])
-    images = Split(np.zeros((2, 2, 2, 1), np.uint8), np.array([0, 1]))
-    assert _score(model, images) == (0.5, pytest.approx(100))
 
 
 def test_of_equal_trials_the_one_that_is_exported_is_the_one_whose_weights_are_kept() -> None:

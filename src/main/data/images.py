@@ -44,8 +44,7 @@ def is_ignored(name: str) -> bool:
 
 def is_class_name(name: str) -> bool:
     """Whether a folder can have this name and is then read as a class."""
-    hidden = name.startswith(".") or name.lower() in IGNORED
-    return name != "" and name.isprintable() and not hidden and "/" not in name and "\\" not in name
+    return name != "" and name.isprintable() and not is_ignored(name) and "/" not in name and "\\" not in name
 
 
 class ImageFolder:
