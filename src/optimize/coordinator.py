@@ -138,7 +138,7 @@ class Coordinator:
         self._results.mend_incidents()
 
     def _kept_outcome(self, trial: FrozenTrial) -> Finished | None:
-        """A trial's outcome, if it is this trial's: numbers are given anew where a study lost its last entries."""
+        """A trial's outcome, if it is this trial's, and not that of one that had its number in another storage."""
         # Values, not what Optuna stores: it draws 0.30000000000000004 where the step's value is 0.3.
         told = seed_of(trial, self._config), fold_of(trial), self._config.space.from_optuna(trial.params)
         stored = self._results.finished(trial.number)

@@ -100,6 +100,9 @@ class StudyChanged(UserError):
 def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any]) -> optuna.Study:
     """Create the sweep's study, or reopen it where it means the same trials.
 
+    Trials that the sweep's folder has kept and the study has lost are entered again: all of them where it was removed,
+    the last ones where it is an older copy, or a power cut took what SQLite had not flushed yet.
+
     Args:
         results: where `study.db` is, unless `OPTIMIZE_STORAGE` names another storage.
         config: the sweep.
@@ -121,40 +124,40 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
         )
         found = study.user_attrs.get(_IDENTITY)
         stored = None if found is None else dict(found)
-    with clear_faults(results):
-        if stored is None:
-            _make_anew(study, results, config, identity)
-            study.set_user_attr(_IDENTITY, dict(identity))
-            with _experimental():
-                study.set_metric_names([config.study.metric])  # the dashboard's axis titles
-            stored = study.user_attrs[_IDENTITY]
-        study.pruner = make_pruner(config)
-    changes = differences(stored, json.loads(json.dumps(identity)))
+        entered = len(study.get_trials(deepcopy=False))
+    changes = [] if stored is None else differences(stored, json.loads(json.dumps(identity)))
     if changes:
         close_study(results, study)
         listing = "\n".join(f"  {change}" for change in changes)
         raise StudyChanged(f"{results.folder} holds a study of other trials than these:\n{listing}\n{_REMEDY}")
+    with clear_faults(results):
+        _enter_lost(study, entered, results, config, identity)
+        if stored is None:
+            study.set_user_attr(_IDENTITY, dict(identity))
+            with _experimental():
+                study.set_metric_names([config.study.metric])  # the dashboard's axis titles
+        study.pruner = make_pruner(config)
     return study
 
 
 _REMEDY = "Give the sweep another name, or start it again with --fresh."
 
 
-def _make_anew(study: optuna.Study, results: Results, config: SweepConfig, identity: Mapping[str, Any]) -> None:
-    """Enter the trials that the sweep's folder has kept into a study that was lost, under their own numbers.
+def _enter_lost(
+    study: optuna.Study, entered: int, results: Results, config: SweepConfig, identity: Mapping[str, Any]
+) -> None:
+    """Enter the trials that the sweep's folder has kept and the study has lost, under their own numbers.
 
-    What was running when the study was lost has no outcome; it fails under its number and is proposed again. A rebuild
-    that was killed itself is gone on with.
+    `entered` is how many the study still has. What was running when they were lost has no outcome; it fails under its
+    number and is proposed again. A rebuild that was killed itself is gone on with.
     """
-    numbers = results.finished_trials()
-    if not numbers:
-        return
-    if results.kept_hash() not in (None, content_hash(identity)):
+    lost = range(entered, max(results.finished_trials(), default=-1) + 1)
+    if lost and results.kept_hash() not in (None, content_hash(identity)):
         raise StudyChanged(
             f"{results.folder} has lost its study, and this sweep file means other trials than those that it keeps. "
             + _REMEDY
         )
-    for number in range(len(study.get_trials(deepcopy=False)), max(numbers) + 1):
+    for number in lost:
         study.add_trial(_kept_trial(results.finished(number), config))
 
 

@@ -127,6 +127,27 @@ def test_a_study_lost_half_way_goes_on_with_what_it_had(reopen: Callable[..., Be
     assert len(rows(resumed.results.trials_file)) == 6
 
 
+def test_what_an_older_copy_of_the_study_lacks_is_not_trained_again(reopen: Callable[..., Bench]) -> None:
+    """As a backup, or a power cut that took what SQLite had not flushed: outcomes are flushed each by itself."""
+    done = reopen()
+    copy = done.results.folder / "copy"
+
+    def back_up() -> None:
+        if len(done.witness.ends) == 3:
+            with closing(sqlite3.connect(done.results.study_file)) as study, closing(sqlite3.connect(copy)) as backup:
+                study.backup(backup)
+
+    done.witness.on_end = back_up
+    done.run(stubs.max_fails)
+    expected = [(t.state, t.value, t.params, t.intermediate_values) for t in done.study.get_trials()]
+    close_study(done.results, done.study)
+    copy.replace(done.results.study_file)
+    resumed = reopen()
+    resumed.run(stubs.learn)
+    assert resumed.witness.submitted == []
+    assert [(t.state, t.value, t.params, t.intermediate_values) for t in resumed.study.get_trials()] == expected
+
+
 def test_a_sequence_whose_study_was_lost_goes_on_where_it_was(reopen: Callable[..., Bench]) -> None:
     text = LEARNING_RATE.replace("network: cnn", "network: cnn, dropout: {low: 0.0, high: 0.5}")
     half = reopen(text.replace("sampler: random", "sampler: qmc"))

@@ -530,7 +530,7 @@ def test_confirmations_are_never_pruned(bench: Open) -> None:
 
 
 def test_an_outcome_of_another_trial_is_not_adopted(bench: Open) -> None:
-    """As after a study that lost its last entries, whose numbers are given anew."""
+    """As of a study in another storage, in which the number was another's."""
     bench(POOLING).run(stubs.learn)
     stolen = bench(POOLING)
     (stolen.results.trial_folder(0) / "outcome.json").write_text(
