@@ -135,7 +135,7 @@ def wait_at_gate() -> None:
 
 
 def keeps_checkpoints(task: TrialTask, report: Report, stop_requested: StopRequested) -> TrialOutcome:
-    """Goes on from its newest checkpoint; marks `trial epoch attempt` as it begins each epoch.
+    """Goes on from its newest checkpoint, whose epochs it tells again; marks `trial epoch attempt` as it begins each.
 
     Its weights depend on every epoch in order, so that one lost or trained twice shows in them.
     """
@@ -147,6 +147,8 @@ def _with_checkpoints(task: TrialTask, report: Report, stop_requested: StopReque
     assert folder is not None
     state = checkpoint.newest(folder)
     history = list(state.history) if state else []
+    for epoch in history:
+        report(epoch)
     weights = state.weights[0] if state else np.full(4, task.seed, np.float64)
     for number in range(len(history) + 1, epochs + 1):
         mark(f"{task.trial} {number} {task.attempt}")

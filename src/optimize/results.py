@@ -277,7 +277,8 @@ class Results:
 
     def finished_trials(self) -> list[int]:
         """The numbers of the trials that have left an outcome, in order."""
-        return sorted(int(path.parent.name) for path in self.folder.glob("trials/*/outcome.json"))
+        names = (path.parent.name for path in self.folder.glob("trials/*/outcome.json"))
+        return sorted(int(name) for name in names if name.isdecimal())  # another is somebody's copy
 
     def kept_hash(self) -> str | None:
         """The hash of what the folder's trials mean; None where no run came as far as to write it."""

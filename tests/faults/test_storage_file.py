@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -142,6 +143,7 @@ def test_what_an_older_copy_of_the_study_lacks_is_not_trained_again(reopen: Call
     expected = [(t.state, t.value, t.params, t.intermediate_values) for t in done.study.get_trials()]
     close_study(done.results, done.study)
     copy.replace(done.results.study_file)
+    shutil.copytree(done.results.trial_folder(5), done.results.folder / "trials" / "5 (copy)")
     resumed = reopen()
     resumed.run(stubs.learn)
     assert resumed.witness.submitted == []
