@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}  # what locking a file says that another process has locked
+
 SET_ASIDE = ".before-"
 """Between a folder's name and the moment at which a fresh start renamed it."""
 
@@ -127,11 +129,17 @@ class Results:
 
         Raises:
             SweepLocked: another process holds it; the message names it.
+            UserError: the file system has no locks.
             OSError: the folder cannot be made or written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.lock_file.open("a+b", buffering=0) as file:
-            if not _try_lock(file.fileno()):
+            try:
+                held = _try_lock(file.fileno())
+            except OSError as error:
+                said = f"{self.lock_file} cannot be locked ({error.strerror}): use a disk of this machine (--results)"
+                raise UserError(said) from error
+            if not held:
                 file.seek(0)
                 holder = file.read().decode(errors="replace").strip() or "another process"
                 raise SweepLocked(f"{self.folder} is being run by {holder}")
@@ -375,6 +383,7 @@ def _read_json(path: Path, needed: Sequence[str], remedy: str = RUN_AGAIN) -> di
 
 
 def _try_lock(handle: int) -> bool:
+    """Whether the file is this process's now; an OSError where it can be nobody's, as on some network file systems."""
     try:
         if os.name == "posix":
             import fcntl
@@ -385,6 +394,8 @@ def _try_lock(handle: int) -> bool:
 
             os.lseek(handle, 2**20, os.SEEK_SET)  # one place for all, beyond what is written
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    except OSError:
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
         return False
     return True

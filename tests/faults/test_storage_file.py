@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 import stubs
 from main import checkpoint
+from main.errors import UserError
 from optimize.config import load_config
 from optimize.results import Results
 from optimize.storage import StudyUnreadable, close_study, hold_study
@@ -360,6 +361,20 @@ def test_a_torn_last_line_of_a_table_is_dropped_and_mended(reopen: Callable[...,
     assert len(done.results.curves()) == 17
     reopen()
     assert done.results.curves_file.read_bytes() == whole
+
+
+@pytest.mark.skipif(os.name != "posix", reason="of POSIX's locks")
+def test_a_file_system_without_locks_is_not_taken_for_a_sweep_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(UserError, match=r"lock cannot be locked \(No locks available\)"), Results(tmp_path).lock():
+        raise AssertionError("it is not held")
 
 
 def test_a_table_cut_off_within_a_letter_loses_that_line_alone(tmp_path: Path) -> None:
