@@ -19,7 +19,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", 
 IGNORED = frozenset({"thumbs.db", "desktop.ini"})
 PART_NAMES = {
     "train": ("train", "training"),
-    "validation": ("validation", "valid", "val"),
+    "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing"),
 }
 
@@ -61,11 +61,12 @@ class ImageFolder:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
-        parts = {part: _subfolder(folder, names) for part, names in PART_NAMES.items()}
-        found = [path for path in parts.values() if path]
+        named = {part: _subfolders(folder, names) for part, names in PART_NAMES.items()}
+        found = [path for paths in named.values() for path in paths]
         others = [path for path in _visible(folder) if path.is_dir() and not path.name.lower().startswith(ANY_PART)]
         if found and others and all(map(_is_class, found)):
-            parts = dict.fromkeys(PART_NAMES)  # classes called so: trains, say, beside cars and planes
+            named = {part: [] for part in PART_NAMES}  # classes called so: trains, say, beside cars and planes
+        parts = {part: _only(paths, part) for part, paths in named.items()}
         if parts["train"] is None and any(parts.values()):
             raise DataError(f"{folder}: has {', '.join(f'{part}/' for part in parts if parts[part])} but no train/")
         self._train = _Part(parts["train"] or folder)
@@ -214,5 +215,13 @@ def _is_class(folder: Path) -> bool:
     return any(path.suffix.lower() in SUFFIXES for path in held) and not any(path.is_dir() for path in held)
 
 
-def _subfolder(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((path for path in _visible(folder) if path.is_dir() and path.name.lower() in names), None)
+def _subfolders(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    return [path for path in _visible(folder) if path.is_dir() and path.name.lower() in names]
+
+
+def _only(paths: Sequence[Path], part: str) -> Path | None:
+    """The folder of a part, where there is one. Raises DataError for two: the images of one would be passed over."""
+    if len(paths) > 1:
+        first, second, *_ = paths
+        raise DataError(f"{first.parent}: both {first.name}/ and {second.name}/ could be the {part} part")
+    return paths[0] if paths else None

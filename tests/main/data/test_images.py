@@ -67,6 +67,22 @@ def test_a_validation_folder_validates(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["validation", "valid", "Val", "dev"])
+def test_a_validation_folder_may_be_called_as_in_other_formats(tmp_path, name):
+    fill(tmp_path / "train", {"cat": 12, "dog": 12})
+    fill(tmp_path / name, {"cat": 4, "dog": 4}, seed=1)
+    assert len(load_training(DataConfig(source=str(tmp_path))).validation) == 8
+
+
+@pytest.mark.parametrize(("first", "second", "part"), [("val", "validation", "validation"), ("TEST", "test", "test")])
+def test_refuses_two_folders_of_one_part(tmp_path, refuses, first, second, part):
+    for name in ("train", first, second):
+        fill(tmp_path / name, {"cat": 4, "dog": 4})
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("a file system to which both names are one")
+    refuses(lambda: ImageFolder("pets", tmp_path), f"both {first}/ and {second}/ could be the {part} part")
+
+
 def test_a_folder_that_holds_images_is_a_class_whatever_it_is_called(tmp_path):
     fill(tmp_path / "toys", {"car": 20, "Train": 20, "valid": 20, "test": 20})
     info = describe(DataConfig(source=str(tmp_path / "toys")))
