@@ -161,10 +161,11 @@ def deep_features(features: Features, evaluation: Evaluation) -> Figure:
     method = {"tsne": "t-SNE", "pca": "PCA"}[features.method]
     explained = "" if features.explained is None else f", {features.explained:.0%} of the variance"
     wrong = ~evaluation.correct[features.places]
+    alike = "; they are all alike" if (features.points == features.points[0]).all() else ""
     figure, grid = page(
         "How the model tells the classes apart",
         f"{len(features.places):,} test images as {features.layer} has them, {features.width:,} dimensions brought to "
-        f"two by {method}{explained}; {int(wrong.sum())} mistakes are ringed",
+        f"two by {method}{explained}{alike}; {int(wrong.sum())} mistakes are ringed",
         width=7.4, height=6.4,
     )  # fmt: skip
     axes = grid[0, 0]

@@ -13,6 +13,7 @@ from main import explanation_charts
 from main.data import DataError
 from main.evaluate import assess
 from main.explain import (
+    Features,
     Predictor,
     Saliency,
     deep_features,
@@ -174,6 +175,12 @@ def test_features_that_are_all_alike_or_out_of_all_proportion_end_no_process(sca
     """As of a network whose units are all dead; in a process of its own, as t-SNE's fault is none of Python's."""
     ended = subprocess.run([sys.executable, "-c", PROJECTED, scale], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_features_that_are_all_alike_are_said_to_be(evaluation):
+    features = Features("dense", 16, "tsne", np.arange(5), np.zeros((5, 2)), None)
+    said = "".join(text.get_text() for text in explanation_charts.deep_features(features, evaluation).texts)
+    assert "they are all alike" in said.replace("\n", " ")
 
 
 def test_mistakes_are_ringed_and_nothing_else(predictor, evaluation):
