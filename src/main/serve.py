@@ -5,6 +5,7 @@ Only `main.cli`'s command imports this file: FastAPI and uvicorn are an extra, `
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +92,7 @@ def application(model: LiveModel) -> FastAPI:
             preparation=model.preparation,
         )
 
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (408, 413, 415, 422)}
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (408, 413, 415, 422, 503)}
 
     @app.post("/api/predict", responses=refusals, openapi_extra=PICTURE_BODY)
     async def predict(
@@ -99,7 +100,7 @@ def application(model: LiveModel) -> FastAPI:
     ) -> Answer:
         """What the model says of the picture that is the request's body."""
         kind = request.headers.get("content-type", "")
-        if not kind.startswith("image/"):
+        if not kind.lower().startswith("image/"):
             raise HTTPException(415, "send the bytes of a picture, with a Content-Type such as image/png")
         async with waiting:
             picture = await request.body()
@@ -115,7 +116,10 @@ def _file(path: Path) -> Callable[[], FileResponse]:
 
 
 class _Limited:
-    """Refuses bodies that are too large, said or not, or do not come, and adds headers that keep a page to itself."""
+    """Refuses bodies that are too large, said or not, or do not come, and adds headers that keep a page to itself.
+
+    Whoever is still sending when the server has stopped is told so.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -124,7 +128,7 @@ class _Limited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        got, whole = 0, False
+        got, whole, answered = 0, False, False
 
         async def counted() -> Message:
             nonlocal got, whole
@@ -141,18 +145,29 @@ class _Limited:
             return message
 
         async def with_headers(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > LARGEST_BODY:
+        try:
+            if said.isdigit() and int(said) <= LARGEST_BODY:
+                await self._app(scope, counted, with_headers)
+                return
             await _drain(receive)
-            refusal = JSONResponse({"detail": _too_large()}, status_code=413, headers={"Connection": "close"})
-            await refusal(scope, receive, with_headers)
-            return
-        await self._app(scope, counted, with_headers)
+            answer = _closing(413, _too_large())
+        except asyncio.CancelledError:  # the server stops, and this request has had its time
+            if answered:
+                return
+            answer = _closing(503, "the server was stopped")
+        await answer(scope, receive, with_headers)
+
+
+def _closing(status: int, detail: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status_code=status, headers={"Connection": "close"})
 
 
 async def _drain(receive: Receive) -> None:

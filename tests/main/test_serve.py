@@ -141,7 +141,7 @@ def test_health_and_description(port, trained) -> None:
     described = json.loads(ask(port, "/openapi.json")[2])
     assert set(described["paths"]) == {"/health", "/api/predict"}
     responses = described["paths"]["/api/predict"]["post"]["responses"]
-    assert set(responses) == {"200", "408", "413", "415", "422"}
+    assert set(responses) == {"200", "408", "413", "415", "422", "503"}
 
 
 def test_the_page_loads_nothing_from_elsewhere(port) -> None:
@@ -325,6 +325,23 @@ def test_a_client_that_falls_silent_is_not_waited_for_without_end(port, monkeypa
         with socket.create_connection(("127.0.0.1", port), timeout=300) as client:
             client.sendall(POST % length + b"x")
             assert client.recv(4096).split()[1] == status
+
+
+def test_who_is_still_sending_when_the_server_stops_is_told_so(live, monkeypatch) -> None:
+    monkeypatch.setattr("main.serve.STOP_SECONDS", 1)
+    with listen(0) as listening:
+        running = server(live)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        clients = [socket.create_connection(listening.getsockname(), timeout=300) for _ in range(2)]
+        for client, length in zip(clients, (1000, LARGEST_BODY + 1), strict=True):
+            client.sendall(POST % length + b"x")
+        assert ask(listening.getsockname()[1], "/health")[0] == 200  # both are being read by now
+        running.should_exit = True
+        thread.join(300)
+        for client in clients:
+            assert client.recv(4096).split()[1] == b"503"
+            client.close()
 
 
 def test_of_bodies_that_come_slowly_only_so_many_are_held(port, monkeypatch) -> None:
