@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from main.config import DataConfig
+    from main.config import AugmentConfig, DataConfig
     from main.data import TrainingData
     from main.history import Epoch
     from main.predict import Prediction, Refusal
@@ -322,22 +322,26 @@ def show_data(
     ] = None,
     out_: Annotated[Path, typer.Option("--out", help="File (.png, .pdf, .svg) or folder to write to.")] = Path(),
 ) -> None:
-    """Draw examples of each class, and the balance."""
+    """Draw examples of each class, and the balance.
+
+    Of a file that says how training changes images, each example stands beside one of its changed copies.
+    """
     with _messages():
         from main.data.show import show_data as draw_data
 
-        out.print(str(draw_data(_data_section(source), out_)), markup=False)
+        data, augment = _shown(source)
+        out.print(str(draw_data(data, out_, augment)), markup=False)
 
 
-def _data_section(source: str | None) -> DataConfig:
-    """The data section of a file, of a sweep too, or that of a bare source."""
-    from main.config import DataConfig
+def _shown(source: str | None) -> tuple[DataConfig, AugmentConfig | None]:
+    """The data of a file, of a sweep too, and its augmentation unless that is swept; or a bare source's data."""
+    from main.config import AugmentConfig, DataConfig
     from main.document import SUFFIXES, read
 
     if source is None:
-        return DataConfig(source="mnist", otherwise="digits")
+        return DataConfig(source="mnist", otherwise="digits"), None
     if Path(source).suffix.lower() not in SUFFIXES:
-        return DataConfig(source=source)
+        return DataConfig(source=source), None
     from main.checking import check
     from main.complaints import ConfigError
 
@@ -345,7 +349,10 @@ def _data_section(source: str | None) -> DataConfig:
     section, problems = check(DataConfig, document.data.get("data", {}), ("data",))
     if section is None or problems:
         raise ConfigError(document.complaint(p.path, p.message, p.hint, at_key=p.at_key) for p in problems)
-    return section
+    train = document.data.get("train")
+    written = train.get("augment") if isinstance(train, dict) else None
+    augment, _ = check(AugmentConfig, written) if isinstance(written, dict) else (None, [])  # none that is swept
+    return section, augment
 
 
 @contextlib.contextmanager

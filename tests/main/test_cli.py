@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from main.cli import BAD_INPUT, DONE, FAILED, app
-from main.config import DataConfig
+from main.config import AugmentConfig, DataConfig
 from main.data import load_test
 
 CONFIG = """
@@ -205,6 +205,24 @@ def test_data_are_shown_of_a_source_a_training_file_and_a_sweep_file(run, here, 
     result = run("show-data", source, "--out", "sheet.png")
     assert (result.exit_code, result.stdout) == (DONE, "sheet.png\n")
     assert (here / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{shift: 0.1}", AugmentConfig(shift=0.1)),
+        ("{shift: {choices: [0.0, 0.1]}}", None),
+        ("{choices: [null, {shift: 0.1}]}", None),
+        ("null", None),
+    ],
+)
+def test_the_augmentation_of_a_file_is_shown_unless_it_is_swept(run, here, monkeypatch, written, expected):
+    shown = []
+    monkeypatch.setattr("main.data.show.show_data", lambda data, path, augment: shown.append((data.source, augment)))
+    (here / "one.yaml").write_text(f"data: {{source: digits}}\ntrain: {{augment: {written}}}\n")
+    run("show-data", "one.yaml")
+    run("show-data", "digits")
+    assert shown == [("digits", expected), ("digits", None)]
 
 
 BAD_COMMANDS = {
