@@ -57,6 +57,8 @@ def read_prepared(path: Path, shape: ImageShape, how: Preparation) -> Images:
         DataError: The file is no image, too large, or blank.
     """
     picture = read_image(path)
+    if (picture == picture[0, 0]).all() and (outline := _outline(path)) is not None:
+        picture = outline  # or `plain`, which takes pictures of one colour too, would see no strokes
     try:
         return prepare(picture, shape, how)
     except BlankImageError as blank:

@@ -163,6 +163,19 @@ def test_transparent_ground_is_seen_through(tmp_path, stroke):
     assert distance(found) < 4
 
 
+@pytest.mark.parametrize(("how", "side"), [("plain", 60), ("plain", 28), ("digits", 28)])
+def test_white_on_a_transparent_ground_is_seen_however_pictures_are_prepared(tmp_path, how, side):
+    """Laid on white it is of one colour, which is a picture too where they are taken as they are."""
+    pixels = np.full((side, side, 4), 255, np.uint8)
+    pixels[..., 3] = 0
+    pixels[side // 4 : side // 2, side // 4 : side // 2, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "white.png")
+    found = read_prepared(tmp_path / "white.png", MNIST, how)
+    assert (found.min(), found.max()) == (0, 255)
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "blank.png")
+    assert (read_prepared(tmp_path / "blank.png", MNIST, how) == 255).all()
+
+
 def test_what_cannot_be_read_is_refused_by_name(tmp_path):
     (tmp_path / "text.png").write_text("no image")
     Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
