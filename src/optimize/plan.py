@@ -222,7 +222,9 @@ def _network_title(plan: Plan, number: int, network: PlannedNetwork) -> str:
 
 
 def _network_table(network: PlannedNetwork) -> Table:
-    table = Table("layer", "output", show_footer=True, box=SIMPLE_HEAD)
+    table = Table(show_footer=True, box=SIMPLE_HEAD)
+    table.add_column("layer", footer="total")
+    table.add_column("output")
     table.add_column("parameters", footer=f"{network.parameters:,}", justify="right")
     table.add_column("multiply-adds", footer=f"{network.multiply_adds:,}", justify="right")
     for layer in network.layers:

@@ -1,4 +1,5 @@
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,7 @@ def test_the_plan_of_a_grid_is_shown_whole() -> None:
     assert "model.pooling   max, stride" in text
     assert "Network 1 of 2: pooling=max" in text
     assert "conv_2              11 × 11 × 64       18,496       2,230,272" in text
+    assert re.search("total +34,826 +2,440,960", text)
     assert "2 configurations × 5 seeds = 10 trials of 6 epochs" in text
     assert "MB a worker; disk: at most" in text
 
