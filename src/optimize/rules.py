@@ -168,13 +168,16 @@ def _comparable(draft: Draft) -> Iterator[Problem]:
             yield Problem(("study", "metric"), message, "write val_accuracy or val_crossentropy")
 
 
+_ONE_RATE = "write one rate, and sweep something else or write `seeds`; what is swept is compared, each at every rate"
+
+
 def _rising_rate(draft: Draft) -> Iterator[Problem]:
     """A range test sets the rate itself, whatever a file says of it."""
     if draft.study.range_test is None:
         return
     for path in _RATES:
         if any(swept == path or swept.startswith(f"{path}.") for swept in draft.space.paths):
-            yield Problem(keys_of(path), "has no effect in a range test, which sets the rate itself")
+            yield Problem(keys_of(path), "has no effect in a range test, which sets the rate itself", _ONE_RATE)
     for parameter in draft.space.parameters:
         if isinstance(parameter, Choices) and _differ_in_rates_alone(parameter):
             message = "some of its choices differ in nothing but the rate, which a range test sets itself"

@@ -79,6 +79,7 @@ def test_what_a_range_test_cannot_do_is_refused(change: str, complaint: str, tmp
     with pytest.raises(ConfigError) as raised:
         load_config(tmp_path / "rates.yaml", [change])
     assert complaint in str(raised.value)
+    assert ("write one rate" in str(raised.value)) is change.startswith("train.learning_rate")
 
 
 def test_a_range_test_writes_over_no_sweep_and_a_sweep_over_no_range_test(tmp_path: Path) -> None:
