@@ -27,7 +27,7 @@ from optimize.space import Value
 from optimize.staff import Staff
 from optimize.trial import load_data
 from optimize.trial import run as run_trial
-from optimize.wording import duration
+from optimize.wording import counted, duration
 from optimize.workers import prepare
 
 if TYPE_CHECKING:
@@ -196,8 +196,9 @@ def print_forecast(plan: Plan, console: Console) -> None:
     expected = timed_plan(plan)
     part = f"{expected.timed} of {expected.kinds} kinds of training timed"
     timed = part if expected.timed < expected.kinds else "timed"
+    workers = counted(expected.workers, "worker")
     console.print(
-        f"about {duration(expected.seconds)} on {expected.workers} workers ({timed}): {duration(expected.starting)} to "
+        f"about {duration(expected.seconds)} on {workers} ({timed}): {duration(expected.starting)} to "
         f"start, {duration(expected.training)} to train, {duration(expected.concluding)} to judge, export and draw",
         highlight=False,
         soft_wrap=True,

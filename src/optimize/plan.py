@@ -264,20 +264,27 @@ def _total_lines(plan: Plan) -> Iterator[str]:
             f"the rate rising from {test.start:g} to {test.end:g} over {epochs}"
         )
         return
+    stops = any(study.stop.model_dump().values())
+    trials = ("up to " if study.race or stops else "") + counted(plan.search_trials, "trial")
     times = [counted(plan.configurations, "configuration")]
     if study.sampler.name == "grid":
         times.append(counted(len(study.seeds), "seed"))
         times += [f"{study.folds} folds"] if study.folds else []
-        yield f"{' × '.join(times)} = {plan.search_trials:,} trials of {epochs}"
+        yield f"{' × '.join(times)} = {trials} of {epochs}"
     else:
         first = "; the first is the baseline" if study.baseline and study.confirm is None else ""
-        yield f"{plan.search_trials:,} trials of {epochs}, drawn by {study.sampler.name}{first}"
+        yield f"{trials} of {epochs}, drawn by {study.sampler.name}{first}"
     if study.confirm is not None:
         finalists = counted(study.confirm.top, "finalist") + (" and the baseline" if study.baseline else "")
         fresh = counted(len(study.confirm.seeds), "fresh seed") + (f" × {study.folds} folds" if study.folds else "")
-        yield f"then {finalists} on {fresh}: {plan.confirm_trials:,} trials more"
+        yield f"then {finalists} on {fresh}: {counted(plan.confirm_trials, 'trial')} more"
     if study.pruner is not None:
         yield f"{study.pruner.name} stops trials that will not win"
+    if study.race:
+        noun = "folds" if study.folds else "seeds"
+        yield f"a race: a choice that can no longer win gets no more {noun}"
+    if stops:
+        yield "`stop` may end the search sooner"
     if warning := undecidable(plan.config):
         yield warning
     spare = threads_to_spare(plan.config.run, plan.trials)

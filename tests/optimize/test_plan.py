@@ -37,9 +37,9 @@ study:
 """
 
 
-def shown(text: str) -> str:
+def shown(text: str, *overrides: str) -> str:
     console = Console(file=io.StringIO(), width=120)
-    print_plan(loaded(text), console)
+    print_plan(loaded(text, *overrides), console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -101,6 +101,23 @@ def test_the_plan_of_a_grid_is_shown_whole() -> None:
     assert re.search("total +34,826 +2,440,960", text)
     assert "2 configurations × 5 seeds = 10 trials of 6 epochs" in text
     assert "MB a worker; disk: at most" in text
+
+
+def test_what_may_end_sooner_is_no_promise_of_so_many_trials() -> None:
+    race = shown(f"{GRID}study: {{seeds: 5, race: true}}\n")
+    assert "2 configurations × 5 seeds = up to 10 trials of 6 epochs" in race
+    assert "a race: a choice that can no longer win gets no more seeds" in race
+    assert "no more folds" in shown(f"{GRID}study: {{folds: 5, race: true}}\n")
+    text = shown(JOINT, "study.stop={target: 0.99}")
+    assert "up to 40 trials of up to 9 epochs, drawn by tpe" in text
+    assert "`stop` may end the search sooner" in text
+    assert "`stop`" not in shown(JOINT, "study.stop={}")
+
+
+def test_one_trial_is_not_called_trials() -> None:
+    text = shown(JOINT, "study.trials=1", "study.baseline=null", "study.confirm={top: 1, seeds: 1}")
+    assert "\n1 trial of up to 9 epochs" in text
+    assert "then 1 finalist on 1 fresh seed: 1 trial more" in text
 
 
 def test_the_plan_of_a_search_is_shown_whole() -> None:
