@@ -92,6 +92,12 @@ def test_no_file_imports_itself_by_way_of_others() -> None:
     assert graph == {}
 
 
+def test_tensorflow_has_three_files_and_all_others_speak_keras() -> None:
+    trees = {module: ast.parse(path.read_text()) for module, path in modules().items()}
+    named = {module for module, tree in trees.items() if any(name.startswith("tensorflow") for name in imported(tree))}
+    assert named == {"main.backend", "main.augment", "optimize.devices"}
+
+
 @pytest.mark.parametrize("module", WITHOUT_TRAINING)
 def test_nothing_that_trains_is_imported_before_something_trains(module: str) -> None:
     program = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"

@@ -1,7 +1,7 @@
 """TensorFlow's own part of a training: its import, threads, precision and input pipeline.
 
-With what `augment.py` does to images in that pipeline, this is what another Keras backend would have to be written for:
-networks, losses, optimizers and the training itself speak Keras.
+All else that trains speaks Keras, but for `main.augment`, the operations of its input pipeline: another Keras backend
+would be one more of each. (`optimize.devices` asks TensorFlow itself what it sees.)
 """
 
 from __future__ import annotations
@@ -302,6 +302,19 @@ def statistics_batches(split: Split, *, batch_size: int, augment: AugmentConfig 
 @_OfOneSplit
 def _batches(split: Split, batch_size: int, augment: AugmentConfig | None, use: str) -> TrainingBatches:
     return TrainingBatches(split, batch_size=batch_size, augment=augment)
+
+
+def augmented(images: NDArray[np.uint8], augment: AugmentConfig, seed: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Images (n, h, w, c) as a step of training sees them, as uint8 again; `seed` is training seed, epoch and step."""
+    quiet_import()
+    import tensorflow as tf
+
+    from main.augment import augment_batch
+
+    changed: NDArray[np.float32] = augment_batch(
+        tf.constant(images / 255, tf.float32), augment, tf.constant(seed, tf.int64)
+    ).numpy()
+    return np.rint(255 * changed).astype(np.uint8)
 
 
 def validation_batches(split: Split) -> Any:

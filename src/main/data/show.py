@@ -107,16 +107,9 @@ def sheet(data: TrainingData, augment: AugmentConfig | None = None) -> Sheet:
 
 def _with_copies(images: Images, augment: AugmentConfig, label: int) -> Images:
     """Each image (n, h, w, c) followed by an augmented copy of it, (2 n, h, w, c)."""
-    from main.backend import quiet_import
+    from main.backend import augmented
 
-    quiet_import()
-    import tensorflow as tf
-
-    from main.augment import augment_batch
-
-    seed = tf.constant((0, 0, label), tf.int64)
-    changed = np.asarray(augment_batch(tf.constant(images / 255, tf.float32), augment, seed))
-    pairs = np.stack([images, np.rint(255 * changed).astype(np.uint8)], axis=1)
+    pairs = np.stack([images, augmented(images, augment, (0, 0, label))], axis=1)
     return pairs.reshape(-1, *images.shape[1:])
 
 
