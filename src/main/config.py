@@ -216,7 +216,7 @@ class TrainConfig(Section):
     def _longer_than_warmup(cls, value: int, info: ValidationInfo) -> int:
         schedule = info.data.get("schedule")
         if schedule is not None and schedule.warmup is not None and schedule.warmup > value:
-            raise ValueError(f"{value} are fewer than the {schedule.warmup:g} over which schedule warms up")
+            raise ValueError(f"{value} epochs are fewer than the {schedule.warmup:g} over which schedule warms up")
         return value
 
 

@@ -76,9 +76,10 @@ class RangeForm(Section):
         if span / step > MOST_STEPS:
             raise ValueError(f"at most {MOST_STEPS:,} steps, but {flow(value)} is smaller than that allows")
         if span % step:
+            kind = int if all(isinstance(number, int) for number in (low, high, value)) else float
             raise ValueError(
                 f"whole steps of {flow(value)} from {flow(low)} must end at {flow(high)}, but they end at "
-                f"{flow(float(Decimal(repr(high)) - span % step))}"
+                f"{flow(kind(Decimal(repr(high)) - span % step))}"
             )
         return value
 

@@ -144,7 +144,7 @@ def test_labels_of_losses_that_are_no_distributions_are_not_smoothed() -> None:
 
 def test_warming_up_ends_before_training_does() -> None:
     assert train(schedule={"name": "cosine", "warmup": 3}, epochs=3).epochs == 3
-    with pytest.raises(ValueError, match="2 are fewer than the 3 over which schedule warms up"):
+    with pytest.raises(ValueError, match="2 epochs are fewer than the 3 over which schedule warms up"):
         train(schedule={"name": "cosine", "warmup": 3}, epochs=2)
-    with pytest.raises(ValueError, match="6 are fewer than the 10 over which schedule warms up"):
+    with pytest.raises(ValueError, match="6 epochs are fewer than the 10 over which schedule warms up"):
         train(schedule={"name": "cosine", "warmup": 10})  # of as many epochs as there are unless written

@@ -62,6 +62,11 @@ def test_refused_at_its_place(override: str, path: str, said: str) -> None:
     assert len(complaints) <= 2
 
 
+def test_steps_between_whole_numbers_end_at_a_whole_number() -> None:
+    complaint = refused(FILE, "model.pool_size={low: 1, high: 4, step: 2}")[0]
+    assert complaint.message == "whole steps of 2 from 1 must end at 4, but they end at 3"
+
+
 def test_more_choices_than_anybody_compares_are_refused() -> None:
     complaint = refused(FILE, f"model.dropout={{choices: {list(range(201))}}}")[0]
     assert "must have at most 200 elements" in complaint.message
