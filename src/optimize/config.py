@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from main.annotations import KeyPath, value_at
-from main.checking import REQUIRED, Problem, check, complaints
+from main.checking import Problem, check, complaints
 from main.complaints import ConfigError
 from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConfig, check_training
 from main.document import Document, read
@@ -194,14 +194,17 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
     misplaced = _misplaced(document.data)
     file, problems = check(SweepFile, _without(document.data, misplaced))
     written = {problem.path for problem in misplaced}
-    problems = [problem for problem in problems if problem.message != REQUIRED or problem.path not in written]
     study, _ = check(StudyConfig, document.data.get("study", {}))  # by itself: its rules do not wait for the rest
     swept = _read_swept(document.data, results)
-    problems += [*misplaced, *(_bad_name(stem) if document.data.get("name") is None else []), *swept.problems]
+    told = {(problem.path, problem.message) for problem in swept.problems}
+    problems = [problem for problem in problems if (problem.path, problem.message) not in told]
+    problems += _bad_name(stem) if document.data.get("name") is None else []
+    problems += swept.problems
     if study is not None:
         problems += study_problems(study) + (missing_packages(study) if to_run else [])
         if swept.is_whole:
             problems += sweep_problems(Draft(study, swept.space, swept.base))
+    problems = [*misplaced, *(problem for problem in problems if problem.path not in written)]
     if problems or file is None or swept.base is None:
         raise ConfigError(complaints(document, [_at_home(problem) for problem in problems]))
     return SweepConfig(
@@ -243,7 +246,8 @@ def _read_swept(data: Mapping[str, Plain], results: Path) -> _Swept:
     if not circular:
         problems += [found.located(p) for p in check_combinations(sections, space) if not found.is_about_broken(p)]
     base, _ = check_training(substituted(sections, space, space.complete({})))
-    return _Swept(sections, space, base, found.origins, problems, is_whole=not found.broken and not circular)
+    is_whole = not found.broken and not circular and all(isinstance(data.get(key, {}), dict) for key in SWEEPABLE)
+    return _Swept(sections, space, base, found.origins, problems, is_whole=is_whole)
 
 
 def _stated(section: dict[str, Any]) -> dict[str, Any]:

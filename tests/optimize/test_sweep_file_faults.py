@@ -271,6 +271,25 @@ def test_a_section_that_waits_for_what_is_broken_is_not_complained_of() -> None:
     assert [complaint.path for complaint in refused(text)] == ["model.pooling.choices"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            GOOD.replace("train:\n  epochs: 3", "train: [epochs: 3]"),
+            ["x.yaml:6:8: train: expected a mapping, but read the list [{epochs: 3}]"],
+        ),
+        ("data: {}\nmodel: cnn\n", ["x.yaml:2:8: model: expected a mapping, but read the word 'cnn'"]),
+        ("data: {}\nmodel:\n", ["x.yaml:2:7: model: expected a mapping, but read null"]),
+        (
+            GOOD + "study: {baseline: {model.pooling: {choices: [max]}}}\n",
+            ["x.yaml:8:35: study.baseline.model.pooling: only values under `model` and `train` can be swept"],
+        ),
+    ],
+)
+def test_one_fault_is_one_complaint(text: str, said: list[str]) -> None:
+    assert [complaint.headline for complaint in refused(text)] == said
+
+
 def test_data_that_are_swept_are_not_said_to_be_missing() -> None:
     text = GOOD.replace("data: {source: digits}", "data: {choices: [{source: digits}]}")
     assert [complaint.headline for complaint in refused(text)] == [
