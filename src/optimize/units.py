@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
-
-from main.yaml12 import flow
 
 _DURATION = r"^([0-9]+(\.[0-9]+)?)(s|m|h|d)$"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -36,7 +35,7 @@ def duration(value: float | None) -> str | None:
     fitting = [unit for unit in "dhm" if value >= _SECONDS[unit] and value % _SECONDS[unit] == 0]
     unit = fitting[0] if fitting else "s"
     amount = value / _SECONDS[unit]
-    return f"{flow(int(amount) if amount.is_integer() else amount)}{unit}"
+    return f"{int(amount)}{unit}" if amount.is_integer() else f"{Decimal(repr(amount)):f}{unit}"
 
 
 def n_bytes(value: object) -> object:

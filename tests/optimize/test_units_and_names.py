@@ -22,10 +22,19 @@ def test_what_is_no_duration(written: object) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(1800.0, "30m"), (90.0, "90s"), (5400.0, "90m"), (7200.0, "2h"), (0.5, "0.5s"), (172_800, "2d")],
+    [
+        (1800.0, "30m"),
+        (90.0, "90s"),
+        (5400.0, "90m"),
+        (7200.0, "2h"),
+        (0.5, "0.5s"),
+        (172_800, "2d"),
+        (1e-5, "0.00001s"),
+    ],
 )
-def test_a_duration_is_written_in_its_largest_whole_unit(seconds: float, text: str) -> None:
+def test_a_duration_is_written_in_its_largest_whole_unit_and_read_back(seconds: float, text: str) -> None:
     assert StopConfig(time=seconds).model_dump()["time"] == text
+    assert StopConfig.model_validate({"time": text}).time == seconds
 
 
 @pytest.mark.parametrize(
