@@ -22,6 +22,8 @@ Loss = Literal["crossentropy", "focal", "mse", "mae", "hinge", "kl_divergence", 
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "nadam", "adagrad", "adadelta", "lion"]
 ScheduleName = Literal["constant", "cosine", "exponential", "plateau"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+MOST_EPOCHS = 10_000
+Patience = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 
 OPTIMIZER_ARGUMENTS: Mapping[str, frozenset[str]] = {
     "sgd": frozenset({"momentum", "nesterov"}),
@@ -132,16 +134,13 @@ class ScheduleConfig(Section):
     """Where cosine ends, as a fraction of the learning rate (default 0)."""
     decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Factor per epoch of exponential (default 0.9); factor at each plateau (default 0.5)."""
-    patience: Annotated[int, Field(ge=1)] | None = None
+    patience: Patience | None = None
     """Epochs without a better validation loss before plateau lowers the rate (default 2)."""
 
     @field_validator("warmup", "final", "decay", "patience")
     @classmethod
     def _taken(cls, value: object, info: ValidationInfo) -> object:
         return _refuse_untaken(value, info, SCHEDULE_ARGUMENTS)
-
-
-Patience = Annotated[int, Field(ge=1)]
 
 
 class EarlyStoppingConfig(Section):
@@ -191,7 +190,7 @@ class TrainConfig(Section):
     unless written: 0.004 of adamw, none of the others."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 128
     """Images per step."""
-    epochs: Annotated[int, Field(ge=1, le=10_000, validate_default=True)] = 6
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS, validate_default=True)] = 6
     """Passes over the training images."""
     early_stopping: Annotated[
         EarlyStoppingConfig | None,

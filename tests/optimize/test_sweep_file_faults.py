@@ -192,6 +192,14 @@ def test_a_nonsensical_number_of_epochs_is_refused() -> None:
     assert refused(GOOD.replace("3", "1" + "0" * 30))[0].message.startswith("must be at most 10000, but read 1000000")
 
 
+@pytest.mark.parametrize("written", ["{low: 1, high: 1%s}", "{patience: 1%s}", "1%s"])
+def test_a_patience_that_no_training_outlasts_is_refused(written: str) -> None:
+    """Of a range of so many numbers, samplers would have to take a part for the whole, or raise."""
+    text = GOOD.replace("epochs: 3", f"early_stopping: {written % ('0' * 30)}")
+    text += "study: {sampler: {name: cmaes, with_margin: true}, trials: 5}\n"
+    assert any(complaint.message.startswith("must be at most 10000") for complaint in refused(text))
+
+
 @pytest.mark.parametrize(
     "name",
     ["a/b", "..", "../x", "a\\b", '"a\\u0007b"', "x" * 300, "con", "NUL.yaml", "lpt1", "a b", '""'],
