@@ -335,7 +335,7 @@ def tensorboard(
 
     with bad_input():
         written = write_event_files(existing_sweep(sweep), folder)
-        typer.echo(f"{written}\nnext: tensorboard --logdir {written}")
+        typer.echo(f"{written}\nnext: {shlex.join(['tensorboard', '--logdir', str(written)])}")
 
 
 @app.command()
@@ -372,7 +372,7 @@ def new(
 
     with bad_input():
         path = write_template(name, folder)
-        typer.echo(f"{path}\nnext: python -m optimize plan {path}")
+        typer.echo(f"{path}\nnext: python -m optimize plan {shlex.quote(str(path))}")
 
 
 def _check_all(configs: list[Path], overrides: list[str] | None, results: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from main.errors import UserError
@@ -45,9 +46,9 @@ def text(name: str, file: str) -> str:
 
     Args:
         name: Name of the sweep.
-        file: The file's path, as a command would name it.
+        file: The file's path.
     """
-    return _TEXT.format(name=flow(name), file=file)
+    return _TEXT.format(name=flow(name), file=shlex.quote(file))
 
 
 def write_template(name: str, folder: Path | str) -> Path:

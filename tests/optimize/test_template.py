@@ -1,11 +1,14 @@
 import io
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from main.errors import UserError
+from optimize.cli import app
 from optimize.config import load_config
 from optimize.plan import print_plan
 from optimize.template import write_template
@@ -47,6 +50,14 @@ def test_a_name_may_be_that_of_the_file() -> None:
     path = write_template("mine.yaml", "configs")
     assert path == Path("configs/mine.yaml")
     assert load_config(path).name == "mine"
+
+
+def test_the_command_that_it_names_can_be_copied_whatever_the_folder_is_called() -> None:
+    path = write_template("mine", "my sweeps")
+    [command] = [line for line in path.read_text().splitlines() if "optimize plan" in line]
+    assert shlex.split(command.split(": ", 1)[1]) == ["python", "-m", "optimize", "plan", "my sweeps/mine.yaml"]
+    shown = CliRunner().invoke(app, ["new", "other", "--folder", "my sweeps"]).stdout
+    assert shlex.split(shown.split("next: ")[1])[-1] == "my sweeps/other.yaml"
 
 
 @pytest.mark.parametrize("name", ["2024", "true", "null", "1e3"])
