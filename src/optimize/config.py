@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from main.annotations import KeyPath, value_at
-from main.checking import Problem, check, complaints
+from main.checking import Problem, check, complaints, did_you_mean
 from main.complaints import ConfigError
 from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConfig, check_training
 from main.document import Document, read
@@ -21,7 +21,7 @@ from models import networks
 from optimize.combinations import check_combinations, substituted
 from optimize.conditions import conditioned
 from optimize.extraction import extract
-from optimize.forms import forms_within
+from optimize.forms import USAGE, forms_within
 from optimize.paths import SWEEPABLE, keys_of, placed, removed
 from optimize.results import Results
 from optimize.rules import Draft, missing_packages, most_epochs, study_problems, sweep_problems
@@ -35,6 +35,8 @@ RESULTS = Path("results")
 """The folder of all results."""
 LONGEST_QUESTION = 200
 MOST_SWEPT = 100
+_WHOLE_FORMS = ("choices", "winner")
+"""Keys of what may stand in place of a mapping."""
 _TOO_MANY = f"one value more than the {MOST_SWEPT} that can be swept at most"
 
 
@@ -305,7 +307,8 @@ def _at_home(problem: Problem) -> Problem:
     homes = [name for name, kinds in _homes().items() if any(key in kind.model_fields for kind in kinds)]
     elsewhere = [name for name in homes if [name] != around[:1]]
     if not elsewhere:
-        return problem
+        meant = did_you_mean(str(key), _WHOLE_FORMS) if around[:1] in (["model"], ["train"]) else ""
+        return problem._replace(message=f"{problem.message}{meant}", hint=USAGE if meant else problem.hint)
     return problem._replace(message=f"unknown key here; it belongs in `{elsewhere[0]}`", hint="")
 
 

@@ -237,6 +237,11 @@ def test_a_key_in_the_wrong_section_is_told_where_it_belongs(load: Load) -> None
     ]
 
 
+def test_misspelt_choices_of_mappings_are_told_as_those_of_words_are(load: Load) -> None:
+    text = SHORTEST + "train: {optimizer: {choice: [adam, sgd]}}\n"
+    assert complaints(load, text) == ["6:21 train.optimizer.choice: unknown key; did you mean 'choices'?"]
+
+
 def test_a_section_that_is_indented_too_far_is_told_where_it_belongs(load: Load) -> None:
     assert complaints(load, "data: {source: digits}\nmodel:\n  l2: {choices: [0, 0.1]}\n  train: {epochs: 3}\n") == [
         "4:3 model.train: unknown key here; it belongs at the left edge of the file"
