@@ -75,7 +75,7 @@ class RangeTestConfig(Section):
 
     start: Annotated[float, Field(gt=0, le=1e3)] = 1e-7
     """Learning rate of the first batch."""
-    end: Annotated[float, Field(gt=0, le=1e3)] = 10.0
+    end: Annotated[float, Field(gt=0, le=1e3, validate_default=True)] = 10.0
     """Learning rate of the last batch; between the two it rises exponentially, over all `epochs`."""
 
     @field_validator("end")
@@ -83,7 +83,7 @@ class RangeTestConfig(Section):
     def _above(cls, value: float, info: ValidationInfo) -> float:
         start = info.data.get("start")
         if start is not None and value <= start:
-            raise ValueError(f"must be above start, {start:g}, but read {value:g}")
+            raise ValueError(f"`end` must be above `start`, but they are {value:g} and {start:g}")
         return value
 
 

@@ -69,7 +69,8 @@ def test_it_leaves_curves_readings_and_a_chart_and_never_imports_keras(command: 
     ("change", "complaint"),
     [
         ("study.folds=3", "study.folds: a range test has no trials"),
-        ("study.range_test={start: 1.0, end: 0.1}", "must be above start, 1, but read 0.1"),
+        ("study.range_test={start: 1.0, end: 0.1}", "`end` must be above `start`, but they are 0.1 and 1"),
+        ("study.range_test={start: 100}", "`end` must be above `start`, but they are 10 and 100"),
         ("train.schedule=cosine", "train.schedule: a range test has a schedule of its own"),
         ("train.learning_rate={choices: [0.1, 0.2]}", "train.learning_rate: has no effect in a range test"),
     ],
