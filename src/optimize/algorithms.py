@@ -188,11 +188,19 @@ class HyperbandPruner(PrunerConfig):
     min_resource: Positive = 1
     """Epochs of the first rung."""
     max_resource: Positive | Literal["auto"] = "auto"
-    """Epochs of a whole trial; `auto` takes them from `train.epochs`."""
+    """Epochs of a whole trial, `min_resource` at least; `auto` takes them from `train.epochs`."""
     reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
     """Of how many trials one goes on, at each rung."""
     bootstrap_count: Count = 0
     """Trials that must reach a rung before any is stopped there."""
+
+    @field_validator("max_resource")
+    @classmethod
+    def _with_a_rung(cls, value: int | str, info: ValidationInfo) -> int | str:
+        least = info.data.get("min_resource", 1)  # absent where it was refused itself
+        if isinstance(value, int) and value < least:
+            raise ValueError(f"must be at least min_resource, {least}, but read {value}")
+        return value
 
     @field_validator("bootstrap_count")
     @classmethod

@@ -250,7 +250,15 @@ def _baseline(draft: Draft) -> Iterator[Problem]:
 
 def _start(draft: Draft) -> Iterator[Problem]:
     for index, point in enumerate(draft.study.start):
-        yield from _point(draft.space, point, ("study", "start", index))
+        where = ("study", "start", index)
+        problems = list(_point(draft.space, point, where))
+        yield from problems
+        for path in () if problems else point:
+            when = draft.space[path].when
+            if any(other in point and point[other] not in allowed for other, allowed in when.items()):
+                yield Problem(
+                    (*where, path), "does not count beside the point's other values, by its `when`", at_key=True
+                )
 
 
 def _pruned(draft: Draft) -> Iterator[Problem]:

@@ -74,6 +74,16 @@ CASES = {
     "a pruner with one epoch": Case(
         GRID + "study: {pruner: median}\n", "train.epochs=1", "study.pruner", "between epochs, and each trial has one"
     ),
+    "a hyperband whose trials end before its first rung": Case(
+        GRID, "study.pruner={name: hyperband, min_resource: 5, max_resource: 3}",
+        "study.pruner.max_resource", "must be at least min_resource, 5, but read 3",
+    ),
+    "a point to start with of values that exclude each other": Case(
+        TPE.replace("{dropout:", "{activation: {choices: [relu, elu]}, dropout:")
+        .replace("high: 0.5", "high: 0.5, when: {model.activation: elu}"),
+        "study.start=[{model.activation: relu, model.dropout: 0.2}]",
+        "study.start.0.model.dropout", "does not count beside the point's other values",
+    ),
     "patience that nothing outlasts": Case(
         GRID + "train: {epochs: 5}\n", "study.pruner={name: patient, patience: 100}",
         "study.pruner.patience", "no trial has more than 5",

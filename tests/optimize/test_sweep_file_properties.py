@@ -20,7 +20,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 TEXTS = [path.read_text() for path in sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))]
 CROSS_FIELD_RULES = (
     r"nothing is swept: ",
-    r"a range test has (no trials|a schedule)|has no effect in a range test|must be above start",
+    r"a range test has (no trials|a schedule)|has no effect in a range test|`end` must be above `start`",
     r"is not swept",
     r"is the same as .*; each choice stands once",
     r"`low` must be less than `high`",
@@ -41,6 +41,7 @@ CROSS_FIELD_RULES = (
     r"must be one of .*, but read",
     r"stops trials between epochs|nothing would be pruned|has no effect with an optimizer",
     r"each seed counts once|cannot be true together|needs multivariate|needs a number of epochs as",
+    r"must be at least min_resource",
     r"threshold needs|`lower` must be less than `upper`",
     r"a name does not end in a dot|is a device on Windows|a name is 1 to 64",
     r"must be (greater than|at most|at least) \d+, but read the word",  # durations and sizes
