@@ -23,10 +23,9 @@ from optimize.config import SweepConfig
 from optimize.engine import Slot
 from optimize.finished import Finished
 from optimize.trial import TrialTask
-from optimize.wording import duration, trained_on
+from optimize.wording import duration, trained_on, value_text
 
 STYLES = {"complete": "green", "pruned": "yellow", "failed": "red"}
-FIGURES = {"val_accuracy": "{:.2%}", "val_loss": "{:.4f}", "val_crossentropy": "{:.4f}"}
 
 
 @dataclass
@@ -155,7 +154,7 @@ class Progress:
         return Text(" ".join(word for word in words if word) + tail, style=STYLES[outcome.state] if not shown else "")
 
     def _figure(self, value: float) -> str:
-        return FIGURES[self._config.study.metric].format(value)
+        return value_text(self._config.study.metric, value)
 
     def _table(self) -> RenderableType:
         done = self._tally.states.total()

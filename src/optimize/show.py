@@ -104,7 +104,8 @@ def _best_trials(trials: pd.DataFrame, metric: str, *, wide: bool) -> Table:
     for _, row in best.iterrows():
         cells = (
             str(row["trial"]), str(row["configuration"]), *(f"{row[block]:.0f}" for block in blocks),
-            f"{row[metric]:.4f}", f"{row['epoch']:.0f}/{row['epochs']}", f"{row['seconds']:.1f}", str(row["attempts"]),
+            wording.value_text(metric, row[metric]), f"{row['epoch']:.0f}/{row['epochs']}",
+            f"{row['seconds']:.1f}", str(row["attempts"]),
         )  # fmt: skip
         table.add_row(*map(Text, cells[: len(table.columns)]))
     if len(complete) > TRIALS_SHOWN:

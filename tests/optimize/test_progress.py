@@ -44,7 +44,7 @@ def test_without_a_terminal_each_trial_is_one_plain_line(config: SweepConfig) ->
         progress.ended(ended(0, "complete", 0.9132), 2)
         progress.ended(ended(1, "failed", reason="diverged at epoch 1"), 1)
     first, second = text.getvalue().splitlines()
-    assert first.startswith("trial 0 max, seed 0: val_accuracy 91.32%, complete in 2.5 s; 2 to go, about ")
+    assert first.startswith("trial 0 max, seed 0: val_accuracy 91.32 %, complete in 2.5 s; 2 to go, about ")
     assert "failed (diverged at epoch 1)" in second
     assert "\x1b" not in text.getvalue()
 
@@ -58,9 +58,9 @@ def test_on_a_terminal_running_trials_show_their_epochs_and_the_best_so_far(conf
         progress.epoch(task(config, 7), Epoch(2, 0.2, 0.8, 0.3, 0.8765, 0.3, 1e-3, 1.0))
     shown = text.getvalue()
     assert "Which" in shown or config.question in shown
-    assert "best so far: max, seed 0: val_accuracy 91.32%" in shown
+    assert "best so far: max, seed 0: val_accuracy 91.32 %" in shown
     assert "2/3" in shown
-    assert "87.65%" in shown
+    assert "87.65 %" in shown
     assert "1 complete  of 3" in shown
 
 
