@@ -53,8 +53,9 @@ def _unfinished(summary: Mapping[str, Any], ended: int) -> str:
     """What a sweep that has not ended waits for."""
     if summary["verdict"] and ended >= summary["planned"] and not summary["model"]:
         return "every trial has ended, but no model has been exported: it is when the sweep is run again"
+    of_all = f"{ended:,} of {wording.counted(summary['planned'], 'trial')}"
     return (
-        f"{ended:,} of {summary['planned']:,} trials have ended, but the sweep has not: "
+        f"{of_all} {'has' if ended == 1 else 'have'} ended, but the sweep has not: "
         "it runs now, or goes on when it is run again"
     )
 

@@ -23,3 +23,14 @@ def test_values_are_those_of_the_verdict_and_small_losses_are_told_apart(tmp_pat
     values = [value_text(metric, choice.mean) for choice in verdict.choices]
     assert all(value in text.getvalue() for value in values)
     assert metric == "val_accuracy" or len(set(values)) == 4
+
+
+@pytest.mark.parametrize(("ended", "said"), [(1, "1 of 4 trials has ended, but"), (2, "2 of 4 trials have ended, but")])
+def test_a_sweep_that_has_not_ended_says_how_many_trials_have(tmp_path: Path, ended: int, said: str) -> None:
+    results = fake_results.made(tmp_path, "pooling", study={"seeds": 1})
+    results.write_json(results.provenance_file, {**results.provenance(), "ended": None})
+    lines = results.trials_file.read_text().splitlines(keepends=True)
+    results.trials_file.write_text("".join(lines[: 1 + ended]))
+    text = io.StringIO()
+    print_sweep(results, Console(file=text, width=120, color_system=None))
+    assert said in text.getvalue()
