@@ -23,7 +23,7 @@ from optimize.config import SweepConfig
 from optimize.engine import Slot
 from optimize.finished import Finished
 from optimize.trial import TrialTask
-from optimize.wording import duration, trained_on, value_text
+from optimize.wording import counted, duration, trained_on, value_text
 
 STYLES = {"complete": "green", "pruned": "yellow", "failed": "red"}
 
@@ -102,6 +102,8 @@ class Progress:
         if finished and remaining:
             done = "1 trial is" if len(finished) == 1 else f"{len(finished)} trials are"
             self.note(f"going on: {done} finished, {remaining} to go")
+        elif remaining and not self._console.is_terminal:
+            self._print(f"{counted(remaining, 'trial')} to go")
 
     def started(self, task: TrialTask, slot: Slot) -> None:
         """A trial has been handed to a worker."""
