@@ -11,11 +11,12 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from main.annotations import KeyPath, value_at
-from main.checking import Problem, check, complaints, did_you_mean
+from main.checking import Problem, check, complaints
 from main.complaints import ConfigError
 from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConfig, check_training
 from main.document import Document, read
 from main.names import Name, valid_name
+from main.nearest import did_you_mean
 from main.yaml12 import Plain
 from models import networks
 from optimize.combinations import check_combinations, substituted
