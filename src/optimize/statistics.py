@@ -352,7 +352,7 @@ def _baseline_warnings(baseline: str | None, choices: Sequence[ChoiceSummary], c
     if baseline is None or len(labels) < 2:
         return []
     if labels[0] == baseline:
-        return [f"Nothing that was tried has a better mean than the baseline, {baseline}."]
+        return [f"Nothing that was compared ranks above the baseline, {baseline}."]
     if contest and baseline in contest.labels and not contest.winner_beats[contest.labels.index(baseline) - 1]:
         return [f"The winner, {labels[0]}, is not separable from the baseline, {baseline}."]
     return []

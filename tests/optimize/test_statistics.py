@@ -281,7 +281,7 @@ def test_a_verdict_says_what_it_is_conditional_on() -> None:
 
 def test_a_baseline_that_beats_the_search_is_said() -> None:
     assert verdict(noisy({"max": 0.98, "average": 0.9}), baseline="max").warnings == (
-        "Nothing that was tried has a better mean than the baseline, max.",
+        "Nothing that was compared ranks above the baseline, max.",
     )
     open_ = verdict(noisy({"max": 0.98, "blur": 0.98, "stride": 0.9}))
     baseline = open_.choices[1].choice
@@ -289,6 +289,14 @@ def test_a_baseline_that_beats_the_search_is_said() -> None:
         f"The winner, {open_.winner}, is not separable from the baseline, {baseline}.",
     )
     assert verdict(noisy({"max": 0.98, "average": 0.9}), baseline="average").warnings == ()
+
+
+def test_a_baseline_is_not_said_to_have_a_better_mean_than_a_lucky_single_run() -> None:
+    lucky = verdict(grid({"max": [0.95, 0.951], "blur": [0.94, 0.942], "stride": [0.99, "failed"]}), baseline="max")
+    assert lucky.warnings[1:] == (
+        "One seed only, so not compared: stride.",
+        "Nothing that was compared ranks above the baseline, max.",
+    )
 
 
 def test_spreads_that_differ_are_said() -> None:

@@ -53,7 +53,7 @@ def test_a_sweep_is_judged_with_its_baseline_and_doubts(tmp_path: Path) -> None:
     found = judge_sweep(tuned(seeds=3), sweep_config(tmp_path, baseline), validation_images=237)
     assert found.winner == "pooling=max learning_rate=1.0"
     assert found.values == {"model.pooling": "max", "train.learning_rate": 1.0}
-    assert found.warnings[0] == f"Nothing that was tried has a better mean than the baseline, {found.winner}."
+    assert found.warnings[0] == f"Nothing that was compared ranks above the baseline, {found.winner}."
     assert found.warnings[1].startswith("train.learning_rate: the best value, 1.0, lies on the upper edge")
     assert found.factor is None
 
