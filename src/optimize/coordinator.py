@@ -12,11 +12,13 @@ from optuna.trial import FrozenTrial, TrialState
 from main.backend import Precision
 from main.errors import UserError
 from main.history import Epoch
+from optimize.asktell import ask_trial, report_once, running_trial, start_trial, tell_outcome
 from optimize.blame import Blame
 from optimize.config import SweepConfig
 from optimize.engine import Engine, EpochEnded, Event, Slot, TrialBegan, TrialEnded, WorkerLost
 from optimize.export import Candidates
 from optimize.finished import Finished
+from optimize.marks import fold_of, keep_pruned, pruned_after, purpose_of, seed_of
 from optimize.observer import Observer
 from optimize.proposals import Proposal, Proposals
 from optimize.results import Results
@@ -25,18 +27,6 @@ from optimize.signals import Interruption, first_asks_second_ends
 from optimize.space import Value
 from optimize.stopping import Ending, Stop, StopRules
 from optimize.storage import Check, clear_damage, clear_faults
-from optimize.study import (
-    ask_trial,
-    fold_of,
-    keep_pruned,
-    pruned_after,
-    purpose_of,
-    report_once,
-    running_trial,
-    seed_of,
-    start_trial,
-    tell_outcome,
-)
 from optimize.traced import Traced
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep

@@ -114,7 +114,7 @@ class PatientStorage(optuna.storages.RDBStorage):
 
     Each call can be made twice without harm, because a single process writes to a study: values are set to what they
     are already, and an ending that was committed before the answer got lost is found to be there. Only creating a trial
-    twice leaves a second one; `optimize.study` strikes that out.
+    twice leaves a second one; `optimize.asktell` strikes that out.
     """
 
     def set_trial_state_values(self, trial_id: int, state: optuna.trial.TrialState, values: Any = None) -> bool:

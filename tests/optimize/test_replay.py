@@ -10,7 +10,7 @@ import pytest
 
 from optimize.config import SweepConfig
 from optimize.replay import RULES, STUDY, replay
-from optimize.study import make_pruner
+from optimize.samplers import make_pruner
 from sweeps import LEARNING_RATE
 
 

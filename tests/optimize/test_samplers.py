@@ -7,7 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 import stubs
-from optimize.study import ask_trial, make_pruner
+from optimize.asktell import ask_trial
+from optimize.samplers import make_pruner
 from sweeps import LEARNING_RATE, Bench
 
 Open = Callable[[str], Bench]
