@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optimize.terminal import COMPARISON, bad_input, comparable_sweeps, err, existing_sweep, out, results_for, say
+from optimize.terminal import COMPARISON, bad_input, err, existing_sweep, existing_sweeps, out, results_for, say
 
 if TYPE_CHECKING:
     from main.history import Epoch
@@ -216,7 +216,7 @@ def plot(
     from optimize import charts
 
     with bad_input():
-        existing = [existing_sweep(sweep) for sweep in sweeps]
+        existing = existing_sweeps(sweeps)
         charts.check_request(only, format, style)
         for results in existing:
             drawn = charts.draw(results, only=only, format=format, style=style)
@@ -241,7 +241,7 @@ def report(sweeps: SweepFolders) -> None:
     from optimize import report as reports
 
     with bad_input():
-        existing = [existing_sweep(sweep) for sweep in sweeps]
+        existing = existing_sweeps(sweeps)
         for results in existing:
             typer.echo(reports.write(results))
 
@@ -259,7 +259,7 @@ def compare(
     from optimize import charts
 
     with bad_input():
-        existing = comparable_sweeps(sweeps)
+        existing = existing_sweeps(sweeps)
         charts.check_request(None, format, style)
         from optimize.compare import compare as compare_sweeps
         from optimize.comparison_table import print_comparison

@@ -63,13 +63,15 @@ def existing_sweep(sweep: Path) -> Results:
     return results
 
 
-def comparable_sweeps(sweeps: list[Path]) -> list[Results]:
+def existing_sweeps(sweeps: list[Path]) -> list[Results]:
     """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them.
 
     A folder of sweeps stands for those directly in it.
     """
     from optimize.results import Results
 
+    if len(sweeps) == 1 and not _sweeps_within(sweeps[0]):
+        return [existing_sweep(sweeps[0])]
     named = [sweep for sweep in sweeps if sweep.name != COMPARISON or (sweep / "sweep.yaml").exists()]
     existing = [Results.existing(one) for sweep in named for one in _sweeps_within(sweep) or [sweep]]
     for results in existing:

@@ -138,6 +138,15 @@ def test_bad_input_is_one_message_and_exit_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_reports_and_charts_are_made_of_every_sweep_in_a_folder(finished: Path) -> None:
+    """As their help says."""
+    (finished / "report.html").unlink()
+    answer = call("report", finished.parent)
+    assert (answer.exit_code, answer.output) == (0, f"{finished / 'report.html'}\n")
+    answer = call("plot", finished.parent, "--only", "choices")
+    assert (answer.exit_code, answer.output) == (0, f"{finished / 'charts' / 'choices.png'}\n")
+
+
 def test_every_mistake_of_a_file_is_shown_by_line_and_nothing_is_written(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(TINY.replace("pooling: {", "poolng: {").replace("epochs: 2", "epochs: two"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from optimize.results import NoSweep, Results
-from optimize.terminal import comparable_sweeps, results_for
+from optimize.terminal import existing_sweeps, results_for
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,10 @@ def test_a_folder_of_sweeps_stands_for_those_in_it(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         if not name.endswith("comparison"):
             (tmp_path / name / "sweep.yaml").touch()
-    found = comparable_sweeps([tmp_path / "study", tmp_path / "loss"])
+    found = existing_sweeps([tmp_path / "study", tmp_path / "loss"])
     assert [results.folder.name for results in found] == ["a", "b", "loss"]
     with pytest.raises(NoSweep, match="no sweep here"):
-        comparable_sweeps([tmp_path / "study" / "c"])
+        existing_sweeps([tmp_path / "study" / "c"])
 
 
 def test_a_sweep_that_lies_in_a_folder_of_sweeps_is_found_for_whoever_looks_elsewhere(
