@@ -84,7 +84,9 @@ def train(
     config: Annotated[Path, typer.Argument(help="A file of data, model and train sections with nothing swept.")],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is YAML. May be repeated."
+        ),
     ] = None,
     out_: Annotated[
         Path | None, typer.Option("--out", help="Folder to write to; results/<its name, or the file's> unless given.")

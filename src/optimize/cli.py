@@ -39,7 +39,7 @@ SweepFolder = Annotated[
 SweepFolders = Annotated[list[Path], typer.Argument(help="Sweeps' folders or names, or folders of sweeps.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is read as YAML."),
+    typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file; VALUE is YAML. May be repeated."),
 ]
 ResultsDir = Annotated[
     Path | None,
