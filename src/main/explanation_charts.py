@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from main.evaluation import Evaluation
-    from main.explain import Features, Filters, Saliency, Stage
+    from main.explanation import Features, Filters, Saliency, Stage
 
 FILTERS_PER_ROW = 16
 MAX_FILTERS = 64

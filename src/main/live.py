@@ -14,7 +14,7 @@ from main.backend import quiet_import, traced
 from main.data import DataError
 from main.data.records import Images
 from main.evaluate import as_probabilities
-from main.explain import Stage, shown_layers, stage
+from main.explanation import Stage, shown_layers, stage
 from main.predict import Predictor
 from main.prepare import Preparation
 

@@ -12,18 +12,18 @@ from PIL import Image
 from main import explanation_charts
 from main.data import DataError
 from main.evaluate import assess
-from main.explain import (
+from main.explain import explain
+from main.explanation import (
     Features,
-    Predictor,
     Saliency,
     deep_features,
-    explain,
     feature_maps,
     first_filters,
     saliency,
     typical,
 )
 from main.figures import RULES
+from main.predict import Predictor
 
 pytestmark = pytest.mark.training
 
@@ -160,7 +160,7 @@ def test_deep_features_keep_classes_together(predictor, evaluation, method):
 PROJECTED = """
 import sys
 import numpy as np
-from main.explain import _projected
+from main.explanation import _projected
 values = np.random.default_rng(0).random((60, 8), dtype=np.float32) * np.float32(sys.argv[1])
 for method in ("pca", "tsne"):
     points, explained = _projected(values, method)

@@ -103,7 +103,7 @@ def test_a_picture_is_prepared_as_told(live, trained) -> None:
 
 
 def test_feature_maps_are_those_that_explain_draws(live, trained) -> None:
-    from main.explain import feature_maps
+    from main.explanation import feature_maps
 
     picture = ring()
     answer = live.answer(picture, maps=True)

@@ -174,7 +174,7 @@ def test_the_command_joins_trials_in_one_model_that_every_command_reads(results:
 @pytest.mark.training
 def test_of_an_ensemble_the_first_member_is_explained(results: Results) -> None:
     from main.evaluate import assess
-    from main.explain import deep_features, shown_layers
+    from main.explanation import deep_features, shown_layers
     from main.modelfile import load_model
 
     path = export_ensemble(results).model_file
