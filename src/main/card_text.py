@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from main.wording import accuracy_of, percent
+
 LABEL_WIDTH = 14
 
 
@@ -90,8 +92,7 @@ def _line(label: str, value: Any) -> Iterator[str]:
 
 def _accuracy(test: Mapping[str, Any]) -> str:
     try:
-        interval = f"(95 %: {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
-        return f"{test['accuracy']:.2%} {interval}"
+        return accuracy_of(test)
     except (KeyError, TypeError, ValueError, OverflowError):
         return str(test["accuracy"])
 
@@ -112,7 +113,7 @@ def _figure(name: str, value: Any) -> str:
     if not isinstance(value, int | float):
         return ""
     try:
-        return f"{value:.2%}" if "accuracy" in name else f"{value:.6g}"
+        return percent(value) if "accuracy" in name else f"{value:.6g}"
     except OverflowError:  # a whole number that no float holds
         return ""
 
@@ -123,4 +124,4 @@ def _flow(value: Any) -> str:
         return f"{{{kept}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_flow, value))}]"
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from main.wording import accuracy_of, percent
+
 if TYPE_CHECKING:
     from main.config import AugmentConfig, DataConfig
     from main.data import TrainingData
@@ -125,13 +127,8 @@ def train(
         if as_json:
             typer.echo(json.dumps(trained.card, indent=2, ensure_ascii=False))
             return
-        test = trained.card["test"]
         out.print(f"epoch {trained.card['epoch']} is kept; {trained.card['parameters']:,} parameters")
-        out.print(
-            f"test accuracy {test['accuracy']:.2%} "
-            f"(95 %: {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)",
-            style="bold",
-        )
+        out.print(f"test accuracy {accuracy_of(trained.card['test'])}", style="bold")
         out.print(f"model  {trained.model}\ncurve  {trained.folder / 'curve.csv'}  {trained.folder / 'curve.png'}")
         out.print(f"next   python -m main evaluate {trained.model}")
 
@@ -146,8 +143,8 @@ def _tell_data(talk: Console, data: TrainingData) -> None:
 
 def _epoch_line(epoch: Epoch, epochs: int) -> str:
     return (
-        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
-        f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.1f} s"
+        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  loss {epoch.loss:.4f}  accuracy {percent(epoch.accuracy)}  "
+        f"val_loss {epoch.val_loss:.4f}  val_accuracy {percent(epoch.val_accuracy)}  {epoch.seconds:.1f} s"
     )
 
 
@@ -217,8 +214,8 @@ def predict(
 def _prediction_line(prediction: Prediction) -> str:
     ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
     (_, first), *others = ranked[:3]
-    rest = ", ".join(f"{name} {probability:.1%}" for name, probability in others)
-    return f"{prediction.image}: {prediction.label} {first:.1%}  ({rest})"
+    rest = ", ".join(f"{name} {percent(probability, 1)}" for name, probability in others)
+    return f"{prediction.image}: {prediction.label} {percent(first, 1)}  ({rest})"
 
 
 @app.command()

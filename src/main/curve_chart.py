@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from main.figures import BLUE, MUTED, VERMILLION, draw_all, page
 from main.history import Epoch, best_epoch
+from main.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +32,9 @@ def curve(history: Sequence[Epoch], name: str) -> Figure:
     """Accuracy and loss over epochs, on training and validation images, and the epoch that was kept."""
     best = best_epoch(history, "val_accuracy")
     kept = next((epoch for epoch in history if epoch.epoch == best), None)
-    told = (
-        f"best at epoch {best}, which is kept: {kept.val_accuracy:.2%} of the validation images" if kept else "diverged"
-    )
+    told = "diverged"
+    if kept is not None:
+        told = f"best at epoch {best}, which is kept: {percent(kept.val_accuracy)} of the validation images"
     figure, grid = page(f"Learning curve of {name}", told, width=8.4, height=3.4, columns=2)
     epochs = [epoch.epoch for epoch in history]
     for axes, figures in zip(grid[0], (("accuracy", "val_accuracy"), ("loss", "val_loss")), strict=True):

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from main.wording import accuracy_text
+
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 LEAST_PROBABILITY = float(np.finfo(np.float32).smallest_subnormal)
@@ -35,7 +37,7 @@ class Proportion(NamedTuple):
         return cls(count / n, float(interval.low), float(interval.high), int(n))
 
     def __str__(self) -> str:
-        return f"{self.value:.2%} (95 %: {self.low:.2%} to {self.high:.2%}, {self.n:,} images)"
+        return accuracy_text(*self)
 
 
 def mean_crossentropy(

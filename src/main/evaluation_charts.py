@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from main.figures import BLUE, FAINT, INK, MUTED, VERMILLION, draw_all, page, shortened, show_image
+from main.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +115,7 @@ def classes(evaluation: Evaluation) -> Figure:
     """Precision and recall of each class with their intervals."""
     scores, accuracy = evaluation.per_class, evaluation.accuracy
     figure, grid = page(
-        f"Accuracy {accuracy.value:.2%}, {accuracy.low:.2%} to {accuracy.high:.2%}",
+        f"Accuracy {percent(accuracy.value)}, {percent(accuracy.low)} to {percent(accuracy.high)}",
         f"{_tested(evaluation)}; of each class precision and recall, with 95 % Wilson intervals",
         width=7,
         height=1.1 + 0.34 * len(scores),
@@ -174,7 +175,7 @@ def gallery(evaluation: Evaluation, places: NDArray[np.int64], title: str, subti
             f"{true} → {predicted}" if short else f"{true}\n→ {predicted}", size=10 if short else 7.5,
             loc="center", pad=3, color=INK if evaluation.correct[place] else VERMILLION, weight="bold",
         )  # fmt: skip
-        axes.set_xlabel(f"{evaluation.confidence[place]:.1%}", size=8.5, labelpad=2)
+        axes.set_xlabel(percent(evaluation.confidence[place], 1), size=8.5, labelpad=2)
     for axes in grid.flat[len(places) :]:
         axes.set_visible(False)
     return figure
@@ -188,6 +189,8 @@ def _nothing(title: str, subtitle: str) -> Figure:
 
 def calibration(evaluation: Evaluation) -> Figure:
     """How often the model is right when it is so sure, above how often it is so sure."""
+    from matplotlib.ticker import PercentFormatter
+
     found = evaluation.calibration
     filled = [place for place, accuracy in enumerate(found.accuracy) if accuracy.n]
     low, value, high, n = (
@@ -195,7 +198,7 @@ def calibration(evaluation: Evaluation) -> Figure:
     )
     confidence = found.confidence[filled]
     figure, grid = page(
-        f"Expected calibration error {found.error:.2%}",
+        f"Expected calibration error {percent(found.error)}",
         f"{_tested(evaluation)}, in {len(found.accuracy)} bins of confidence; 95 % Wilson intervals",
         width=6.4, height=5.2, rows=2, sharex=True, height_ratios=(3.2, 1),
     )  # fmt: skip
@@ -212,8 +215,8 @@ def calibration(evaluation: Evaluation) -> Figure:
     lower.yaxis.set_major_formatter("{x:,.0f}")
     lower.yaxis.minorticks_off()
     for axes in (upper, lower):
-        axes.xaxis.set_major_formatter("{x:.0%}")
-    upper.yaxis.set_major_formatter("{x:.0%}")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     return figure
 
 

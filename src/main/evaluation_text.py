@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from main.wording import percent
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -30,9 +32,8 @@ def print_evaluation(evaluation: Evaluation, folder: Path, out: Console) -> None
         out.print("\ntrue class by predicted class:")
         out.print(_confusion_table(evaluation))
     out.print(f"\ntables and charts  {folder}", markup=False)
-    out.print(
-        f"crossentropy {evaluation.crossentropy:.4f}, expected calibration error {evaluation.calibration.error:.2%}"
-    )
+    calibration = percent(evaluation.calibration.error)
+    out.print(f"crossentropy {evaluation.crossentropy:.4f}, expected calibration error {calibration}")
     out.print(f"accuracy {evaluation.accuracy} on {evaluation.source}", style="bold", markup=False)
 
 
@@ -50,4 +51,4 @@ def _confusion_table(evaluation: Evaluation) -> Table:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.2%}" if share == share else "–"
+    return percent(share) if share == share else "–"

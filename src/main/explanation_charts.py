@@ -22,6 +22,7 @@ from main.figures import (
     shortened,
     show_image,
 )
+from main.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ SHORT_NAME, LONG_NAME = 8, 14
 
 def draw_image(folder: Path, filters: Filters | None, stages: Sequence[Stage], seen: Saliency) -> tuple[Path, ...]:
     """Write what there is to draw of one image; gives the files' paths."""
-    answer = f"the model says {seen.answer}, {seen.confidence:.1%} sure"
+    answer = f"the model says {seen.answer}, {percent(seen.confidence, 1)} sure"
     drawings = _network(filters, stages, seen, answer)
     drawings["saliency"] = lambda: saliency([seen], "Where the answer comes from", answer)
     return draw_all(folder, drawings)
@@ -147,7 +148,9 @@ def saliency(seen: Sequence[Saliency], title: str, subtitle: str) -> Figure:
         above, below = grid.flat if len(seen) == 1 else (grid[row, column], grid[row + 1, column])
         show_image(above, one.image)
         told = f"{shortened(one.answer)}  " if beside else f"{shortened(one.answer, LONG_NAME)}\n"
-        above.set_title(f"{told}{one.confidence:.0%}", size=None if beside else 9, loc="center", weight="bold", pad=4)
+        above.set_title(
+            f"{told}{percent(one.confidence, 0)}", size=None if beside else 9, loc="center", weight="bold", pad=4
+        )
         show_image(below, as_pixels(one.pixels), cmap="inferno")
         outline = one.image.mean(axis=-1)
         if outline.min() < outline.max():
@@ -159,7 +162,7 @@ def saliency(seen: Sequence[Saliency], title: str, subtitle: str) -> Figure:
 def deep_features(features: Features, evaluation: Evaluation) -> Figure:
     """Each test image as a point, its class as colour and marker; mistakes are ringed."""
     method = {"tsne": "t-SNE", "pca": "PCA"}[features.method]
-    explained = "" if features.explained is None else f", {features.explained:.0%} of the variance"
+    explained = "" if features.explained is None else f", {percent(features.explained, 0)} of the variance"
     wrong = ~evaluation.correct[features.places]
     alike = "; they are all alike" if (features.points == features.points[0]).all() else ""
     figure, grid = page(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from main.wording import percent
 from optimize.terminal import COMPARISON, bad_input, err, existing_sweep, existing_sweeps, out, results_for, say
 
 if TYPE_CHECKING:
@@ -310,7 +311,9 @@ def reproduce(
 
 
 def _say_epoch(epoch: Epoch) -> None:
-    say(f"epoch {epoch.epoch}  loss {epoch.loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.1f} s")
+    say(
+        f"epoch {epoch.epoch}  loss {epoch.loss:.4f}  val_accuracy {percent(epoch.val_accuracy)}  {epoch.seconds:.1f} s"
+    )
 
 
 @app.command()

@@ -12,6 +12,7 @@ from main.data import TrainingData, fallback, load_training
 from main.history import DIRECTIONS
 from main.modelfile import write_model_file
 from main.provenance import describe_data, now, versions
+from main.wording import accuracy_of
 from optimize.config import SweepConfig, stored_sweep
 from optimize.export import Candidates, Exported, NothingToExport, built_anew, scored
 from optimize.finished import Finished
@@ -50,11 +51,7 @@ class Ensemble:
     def sentence(self) -> str:
         """What is in it, and what it scores."""
         trials = ", ".join(str(member["trial"]) for member in self.card["members"])
-        test = self.card["test"]
-        return (
-            f"trials {trials}: test accuracy {test['accuracy']:.2%} "
-            f"(95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
-        )
+        return f"trials {trials}: test accuracy {accuracy_of(self.card['test'])}"
 
 
 def export_ensemble(results: Results) -> Ensemble:

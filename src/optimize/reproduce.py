@@ -16,6 +16,7 @@ from main.errors import UserError
 from main.history import Epoch
 from main.modelfile import read_model_file
 from main.provenance import DECISIVE
+from main.wording import percent
 from optimize.config import SweepConfig, stored_sweep
 from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost, first_slots
 from optimize.export import Exported, NothingToExport, export_on_worker
@@ -75,9 +76,9 @@ class Reproduction:
     def sentence(self) -> str:
         """What came of it, in words."""
         if self.identical:
-            return f"reproduced to the bit: test accuracy {self.accuracy:.2%}, every weight the same"
-        figures = f"test accuracy {self.accuracy:.2%}, the card says {self.claimed:.2%}"
-        interval = f"its 95 % interval, {self.low:.2%} to {self.high:.2%}"
+            return f"reproduced to the bit: test accuracy {percent(self.accuracy)}, every weight the same"
+        figures = f"test accuracy {percent(self.accuracy)}, the card says {percent(self.claimed)}"
+        interval = f"its 95 % interval, {percent(self.low)} to {percent(self.high)}"
         if not self.elsewhere:
             return f"not reproduced: {figures}, and weights differ that should be the same here"
         inside = "within" if self.succeeded else "outside"

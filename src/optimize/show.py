@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from main.history import DIRECTIONS
+from main.wording import accuracy_of
 from optimize import wording
 from optimize.config import stored_sweep
 from optimize.plan import planned_trials
@@ -76,10 +77,8 @@ def print_sweep(results: Results, console: Console) -> None:
     for trial, reason in summary["failures"].items():
         console.print(Text(f"trial {trial} failed: {reason}", style="red"), soft_wrap=True)
     if summary["model"]:
-        test = summary["test"]
         console.print(
-            f"model {summary['model']}: test accuracy {test['accuracy']:.2%} "
-            f"(95 % {test['low']:.2%} to {test['high']:.2%})",
+            f"model {summary['model']}: test accuracy {accuracy_of(summary['test'])}",
             highlight=False,
             markup=False,
             soft_wrap=True,

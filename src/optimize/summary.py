@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from main.wording import accuracy_of
 from optimize.terminal import err, out, say
 from optimize.wording import counted
 
@@ -34,11 +35,7 @@ def summarise(result: SweepResult) -> None:
     say(f"tables   {result.results.trials_file}  {result.results.curves_file}")
     card = result.results.card()
     if card is not None and result.exported:
-        test = card["test"]
-        say(
-            f"model    {result.results.model_file}  ({card['configuration']}; test accuracy {test['accuracy']:.2%}, "
-            f"95 % {test['low']:.2%} to {test['high']:.2%}, {test['n']:,} images)"
-        )
+        say(f"model    {result.results.model_file}  {card['configuration']}: test accuracy {accuracy_of(card['test'])}")
         say(f"next     python -m main evaluate {result.results.model_file}")
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
 

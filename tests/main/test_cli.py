@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from main.cli import BAD_INPUT, DONE, FAILED, app
 from main.config import AugmentConfig, DataConfig
 from main.data import load_test
+from main.wording import accuracy_of
 
 CONFIG = """
 data: {source: digits}
@@ -89,9 +90,7 @@ def test_life_of_a_model(here):
     assert (evaluated.returncode, evaluated.stderr) == (DONE, "")
     test = card["test"]
     last = evaluated.stdout.splitlines()[-1]
-    assert last == (
-        f"accuracy {test['accuracy']:.2%} (95 %: {test['low']:.2%} to {test['high']:.2%}, 360 images) on digits"
-    )
+    assert last == f"accuracy {accuracy_of(test)} on digits"
     assert (here / "results/one/evaluation/confusion.png").exists()
 
 

@@ -199,7 +199,7 @@ def test_each_saliency_stands_under_its_own_answer():
     ]
     figure = explanation_charts.saliency(seen, "", "")
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert titles == [f"{one.answer}  {one.confidence:.0%}" for one in seen]
+    assert titles == [f"{one.answer}  {one.confidence * 100:.0f} %" for one in seen]
 
 
 def test_answers_of_long_names_do_not_stand_in_each_others_way():

@@ -141,7 +141,7 @@ def test_the_command_joins_trials_in_one_model_that_every_command_reads(results:
     model = results.ensemble_folder / "cnn.h5"
     assert str(model) in ran.output.replace("\n", "")
     card = json.loads(model.with_suffix(".json").read_text())
-    assert f"{card['test']['accuracy']:.2%}" in ran.output
+    assert f"{100 * card['test']['accuracy']:.2f} %" in ran.output
     assert any(line.startswith("members") for line in card_lines(card))
     assert results.model_file.read_bytes() == before  # the single model stays
     table = results.trials().set_index("trial")

@@ -70,12 +70,12 @@ def test_the_folds_of_a_seed_are_told_apart(sweep, config: SweepConfig) -> None:
     lines, plain = console(terminal=False)
     with Progress(folded, lines) as progress:
         progress.ended(replace(ended(0, "complete", 0.9132), fold=2), 2)
-    assert plain.getvalue().startswith("trial 0 max, seed 0, fold 2: val_accuracy 91.32%")
+    assert plain.getvalue().startswith("trial 0 max, seed 0, fold 2: val_accuracy 91.32 %")
     where, text = console(terminal=True)
     with Progress(folded, where) as progress:
         progress.begin([replace(ended(0, "complete", 0.9132), fold=2)], 3)
         progress.started(replace(task(folded, 7), fold=1), Slot(1, "there"))
-    assert "best so far: max, seed 0, fold 2: val_accuracy 91.32%" in text.getvalue()
+    assert "best so far: max, seed 0, fold 2: val_accuracy 91.32 %" in text.getvalue()
     assert re.search(r"configuration +seed +fold +epoch", text.getvalue())
     assert re.search(r"7 +max +0 +1 +0/3", text.getvalue())
 

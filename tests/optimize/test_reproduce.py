@@ -92,7 +92,7 @@ def test_on_another_processor_the_interval_decides(committed: Path) -> None:
     change(committed / "cnn.json", "test", low=0.999, high=1.0)
     outside = CliRunner().invoke(app, ["reproduce", str(committed), "--workers", "0"])
     assert outside.exit_code == 1
-    assert "outside its 95 % interval, 99.90% to 100.00%" in outside.output
+    assert "outside its 95 % interval, 99.90 % to 100.00 %" in outside.output
 
 
 def test_the_card_says_what_decides_the_last_bits_of_weights(committed: Path) -> None:

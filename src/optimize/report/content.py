@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from main.data import sizes_in_trial
+from main.wording import accuracy_of
 from optimize import wording
 from optimize.charts.evidence import Evidence, read_evidence
 from optimize.charts.making import Drawing, draw_for_page
@@ -112,7 +113,7 @@ def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[st
     if evidence.verdict and evidence.verdict.detectable is not None and not evidence.factor:
         facts.append(("Detectable difference", evidence.metric.difference(evidence.verdict.detectable)))
     if card:
-        facts.append(("Model", f"cnn.h5, {_tested(card)}"))
+        facts.append(("Model", f"cnn.h5, test accuracy {accuracy_of(card['test'])}"))
     return tuple(facts)
 
 
@@ -132,16 +133,10 @@ def _model(card: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
         ("File", "cnn.h5, with its card cnn.json"),
         ("Configuration", str(card["configuration"])),
         ("Trained as", f"trial {card['trial']}, {trained}, weights of epoch {card['epoch']}"),
-        ("On the test images, scored once", _tested(card)),
+        ("On the test images, scored once", f"test accuracy {accuracy_of(card['test'])}"),
         ("SHA-256", str(card.get("sha256", ""))),
     ]
     return tuple(facts)
-
-
-def _tested(card: Mapping[str, Any]) -> str:
-    test = card["test"]
-    accuracy, low, high = (f"{100 * test[key]:.2f}" for key in ("accuracy", "low", "high"))
-    return f"test accuracy {accuracy} % (95 % {low} to {high}, {test['n']:,} images)"
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

@@ -1,0 +1,21 @@
+"""Figures as people read them, the same on the terminal, in charts and in reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def percent(share: float, decimals: int = 2) -> str:
+    """A share of 1 as `99.05 %`."""
+    return f"{100 * share:.{decimals}f} %"
+
+
+def accuracy_text(accuracy: float, low: float, high: float, n: int) -> str:
+    """An accuracy with its 95 % interval: `99.05 % (95 % 98.84 to 99.22, 10,000 images)`."""
+    return f"{percent(accuracy)} (95 % {100 * low:.2f} to {100 * high:.2f}, {n:,} images)"
+
+
+def accuracy_of(test: Mapping[str, Any]) -> str:
+    """What a card's section `test` says of the accuracy."""
+    return accuracy_text(test["accuracy"], test["low"], test["high"], test["n"])
