@@ -82,9 +82,15 @@ def existing_sweeps(sweeps: list[Path]) -> list[Results]:
 
 
 def _sweeps_within(folder: Path) -> list[Path]:
-    """The sweeps directly in a folder that is none itself, without those that `--fresh` has set aside."""
+    """The sweeps directly in a folder that is none itself, without those that `--fresh` has set aside.
+
+    As of a sweep, the folder's name under `results` will do.
+    """
     from optimize.results import SET_ASIDE
 
-    if (folder / "sweep.yaml").exists():
-        return []
-    return sorted(file.parent for file in folder.glob("*/sweep.yaml") if SET_ASIDE not in file.parent.name)
+    for place in (folder, Path("results") / folder):
+        if (place / "sweep.yaml").exists():
+            return []
+        if files := sorted(place.glob("*/sweep.yaml")):
+            return [file.parent for file in files if SET_ASIDE not in file.parent.name]
+    return []

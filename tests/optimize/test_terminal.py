@@ -54,3 +54,11 @@ def test_a_sweep_that_lies_in_a_folder_of_sweeps_is_found_for_whoever_looks_else
     for named in ("activation", "study", ".", "/"):
         with pytest.raises(NoSweep, match="run one first"):
             Results.existing(named)
+
+
+def test_a_folder_of_sweeps_is_found_by_its_name_as_a_sweep_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "b.before-1"):
+        (tmp_path / "results/study" / name).mkdir(parents=True)
+        (tmp_path / "results/study" / name / "sweep.yaml").touch()
+    assert [results.folder.name for results in existing_sweeps([Path("study")])][:2] == ["a", "b"]
