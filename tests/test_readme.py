@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,10 @@ def test_the_first_command_ends_with_charts_tables_and_a_model(tmp_path: Path) -
         assert (folder / name).stat().st_size > 0, name
     assert len(list((folder / "charts").glob("*.png"))) >= 6
     assert answer.stderr == ""
+    copy = tmp_path / "copied.db"
+    copy.write_bytes((folder / "study.db").read_bytes())  # alone, as somebody would send it
+    with closing(sqlite3.connect(copy)) as database:
+        assert database.execute("SELECT state, count(*) FROM trials GROUP BY state").fetchall() == [("COMPLETE", 8)]
 
 
 @pytest.mark.training

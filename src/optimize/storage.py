@@ -62,7 +62,7 @@ def open_storage(results: Results) -> optuna.storages.RDBStorage:
 def close_study(results: Results, study: optuna.Study) -> None:
     """Leave a study in the sweep's folder whole in one file, to be copied, and to be read where nothing can be written.
 
-    Where somebody else has it open, as a dashboard does, SQLite's log stays beside it.
+    Where somebody else has it open, as a dashboard does, SQLite's log stays beside it, with nothing that the file lacks.
     """
     study._storage._backend.engine.dispose()  # type: ignore[attr-defined]  # of the cache that Optuna puts before it
     if os.environ.get(STORAGE_VARIABLE):
@@ -71,6 +71,7 @@ def close_study(results: Results, study: optuna.Study) -> None:
         contextlib.suppress(sqlite3.Error),  # removed, damaged, or in use: the next run says so, or can do without
         contextlib.closing(sqlite3.connect(f"{results.study_file.resolve().as_uri()}?mode=rw", uri=True)) as connection,
     ):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         connection.execute("PRAGMA journal_mode=DELETE")
 
 

@@ -306,7 +306,7 @@ def test_a_study_changed_at_the_very_end_of_the_run_is_noticed(reopen: Callable[
 
 
 def test_a_study_that_somebody_reads_or_has_removed_as_the_run_ends_is_left_as_it_is(
-    reopen: Callable[..., Bench],
+    reopen: Callable[..., Bench], tmp_path: Path
 ) -> None:
     read = reopen()
     read.run(stubs.learn)
@@ -314,6 +314,10 @@ def test_a_study_that_somebody_reads_or_has_removed_as_the_run_ends_is_left_as_i
         assert reader.execute("SELECT count(*) FROM trials").fetchone() == (6,)
         close_study(read.results, read.study)
         assert reader.execute("SELECT count(*) FROM trials").fetchone() == (6,)
+        alone = tmp_path / "alone.db"
+        alone.write_bytes(read.results.study_file.read_bytes())
+        with closing(sqlite3.connect(alone)) as copy:
+            assert copy.execute("SELECT count(*) FROM trials").fetchone() == (6,)
     removed = reopen()
     removed.results.study_file.unlink()
     close_study(removed.results, removed.study)
