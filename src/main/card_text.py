@@ -103,7 +103,7 @@ def _metric(name: str, metric: Mapping[str, Any]) -> str:
     if figures["mean"]:
         words.append(f"{figures['mean']} is the mean")
     if figures["low"] and figures["high"]:
-        words.append(f"95 %: {figures['low']} to {figures['high']}")
+        words.append(f"95 % {figures['low'].removesuffix(' %')} to {figures['high'].removesuffix(' %')}")
     if metric.get("n") is not None:
         words.append(f"n = {metric['n']}")
     return ", ".join(word for word in words if word)

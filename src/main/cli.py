@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -341,17 +341,26 @@ def _shown(source: str | None) -> tuple[DataConfig, AugmentConfig | None]:
         return DataConfig(source="mnist", otherwise="digits"), None
     if Path(source).suffix.lower() not in SUFFIXES:
         return DataConfig(source=source), None
-    from main.checking import check
+    from main.annotations import value_at
+    from main.checking import check, complaints
     from main.complaints import ConfigError
 
-    document = read(source)
+    document, place = read(source), ("train", "augment")
     section, problems = check(DataConfig, document.data.get("data", {}), ("data",))
+    written, augment = value_at(document.data, place), None
+    if isinstance(written, dict) and not _is_swept(written):
+        augment, wrong = check(AugmentConfig, written, place)
+        problems = [*problems, *wrong]
     if section is None or problems:
-        raise ConfigError(document.complaint(p.path, p.message, p.hint, at_key=p.at_key) for p in problems)
-    train = document.data.get("train")
-    written = train.get("augment") if isinstance(train, dict) else None
-    augment, _ = check(AugmentConfig, written) if isinstance(written, dict) else (None, [])  # none that is swept
+        raise ConfigError(complaints(document, problems))
     return section, augment
+
+
+def _is_swept(section: Mapping[str, object]) -> bool:
+    """Whether something in a section, or the whole of it, has choices, a range, or another sweep's winner."""
+    return not section.keys().isdisjoint({"choices", "low", "winner"}) or any(
+        isinstance(value, dict) and _is_swept(value) for value in section.values()
+    )
 
 
 @contextlib.contextmanager

@@ -204,7 +204,7 @@ def _read(path: Path, most: int) -> bytes:
     try:
         if not path.is_file():
             within = path / MODEL_NAME
-            meant = f"; did you mean {within}?" if within.is_file() else ""
+            meant = f"; did you mean '{within}'?" if within.is_file() else ""
             raise ModelFileError(f"{path} is not a file{meant}" if path.exists() else f"{path} does not exist")
         with path.open("rb") as file:
             data = file.read(most + 1)

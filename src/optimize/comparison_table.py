@@ -69,7 +69,7 @@ def shared_table(comparison: Comparison) -> Table:
     """A row per shared choice: its best mean in each sweep."""
     names = list(comparison.shared.columns)
     left_out = len(comparison.shared) - MOST_CHOICES
-    caption = Text(f"and {left_out:,} others") if left_out > 0 else None
+    caption = Text(f"and {wording.counted(left_out, 'other')}") if left_out > 0 else None
     table = Table(title=Text("Choices that the sweeps share"), caption=caption, box=SIMPLE_HEAD)
     table.add_column("choice", overflow="fold")
     for name in names:
@@ -81,7 +81,7 @@ def shared_table(comparison: Comparison) -> Table:
 
 
 def _cells(metric: str, sweep: SweepSummary) -> tuple[str, ...]:
-    ended = (f"{sweep.trials:,}", f"{sweep.seconds:,.0f} s")
+    ended = (f"{sweep.trials:,}", wording.duration(sweep.seconds))
     winner = sweep.winner
     if winner is None or sweep.regret is None:
         return (sweep.name, "none", "", "", "", *ended)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 
 from main.checking import Problem, unknown_value
+from main.nearest import nearest_to
 from main.yaml12 import Plain
 from optimize.paths import keys_of
 from optimize.space import Choices, Parameter, SearchSpace, Value, label
@@ -89,8 +89,8 @@ def not_swept(path: str, swept: Iterable[str]) -> tuple[str, str]:
     """Message and hint about a path that is none of those that are swept."""
     paths = tuple(swept)
     lasts = {known.split(".")[-1]: known for known in paths}
-    near = get_close_matches(path.split(".")[-1][:80], lasts, n=1, cutoff=0.7)
-    meant = f" (did you mean '{lasts[near[0]]}'?)" if near else ""
+    near = nearest_to(path.split(".")[-1], lasts)
+    meant = f"; did you mean '{lasts[near]}'?" if near else ""
     return f"'{path[:80]}' is not swept{meant}", f"swept here: {', '.join(paths) or 'nothing'}"
 
 
@@ -99,6 +99,18 @@ def satisfied(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Valu
     needed = {other: _common(conditions) for other, conditions in _needed(space, values).items()}
     chosen = {other: common[0] for other, common in needed.items() if common}
     return space.complete({**chosen, **values})
+
+
+def turned_off(space: SearchSpace, values: Mapping[str, Value]) -> list[str]:
+    """Which of `values` do not count beside the others, by their own `when` or by one above."""
+    return [
+        path
+        for path in values
+        if any(
+            other in values and values[other] not in _common(conditions)
+            for other, conditions in _needed(space, [path]).items()
+        )
+    ]
 
 
 def _needed(space: SearchSpace, paths: Iterable[str]) -> dict[str, list[tuple[Value, ...]]]:

@@ -31,7 +31,6 @@ from optimize.traced import Traced
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 from optimize.watch import Desertion, Ticks, Watch
-from optimize.wording import listed
 
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
 
@@ -101,9 +100,9 @@ class Coordinator:
         with clear_damage(self._results):
             trials = [(trial, self._kept_outcome(trial)) for trial in self._study.get_trials(deepcopy=False)]
         self._trials = len(trials)
-        damaged = [str(t.number) for t, stored in trials if stored is None and self._results.is_damaged(t.number)]
-        if damaged:
-            self._observer.note(f"damaged, and trained again: what is kept of trial {listed(damaged)}")
+        missing = (trial.number for trial, stored in trials if stored is None)
+        for number in filter(self._results.set_damaged_aside, missing):
+            self._observer.note(f"the outcome of trial {number} is damaged: what it trained is trained again")
         with clear_faults(self._results):
             for trial, stored in trials:
                 if trial.state == TrialState.RUNNING and stored is None:
@@ -288,8 +287,8 @@ class Coordinator:
         outcome = replace(outcome, worker=running.slot.number, attempt=running.task.attempt)
         if running.killed and outcome.state == "interrupted":
             outcome = replace(outcome, state="failed", reason=running.killed)
-        pruned_at = running.pruned_at
-        if pruned_at is not None and (outcome.state != "failed" or len(outcome.history) > pruned_at):
+        pruned_at, trained = running.pruned_at, len(outcome.history)
+        if pruned_at is not None and (trained > pruned_at or (trained == pruned_at and outcome.state != "failed")):
             outcome = outcome.cut_to(pruned_at, self._config.study.metric)
         if outcome.state == "interrupted":
             if not self._stop:

@@ -100,8 +100,8 @@ class Progress:
         for trial in finished:
             self._tally.take_up(trial)
         if finished and remaining:
-            done = "1 trial is" if len(finished) == 1 else f"{len(finished)} trials are"
-            self.note(f"going on: {done} finished, {remaining} to go")
+            done = f"{counted(len(finished), 'trial')} {'is' if len(finished) == 1 else 'are'}"
+            self.note(f"going on: {done} finished, {remaining:,} to go")
         elif remaining and not self._console.is_terminal:
             self._print(f"{counted(remaining, 'trial')} to go")
 

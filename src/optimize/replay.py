@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +105,7 @@ def _median(epochs: int) -> Judge:
         best = -math.inf
         for epoch, value in enumerate(curve):
             best = max(best, value)
-            if whole >= startup and ended[epoch] and best < median(ended[epoch]) and epoch + 1 < len(curve):
+            if whole >= startup and ended[epoch] and best < _middle(ended[epoch]) and epoch + 1 < len(curve):
                 return epoch + 1
         whole += 1
         for epoch, value in enumerate(curve):
@@ -160,6 +159,12 @@ def _halving(first: int, reduction: int) -> Judge:
         return len(curve)
 
     return judge
+
+
+def _middle(ordered: Sequence[float]) -> float:
+    """The median; `statistics.median` would sort what is in order already, again and again."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 RULES: dict[str, Callable[[int], Judge]] = {"median": _median, "asha": _asha, "hyperband": _hyperband}

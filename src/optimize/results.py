@@ -6,6 +6,8 @@ import contextlib
 import errno
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,7 +100,7 @@ class Results:
             return named  # `pooling` for results/pooling, as the sweep file calls it
         if not results.sweep_file.is_file():
             meant = _meant(Path(folder), results.sweep_file.name)
-            instead = f"did you mean {meant}?" if meant else "run one first"
+            instead = f"did you mean '{meant}'?" if meant else "run one first"
             nor = "" if named.folder == results.folder else f", nor in {named.folder}"
             raise NoSweep(f"{results.folder}: no sweep here{nor} ({results.sweep_file.name} is missing); {instead}")
         return results
@@ -137,7 +139,7 @@ class Results:
             try:
                 held = _try_lock(file.fileno())
             except OSError as error:
-                said = f"{self.lock_file} cannot be locked ({error.strerror}): use a disk of this machine (--results)"
+                said = f"{self.lock_file} cannot be locked ({error.strerror}): use a disk of this machine"
                 raise UserError(said) from error
             if not held:
                 file.seek(0)
@@ -224,7 +226,7 @@ class Results:
         Raises:
             DamagedFile: the file holds something else.
         """
-        remedy = f"make it anew: python -m optimize export {self.folder}"
+        remedy = f"make it anew: python -m optimize export {shlex.quote(str(self.folder))}"
         return _read_json(self.card_file, needed=("test", "trial", "seed"), remedy=remedy)
 
     def remove_unfinished(self) -> None:
@@ -267,7 +269,7 @@ class Results:
         shutil.rmtree(self.checkpoint_folder(trial), ignore_errors=True)
 
     def finished(self, trial: int) -> Finished | None:
-        """The kept outcome of a trial; None where it has none that reads back whole.
+        """The kept outcome of a trial; None where it has none that reads back whole, or another's, copied there.
 
         Raises:
             OSError: it has one that cannot be read.
@@ -275,18 +277,23 @@ class Results:
         if not self._outcome_file(trial).is_file():
             return None
         try:
-            return from_json(self._outcome_file(trial).read_text(encoding="utf-8"))
+            found = from_json(self._outcome_file(trial).read_text(encoding="utf-8"))
         except (ValueError, KeyError, TypeError):
             return None
+        return found if found.outcome.trial == trial else None
 
-    def is_damaged(self, trial: int) -> bool:
-        """Whether a trial has left an outcome that does not read back."""
-        return self._outcome_file(trial).is_file() and self.finished(trial) is None
+    def set_damaged_aside(self, trial: int) -> bool:
+        """Rename a trial's outcome where it does not read back; whether it did not."""
+        file = self._outcome_file(trial)
+        damaged = file.is_file() and self.finished(trial) is None
+        if damaged:
+            file.rename(file.with_suffix(".damaged"))
+        return damaged
 
     def finished_trials(self) -> list[int]:
         """The numbers of the trials that have left an outcome, in order."""
         names = (path.parent.name for path in self.folder.glob("trials/*/outcome.json"))
-        return sorted(int(name) for name in names if name.isdecimal())  # another is somebody's copy
+        return sorted(int(name) for name in names if re.fullmatch(r"0|[1-9]\d{0,8}", name))  # others are copies
 
     def kept_hash(self) -> str | None:
         """The hash of what the folder's trials mean; None where no run came as far as to write it."""

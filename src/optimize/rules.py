@@ -11,7 +11,7 @@ from main.checking import Problem, unknown_value
 from main.config import TrainingConfig
 from main.document import described
 from optimize.algorithms import GridSampler
-from optimize.conditions import not_swept
+from optimize.conditions import not_swept, turned_off
 from optimize.paths import keys_of, removed
 from optimize.sections import StudyConfig
 from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
@@ -168,6 +168,7 @@ def _comparable(draft: Draft) -> Iterator[Problem]:
             yield Problem(("study", "metric"), message, "write val_accuracy or val_crossentropy")
 
 
+_TURNED_OFF = "does not count beside the other values, by its `when` or by one above it"
 _ONE_RATE = "write one rate, and sweep something else or write `seeds`; what is swept is compared, each at every rate"
 
 
@@ -244,8 +245,7 @@ def _baseline(draft: Draft) -> Iterator[Problem]:
             yield Problem(("study", "baseline"), f"{path} is a range, so that the baseline must say it")
     for path in baseline:
         if path not in complete:
-            message = "does not count beside the baseline's other values, by its `when`"
-            yield Problem(("study", "baseline", path), message, at_key=True)
+            yield Problem(("study", "baseline", path), _TURNED_OFF, at_key=True)
 
 
 def _start(draft: Draft) -> Iterator[Problem]:
@@ -253,12 +253,8 @@ def _start(draft: Draft) -> Iterator[Problem]:
         where = ("study", "start", index)
         problems = list(_point(draft.space, point, where))
         yield from problems
-        for path in () if problems else point:
-            when = draft.space[path].when
-            if any(other in point and point[other] not in allowed for other, allowed in when.items()):
-                yield Problem(
-                    (*where, path), "does not count beside the point's other values, by its `when`", at_key=True
-                )
+        for path in () if problems else turned_off(draft.space, point):
+            yield Problem((*where, path), _TURNED_OFF, at_key=True)
 
 
 def _pruned(draft: Draft) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from optimize.engine import Event, Slot
 from optimize.sections import RunConfig
 from optimize.trial import TrialTask
+from optimize.wording import limit
 
 READY_SECONDS = 600.0  # how much longer than `run.timeout` a trial may take whose worker has not begun with it
 
@@ -31,7 +32,7 @@ class Running:
         """In words, that it has run for too long; empty where it has not."""
         if limits.timeout is None or self.seconds <= limits.timeout + (0.0 if self.began else READY_SECONDS):
             return ""
-        return f"ran longer than {limits.timeout:g} s" if self.began else "its worker did not begin with it"
+        return f"ran longer than {limit(limits.timeout)}" if self.began else "its worker did not begin with it"
 
     def excess(self, limits: RunConfig, memory: int | None) -> str:
         """In words, that its worker holds too much memory, of so many bytes, if known; empty where it does not."""

@@ -86,8 +86,6 @@ def print_sweep(results: Results, console: Console) -> None:
     verdict = summary["verdict"]
     complete = summary["trials"].get("complete", 0)
     sentence = verdict["sentence"] if verdict else wording.no_verdict(complete)
-    if not verdict and not complete and summary["ended"] is None:
-        sentence = "No verdict yet: no trial is complete."  # but some may be, once it goes on
     console.print(Text(sentence, style="bold"), soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from main.history import better
 from optimize.finished import Finished
 from optimize.sections import StopConfig
+from optimize.wording import limit
 
 Ending = Literal["done", "interrupted", "terminated", "stopped", "hopeless"]
 
@@ -50,7 +51,7 @@ class StopRules:
         """Judge the time this run has taken, in seconds."""
         if self._rules is None or self._rules.time is None or elapsed <= self._rules.time:
             return None
-        return Stop("stopped", f"the time of {self._rules.time:g} s is spent")
+        return Stop("stopped", f"the time of {limit(self._rules.time)} is spent")
 
     def _after_failure(self, reason: str) -> Stop | None:
         self._failures[reason] += 1

@@ -62,7 +62,7 @@ def open_storage(results: Results) -> optuna.storages.RDBStorage:
 def close_study(results: Results, study: optuna.Study) -> None:
     """Leave a study in the sweep's folder whole in one file, to be copied, and to be read where nothing can be written.
 
-    Where somebody else has it open, as a dashboard does, SQLite's log stays beside it, with nothing that the file lacks.
+    Where somebody else has it open, as a dashboard does, SQLite's log stays beside it, and has nothing that it lacks.
     """
     study._storage._backend.engine.dispose()  # type: ignore[attr-defined]  # of the cache that Optuna puts before it
     if os.environ.get(STORAGE_VARIABLE):

@@ -44,6 +44,7 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
     Raises:
         StudyChanged: a study of this name exists and means something else; the message is a diff in words.
         StudyUnreadable: the storage cannot be opened, or what it says of the study is damaged.
+        OSError: an outcome that the study has lost cannot be read.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage(results)
@@ -58,18 +59,20 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
         found = study.user_attrs.get(_IDENTITY)
         stored = None if found is None else dict(found)
         entered = len(study.get_trials(deepcopy=False))
-    changes = [] if stored is None else differences(stored, json.loads(json.dumps(identity)))
-    if changes:
-        close_study(results, study)
-        listing = "\n".join(f"  {change}" for change in changes)
-        raise StudyChanged(f"{results.folder} holds a study of other trials than these:\n{listing}\n{_REMEDY}")
-    with clear_faults(results):
-        _enter_lost(study, entered, results, config, identity)
-        if stored is None:
-            study.set_user_attr(_IDENTITY, dict(identity))
-            with experimental():
-                study.set_metric_names([config.study.metric])  # the dashboard's axis titles
-        study.pruner = make_pruner(config)
+    with contextlib.ExitStack() as refused:
+        refused.callback(close_study, results, study)
+        changes = [] if stored is None else differences(stored, json.loads(json.dumps(identity)))
+        if changes:
+            listing = "\n".join(f"  {change}" for change in changes)
+            raise StudyChanged(f"{results.folder} holds a study of other trials than these:\n{listing}\n{_REMEDY}")
+        with clear_faults(results):
+            _enter_lost(study, entered, results, config, identity)
+            if stored is None:
+                study.set_user_attr(_IDENTITY, dict(identity))
+                with experimental():
+                    study.set_metric_names([config.study.metric])  # the dashboard's axis titles
+            study.pruner = make_pruner(config)
+        refused.pop_all()
     return study
 
 
@@ -81,14 +84,16 @@ def _enter_lost(
     `entered` is how many the study still has. What was running when they were lost has no outcome; it fails under its
     number and is proposed again. A rebuild that was killed itself is gone on with.
     """
-    lost = range(entered, max(results.finished_trials(), default=-1) + 1)
+    numbers = (number for number in results.finished_trials() if number >= entered)
+    kept = {number: finished for number in numbers if (finished := results.finished(number)) is not None}
+    lost = range(entered, max(kept, default=-1) + 1)
     if lost and results.kept_hash() not in (None, content_hash(identity)):
         raise StudyChanged(
             f"{results.folder} has lost its study, and this sweep file means other trials than those that it keeps. "
             + _REMEDY
         )
     for number in lost:
-        study.add_trial(_kept_trial(results.finished(number), config))
+        study.add_trial(_kept_trial(kept.get(number), config))
 
 
 def _kept_trial(finished: Finished | None, config: SweepConfig) -> FrozenTrial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from main.wording import accuracy_of
@@ -36,7 +37,7 @@ def summarise(result: SweepResult) -> None:
     card = result.results.card()
     if card is not None and result.exported:
         say(f"model    {result.results.model_file}  {card['configuration']}: test accuracy {accuracy_of(card['test'])}")
-        say(f"next     python -m main evaluate {result.results.model_file}")
+        say(f"next     python -m main evaluate {shlex.quote(str(result.results.model_file))}")
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
 
 

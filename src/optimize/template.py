@@ -6,6 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
+from main.document import SUFFIXES
 from main.errors import UserError
 from main.files import write_atomically
 from main.names import valid_name
@@ -59,7 +60,8 @@ def write_template(name: str, folder: Path | str) -> Path:
     Raises:
         UserError: If no sweep can have the name, or if the file exists.
     """
-    name = name.removesuffix(".yaml")  # of somebody who names the file
+    if Path(name).suffix in SUFFIXES:  # of somebody who names the file
+        name = Path(name).stem
     try:
         valid_name(name)
     except ValueError as error:

@@ -66,8 +66,9 @@ def existing_sweep(sweep: Path) -> Results:
 def existing_sweeps(sweeps: list[Path]) -> list[Results]:
     """The sweeps among `results/study/*`, where earlier comparisons and range tests stand beside them.
 
-    A folder of sweeps stands for those directly in it.
+    A folder of sweeps stands for those directly in it. It is a mistake to name none.
     """
+    from main.errors import UserError
     from optimize.results import Results
 
     if len(sweeps) == 1 and not _sweeps_within(sweeps[0]):
@@ -78,7 +79,10 @@ def existing_sweeps(sweeps: list[Path]) -> list[Results]:
         if results.is_range_test:
             said = f"{results.folder} is left out: a range test has rates, and no verdict"
             err.print(said, highlight=False, markup=False, soft_wrap=True)
-    return [results for results in existing if not results.is_range_test]
+    found = [results for results in existing if not results.is_range_test]
+    if not found:
+        raise UserError(f"no sweep is left of {' '.join(map(str, sweeps))}")
+    return found
 
 
 def _sweeps_within(folder: Path) -> list[Path]:

@@ -16,7 +16,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from main.backend import Precision
 from main.config import DataConfig, TrainingConfig
 from main.errors import UserError
 from main.history import Epoch, best_epoch
@@ -24,6 +23,7 @@ from main.history import Epoch, best_epoch
 if TYPE_CHECKING:
     import numpy as np
 
+    from main.backend import Precision
     from main.data import Fold, TrainingData
     from main.train import TrainResult
     from optimize.space import Value

@@ -67,6 +67,11 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def limit(seconds: float) -> str:
+    """A limit of time in words: below a minute to the fraction that was written, `0.5 s`."""
+    return duration(seconds) if seconds >= 60 else f"{seconds:g} s"
+
+
 def counted(n: int, noun: str) -> str:
     """`1 seed`, `5 seeds`, `1,200 seeds`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
@@ -90,7 +95,7 @@ def short(label: str) -> str:
 
 def no_trial() -> str:
     """The sentence of a sweep without any complete trial."""
-    return "No verdict is possible: no trial is complete."
+    return "There is no verdict: no trial is complete."
 
 
 def no_verdict(complete: int) -> str:
@@ -209,7 +214,7 @@ def _what_would_decide(pair: PairComparison, noun: str) -> str:
     if pair.p == 1:
         return ", over which their means are the same"
     if pair.more_seeds is None:
-        return f"; not even {SEEDS_LIMIT:,} would probably decide"
+        return f"; probably not even {SEEDS_LIMIT:,} would decide"
     anew = ", drawn with other seeds," if noun == "fold" else ""
     return f"; {pair.more_seeds:,} more{anew} would probably decide"
 

@@ -144,7 +144,8 @@ def test_what_an_older_copy_of_the_study_lacks_is_not_trained_again(reopen: Call
     expected = [(t.state, t.value, t.params, t.intermediate_values) for t in done.study.get_trials()]
     close_study(done.results, done.study)
     copy.replace(done.results.study_file)
-    shutil.copytree(done.results.trial_folder(5), done.results.folder / "trials" / "5 (copy)")
+    for name in ("5 (copy)", "17"):
+        shutil.copytree(done.results.trial_folder(5), done.results.folder / "trials" / name)
     resumed = reopen()
     resumed.run(stubs.learn)
     assert resumed.witness.submitted == []
@@ -439,9 +440,11 @@ def test_a_damaged_outcome_is_trained_again_and_said(reopen: Callable[..., Bench
     close_study(done.results, done.study)
     (done.results.trial_folder(2) / "outcome.json").write_text('{"seed": 0')
     resumed = reopen()
-    assert resumed.witness.notes == ["damaged, and trained again: what is kept of trial 2"]
+    assert resumed.witness.notes == ["the outcome of trial 2 is damaged: what it trained is trained again"]
     resumed.run(stubs.learn)
     assert [(task.trial, task.configuration) for task in resumed.witness.submitted] == [(6, "blur")]
+    close_study(resumed.results, resumed.study)
+    assert reopen().witness.notes == []
 
 
 def test_an_outcome_that_cannot_be_read_is_not_trained_again(reopen: Callable[..., Bench]) -> None:

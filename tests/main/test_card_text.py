@@ -35,7 +35,7 @@ def test_a_card_is_read_out_in_the_order_in_which_one_asks() -> None:
         "               once",
     ]
     text = "\n".join(lines)
-    assert "val_accuracy   99.10 %, 99.00 % is the mean, 95 %: 98.00 % to 99.50 %, n = 5" in text
+    assert "val_accuracy   99.10 %, 99.00 % is the mean, 95 % 98.00 to 99.50, n = 5" in text
     assert "data           mnist, 55,000 to train on, 5,000 to validate on" in text
     assert "network        network cnn, filters [32, 64]" in text
     assert "training       optimizer {name: adam}" in text

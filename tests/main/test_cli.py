@@ -235,6 +235,7 @@ BAD_COMMANDS = {
         "kernel_size 30 is larger than the 28 × 28 image",
     ),
     "data section": (("show-data", "bad.yaml"), "bad.yaml:1:8: data.sauce: unknown key"),
+    "augmentation": (("show-data", "bent.yaml"), "bent.yaml:2:19: train.augment.shfit: unknown key; did you mean"),
     "unknown source": (("show-data", "mnits"), "did you mean 'mnist'?"),
     "missing model": (("evaluate", "absent.h5"), "absent.h5 does not exist"),
     "model that is none": (("predict", "one.yaml", "x.png"), "one.yaml is refused: it is damaged, or no HDF5 file"),
@@ -249,6 +250,7 @@ def test_bad_input_is_one_clear_message_and_status_2(run, here, name):
     (here / "one.yaml").write_text(CONFIG)
     (here / "sweep.yaml").write_text(SWEEP.strip())
     (here / "bad.yaml").write_text("data: {sauce: digits}\n")
+    (here / "bent.yaml").write_text("data: {source: digits}\ntrain: {augment: {shfit: 0.1}}\n")
     (here / "torn.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
     arguments, message = BAD_COMMANDS[name]
     result = run(*arguments)

@@ -247,7 +247,7 @@ def test_missing_file_and_folder_are_refused_by_name(tmp_path):
     with pytest.raises(ModelFileError, match=r"is not a file$"):
         load_model(tmp_path)
     (tmp_path / "cnn.h5").touch()
-    with pytest.raises(ModelFileError, match=r"is not a file; did you mean .*cnn\.h5\?$"):
+    with pytest.raises(ModelFileError, match=r"is not a file; did you mean '.*cnn\.h5'\?$"):
         load_model(tmp_path)
 
 

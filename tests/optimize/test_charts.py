@@ -143,9 +143,9 @@ def test_title_subtitle_and_notice_stand_on_the_page(folder: Make) -> None:
     with drawing_rules(own_texts(evidence)):
         page = Page(words_of(numbers, evidence))
         CATALOG["choices"].draw(numbers, page)
-        written = "".join(text.get_text() for text in page.figure.texts).replace(" ", "")
+        written = "".join("".join(text.get_text() for text in page.figure.texts).split())
     for words in (HOSTILE, numbers.says, numbers.caption, NOTICE):
-        assert words.replace(" ", "") in written
+        assert "".join(words.split()) in written
 
 
 @pytest.mark.parametrize(

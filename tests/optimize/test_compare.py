@@ -253,7 +253,7 @@ def test_a_sweep_without_a_complete_trial_comes_last(stored: Maker) -> None:
     assert [sweep.name for sweep in found.sweeps] == ["a", "failed"]
     assert (found.sweeps[1].winner, found.sweeps[1].regret, found.verdict) == (None, None, None)
     assert found.ranks().iloc[-1].to_dict()["a"] == 1
-    assert "failed: No verdict is possible: no trial is complete." in shown(found)
+    assert "failed: There is no verdict: no trial is complete." in shown(found)
 
 
 # Over time

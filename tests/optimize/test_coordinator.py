@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 import stubs
 from main.history import Epoch
 from optimize.asktell import start_trial
-from optimize.coordinator import Coordinator
+from optimize.coordinator import CheckpointLost, Coordinator
 from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
 from optimize.export import Candidates
 from optimize.proposals import ConfirmProposals, Rounds
@@ -272,6 +272,22 @@ def test_a_trial_that_was_killed_as_it_was_pruned_is_pruned_after_the_same_epoch
     columns = ["trial", "state", "epochs", "val_accuracy"]
     assert resumed.results.trials()[columns].equals(table[columns])
     assert [t.value for t in resumed.study.get_trials()] == [t.value for t in whole.study.get_trials()]
+
+
+def test_a_trial_that_is_interrupted_before_the_epoch_that_pruned_it_once_is_not_pruned_yet(
+    bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began anew, and came to its first epoch only."""
+
+    def interrupted(task: TrialTask, report: stubs.Report, stop: stubs.StopRequested) -> TrialOutcome:
+        learned = stubs.learn(task, lambda epoch: None, stop)
+        return replace(learned, state="interrupted", reason="the disk is full", history=learned.history[:1])
+
+    monkeypatch.setattr("optimize.coordinator.pruned_after", lambda live: 2)
+    begun = bench(rates_with("pruner: median"))
+    with pytest.raises(CheckpointLost, match="the disk is full"):
+        begun.run(interrupted)
+    assert begun.study.get_trials()[0].state == TrialState.RUNNING
 
 
 def test_a_failed_trial_keeps_its_traceback_and_the_others_go_on(bench: Open) -> None:

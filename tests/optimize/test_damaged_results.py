@@ -82,7 +82,7 @@ def test_a_sweep_that_was_stopped_before_its_first_trial_ended_has_no_verdict_ye
     sweep.trials_file.write_text(sweep.trials_file.read_text().splitlines()[0] + "\n")
     status, said = ask("show", sweep.folder)
     assert status == 0
-    assert said.rstrip().endswith("No verdict yet: no trial is complete.")
+    assert said.rstrip().endswith("There is no verdict: no trial is complete.")
 
 
 def test_a_sweep_that_has_not_ended_is_not_said_to_have_no_complete_trial(sweep: Results) -> None:

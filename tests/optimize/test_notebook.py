@@ -100,7 +100,7 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
 def test_a_sweep_without_a_usable_trial_says_so(tmp_path: Path) -> None:
     result = result_of(made(tmp_path, "pooling", failed=1.0))
     assert result.verdict is None
-    assert Reading(result._repr_html_()).words == ["No verdict is possible: no trial is complete."]
+    assert Reading(result._repr_html_()).words == ["There is no verdict: no trial is complete."]
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ def test_a_factor_is_reported_at_its_best_and_the_finalists_too(made: Made) -> N
 def test_a_sweep_whose_trials_all_failed_still_has_a_report(made: Made) -> None:
     _, page = made("pooling", failed=1.0)
     outline = Outline(page)
-    assert "No verdict is possible: no trial is complete." in outline.said
+    assert "There is no verdict: no trial is complete." in outline.said
     assert len([tag for tag, attributes in outline.tags if attributes.get("class") == "failed"]) == 20
 
 

@@ -82,7 +82,13 @@ CASES = {
         TPE.replace("{dropout:", "{activation: {choices: [relu, elu]}, dropout:")
         .replace("high: 0.5", "high: 0.5, when: {model.activation: elu}"),
         "study.start=[{model.activation: relu, model.dropout: 0.2}]",
-        "study.start.0.model.dropout", "does not count beside the point's other values",
+        "study.start.0.model.dropout", "does not count beside the other values",
+    ),
+    "a point to start with of which one value turns off another that two levels part": Case(
+        TPE.replace("{dropout:", "{activation: {choices: [relu, elu]}, l2: {choices: [0, 1e-4], when: "
+                    "{model.activation: elu}}, dropout:").replace("high: 0.5", "high: 0.5, when: {model.l2: 1e-4}"),
+        "study.start=[{model.activation: relu, model.dropout: 0.2}]",
+        "study.start.0.model.dropout", "does not count beside the other values",
     ),
     "patience that nothing outlasts": Case(
         GRID + "train: {epochs: 5}\n", "study.pruner={name: patient, patience: 100}",

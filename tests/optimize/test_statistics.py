@@ -169,7 +169,7 @@ def test_one_choice_has_a_mean_and_an_interval() -> None:
 @pytest.mark.parametrize("state", ["failed", "pruned"])
 def test_without_a_complete_trial_there_is_no_winner(state: str) -> None:
     found = verdict(grid({"max": [state, state]}))
-    assert found.sentence == "No verdict is possible: no trial is complete."
+    assert found.sentence == "There is no verdict: no trial is complete."
     assert (found.winner, found.values, found.choices) == (None, {}, ())
 
 
@@ -400,4 +400,4 @@ def test_choices_of_which_some_folds_were_pruned_are_named() -> None:
 
 def test_where_no_number_of_folds_would_decide_the_verdict_says_so() -> None:
     trials = over_folds(noisy({"max": 0.9801, "average": 0.98}, seeds=5))
-    assert "not separable at 5 folds; not even 1,000 would probably decide" in verdict(trials, folds=5).sentence
+    assert "not separable at 5 folds; probably not even 1,000 would decide" in verdict(trials, folds=5).sentence

@@ -134,7 +134,7 @@ def test_a_factor_without_a_complete_trial_has_no_verdict(tmp_path: Path) -> Non
     trials = tuned().assign(state="failed")
     found = judge_sweep(trials, sweep_config(tmp_path, "compare: model.pooling"))
     assert (found.factor, found.winner) == (None, None)
-    assert found.sentence == "No verdict is possible: no trial is complete."
+    assert found.sentence == "There is no verdict: no trial is complete."
 
 
 # Folds

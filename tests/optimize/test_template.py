@@ -47,7 +47,7 @@ def test_it_names_the_schema_where_there_is_one() -> None:
 
 
 def test_a_name_may_be_that_of_the_file() -> None:
-    path = write_template("mine.yaml", "configs")
+    path = write_template("mine.yml", "configs")
     assert path == Path("configs/mine.yaml")
     assert load_config(path).name == "mine"
 

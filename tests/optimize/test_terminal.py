@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from main.errors import UserError
 from optimize.results import NoSweep, Results
 from optimize.terminal import existing_sweeps, results_for
 
@@ -45,11 +46,11 @@ def test_a_sweep_that_lies_in_a_folder_of_sweeps_is_found_for_whoever_looks_else
     (tmp_path / "results/study/loss/sweep.yaml").touch()
     with pytest.raises(
         NoSweep,
-        match=r"no sweep here, nor in results/loss \(sweep.yaml is missing\); did you mean results/study/loss\?",
+        match=r"no sweep here, nor in results/loss \(sweep.yaml is missing\); did you mean 'results/study/loss'\?",
     ):
         Results.existing("loss")
     for named in ("los", "configs/loss.yaml", "configs/study/loss.yaml"):
-        with pytest.raises(NoSweep, match=r"did you mean results/study/loss\?"):
+        with pytest.raises(NoSweep, match=r"did you mean 'results/study/loss'\?"):
             Results.existing(named)
     for named in ("activation", "study", ".", "/"):
         with pytest.raises(NoSweep, match="run one first"):
@@ -61,4 +62,13 @@ def test_a_folder_of_sweeps_is_found_by_its_name_as_a_sweep_is(tmp_path: Path, m
     for name in ("a", "b", "b.before-1"):
         (tmp_path / "results/study" / name).mkdir(parents=True)
         (tmp_path / "results/study" / name / "sweep.yaml").touch()
-    assert [results.folder.name for results in existing_sweeps([Path("study")])][:2] == ["a", "b"]
+    assert [results.folder.name for results in existing_sweeps([Path("study")])] == ["a", "b"]
+
+
+def test_a_folder_that_holds_range_tests_alone_holds_no_sweep(tmp_path: Path) -> None:
+    results = Results(tmp_path / "study/rates")
+    results.folder.mkdir(parents=True)
+    results.sweep_file.touch()
+    results.rates_file.touch()
+    with pytest.raises(UserError, match="no sweep is left of"):
+        existing_sweeps([tmp_path / "study"])

@@ -36,7 +36,7 @@ def test_a_decided_pair_is_said_in_points_with_its_interval() -> None:
 
 def test_an_open_pair_says_what_would_decide_it() -> None:
     assert say(**OPEN) == "max and blur are not separable at 3 seeds; 8 more would probably decide"
-    assert say(**OPEN | {"seeds_needed": None}).endswith("3 seeds; not even 1,000 would probably decide")
+    assert say(**OPEN | {"seeds_needed": None}).endswith("3 seeds; probably not even 1,000 would decide")
     assert say(**OPEN | {"p": 1.0}).endswith("3 seeds, over which their means are the same")
 
 
@@ -159,3 +159,7 @@ def test_with_one_seed_nothing_is_ahead_of_its_equals(means: tuple[float, ...], 
 )  # fmt: skip
 def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
     assert wording.duration(seconds) == words
+
+
+def test_a_limit_is_said_as_it_was_written() -> None:
+    assert (wording.limit(0.05), wording.limit(4), wording.limit(43_200)) == ("0.05 s", "4 s", "12 h")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ from main.data.known import KNOWN, KnownData
 from main.data.paths import FILE_READERS, is_path, open_path
 from main.data.registered import open_registered, registered_names
 from main.data.source import Source
+from main.nearest import nearest_to
 
 WITHOUT_FILES: dict[str, Callable[[], Source]] = {"digits": Digits}
 
@@ -67,7 +67,6 @@ def _looked_in(known: KnownData) -> str:
 
 def _hint(name: str) -> str:
     names = [*KNOWN, *WITHOUT_FILES, *registered_names()]
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    if near := nearest_to(name, names):
+        return f"did you mean '{near}'?"
     return f"expected {', '.join(names)}, or a path: {', '.join(FILE_READERS)}, or a folder"

@@ -74,11 +74,16 @@ def _choice_tables(verdict: Verdict, evidence: Evidence) -> Iterable[Table]:
         "Finalists, trained again on fresh seeds" if verdict.purpose == "confirm" else "Choices",
         ("choice", f"{evidence.noun}s", "mean", f"standard deviation{evidence.metric.unit}", "95 % interval"),
         tuple(_choice_row(choice, evidence, precision) for choice in shown),
-        note=f"The best {len(shown)}; {wording.counted(rest, 'other')} are in trials.csv." if rest else "",
+        note=f"The best {len(shown)}; trials.csv has {wording.counted(rest, 'other')}." if rest else "",
     )
     if verdict.pairs:
         rows = tuple((*_pair_row(pair, evidence), _seeds_to_decide(pair)) for pair in verdict.pairs)
-        yield _pair_table(rows, evidence.metric.unit, f"{evidence.noun}s to decide it", note=_FORECAST)
+        yield _pair_table(
+            rows,
+            evidence.metric.unit,
+            f"{evidence.noun}s to decide it",
+            note="" if all(pair.decided for pair in verdict.pairs) else _FORECAST,
+        )
 
 
 def _choice_row(choice: ChoiceSummary, evidence: Evidence, precision: float | None) -> tuple[str, ...]:
