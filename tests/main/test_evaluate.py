@@ -190,6 +190,12 @@ def test_curves_run_from_nothing_to_everything(six):
         assert (curve.x[0], curve.x[-1], curve.y[-1]) == (1, 0, 1)
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No charts: they take longer than scoring does."""
+    monkeypatch.setattr(evaluation_charts, "draw", lambda evaluation, folder: ())
+
+
 @pytest.mark.training
 def test_trained_model_scores_what_its_card_says(trained, model_file):
     evaluation = evaluate(model_file)
@@ -274,6 +280,7 @@ def test_logits_are_those_before_a_softmax_layer_at_the_end(model_file):
 
 
 @pytest.mark.training
+@pytest.mark.usefixtures("undrawn")
 def test_another_test_set_than_the_cards_is_said(trained, model_file):
     card = {**trained.card, "test": {**trained.card["test"], "checksum": "0" * 64}}
     write_model_file(model_file.parent, model_file.read_bytes(), card)
@@ -285,6 +292,7 @@ def test_another_test_set_than_the_cards_is_said(trained, model_file):
 
 
 @pytest.mark.training
+@pytest.mark.usefixtures("undrawn")
 def test_classes_in_another_order_are_refused_and_wholly_other_names_taken_in_order(trained, model_file):
     shifted = [*map(str, range(1, 10)), "0"]
     foreign = (list("abcdefghij"), ["0", "1"], [["a"]] * 10, "0123456789", list(range(10)))

@@ -27,6 +27,13 @@ def bench(tmp_path: Path, sweep: Callable[[str], SweepConfig]) -> Callable[[str]
     return lambda text: Bench(sweep(text), Results(tmp_path / "results"))
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps of this process have no charts and no report, which take longer than small trainings."""
+    for drawing in ("charts.draw", "report.write"):
+        monkeypatch.setattr(f"optimize.sweep.{drawing}", lambda *_, **__: None)
+
+
 @pytest.fixture(autouse=True)
 def faults_of_charts_are_raised(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep does without a chart that cannot be drawn; a test should not."""

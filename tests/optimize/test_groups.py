@@ -26,6 +26,7 @@ def sweep_file(path: str) -> SweepConfig:
     return load_config(path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_sweeps_of_one_name_in_two_folders_share_neither_results_nor_a_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

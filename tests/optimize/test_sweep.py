@@ -162,6 +162,7 @@ def _assert_whole_in_one_file(results: Results) -> None:
         assert database.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone() == (6,)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_fresh_start_sets_earlier_results_aside(tmp_path: Path) -> None:
     (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
     config = load_config(tmp_path / "rates.yaml")
@@ -299,6 +300,7 @@ def test_a_sweep_on_real_mnist(tmp_path: Path, mnist_folder: Path, monkeypatch: 
     assert card["test"]["accuracy"] > 0.9
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_sweep_ends_with_the_same_bits(
     tmp_path: Path, done: tuple[SweepConfig, SweepResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,6 +331,7 @@ def test_an_interrupted_sweep_ends_with_the_same_bits(
     assert values(finished, Results.trials) == values(done[1], Results.trials)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_over_the_learning_rate_traces_once_per_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marks = tmp_path / "marks"
     monkeypatch.setenv("STUB_MARKS", str(marks))
@@ -361,6 +364,7 @@ def test_provenance_says_what_ran_where(done: tuple[SweepConfig, SweepResult]) -
     assert facts["started"] <= facts["ended"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_confirmations_that_were_trained_again_are_judged_though_the_run_that_trained_them_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
