@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from main.wording import percent
-from optimize.terminal import COMPARISON, bad_input, err, existing_sweep, existing_sweeps, out, results_for, say
+from optimize.terminal import COMPARISON, bad_input, existing_sweep, existing_sweeps, out, results_for, say
 
 if TYPE_CHECKING:
-    from main.history import Epoch
-    from optimize.charts import Drawn
     from optimize.config import SweepConfig
     from optimize.sweep import SweepResult
 
@@ -215,6 +212,7 @@ def plot(
 ) -> None:
     """Draw a sweep's charts anew; with --only also say which of them make no sense for it, and why."""
     from optimize import charts
+    from optimize.summary import say_skipped
 
     with bad_input():
         existing = existing_sweeps(sweeps)
@@ -223,17 +221,7 @@ def plot(
             drawn = charts.draw(results, only=only, format=format, style=style)
             for path in drawn:
                 typer.echo(path)
-            _say_skipped(drawn, each=only is not None)
-
-
-def _say_skipped(drawn: Drawn, *, each: bool) -> None:
-    """Which charts were not drawn: each with its reason, or their names alone where nobody asked for them."""
-    if each:
-        for name, reason in drawn.skipped.items():
-            err.print(f"{name} is not drawn: {reason}", highlight=False, markup=False, soft_wrap=True)
-    elif drawn.skipped:
-        said = f"not for this sweep: {', '.join(drawn.skipped)} (--only NAME says why)"
-        err.print(said, highlight=False, markup=False, soft_wrap=True)
+            say_skipped(drawn, each=only is not None)
 
 
 @app.command()
@@ -302,18 +290,13 @@ def reproduce(
 ) -> None:
     """Train a sweep's exported model again as its card says, and tell whether it comes out the same."""
     from optimize.reproduce import reproduce as train_again
+    from optimize.summary import say_epoch
 
     with bad_input():
         results = existing_sweep(sweep)
-        again = train_again(results, workers=workers, on_epoch=_say_epoch)
+        again = train_again(results, workers=workers, on_epoch=say_epoch)
     say(again.sentence)
     raise typer.Exit(DONE if again.succeeded else UNUSABLE)
-
-
-def _say_epoch(epoch: Epoch) -> None:
-    say(
-        f"epoch {epoch.epoch}  loss {epoch.loss:.4f}  val_accuracy {percent(epoch.val_accuracy)}  {epoch.seconds:.1f} s"
-    )
 
 
 @app.command()

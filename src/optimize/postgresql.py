@@ -21,7 +21,7 @@ from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from optimize.results import SweepLocked
+from optimize.locks import SweepLocked
 
 T = TypeVar("T")
 

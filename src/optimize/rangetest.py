@@ -81,7 +81,7 @@ def run_range_test(
     Raises:
         main.complaints.ConfigError: a combination makes no network for images of this size.
         main.data.DataError: the data is missing or damaged.
-        optimize.results.SweepLocked: another process runs this sweep.
+        optimize.locks.SweepLocked: another process runs this sweep.
         main.errors.UserError: the folder holds a sweep, lies in a sweep's folder or around one, no worker comes, or
             every training fails.
         OSError: the results cannot be written.

@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from main.document import SUFFIXES
 from main.errors import UserError
-from main.files import UNFINISHED, faults_named, write_atomically
+from main.files import UNFINISHED, write_atomically
 from main.nearest import nearest_to
 from optimize.finished import Finished, from_json, to_json
+from optimize.locks import held
 from optimize.tables import (
     RUN_AGAIN,
     DamagedFile,
@@ -38,18 +38,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES}  # what locking a file says that another process has locked
-
 SET_ASIDE = ".before-"
 """Between a folder's name and the moment at which a fresh start renamed it."""
 
 
 class NoSweep(UserError):
     """A folder that was named as a sweep's holds none."""
-
-
-class SweepLocked(UserError):
-    """Another process is running this sweep."""
 
 
 def _meant(named: Path, sweep_file: str) -> Path | None:
@@ -130,28 +124,13 @@ class Results:
         """Hold the sweep for this process; freed when the process ends, however it ends.
 
         Raises:
-            SweepLocked: another process holds it; the message names it.
+            optimize.locks.SweepLocked: another process holds it; the message names it.
             UserError: the file system has no locks.
             OSError: the folder cannot be made or written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.lock_file.open("a+b", buffering=0) as file:
-            try:
-                held = _try_lock(file.fileno())
-            except OSError as error:
-                said = f"{self.lock_file} cannot be locked ({error.strerror}): use a disk of this machine"
-                raise UserError(said) from error
-            if not held:
-                file.seek(0)
-                holder = file.read().decode(errors="replace").strip() or "another process"
-                raise SweepLocked(f"{self.folder} is being run by {holder}")
-            file.seek(0)
-            file.truncate()
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            with faults_named(self.lock_file):
-                file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n".encode())
+        with held(self.lock_file):
             yield
-            file.truncate(0)
 
     def refuse_nesting(self) -> None:
         """Refuse a folder within another sweep's, or around one: the files of the one would be those of the other.
@@ -387,22 +366,3 @@ def _read_json(path: Path, needed: Sequence[str], remedy: str = RUN_AGAIN) -> di
     if missing:
         raise DamagedFile(path, f"without {', '.join(missing)}", remedy)
     return content
-
-
-def _try_lock(handle: int) -> bool:
-    """Whether the file is this process's now; an OSError where it can be nobody's, as on some network file systems."""
-    try:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            import msvcrt
-
-            os.lseek(handle, 2**20, os.SEEK_SET)  # one place for all, beyond what is written
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    except OSError as error:
-        if error.errno not in _HELD:
-            raise
-        return False
-    return True

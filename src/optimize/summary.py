@@ -1,15 +1,17 @@
-"""What `optimize run` and `lr-range` say once a sweep or a range test has ended."""
+"""What commands say of what they have done: of a sweep or a range test that has ended, of charts, of an epoch."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
-from main.wording import accuracy_of
+from main.wording import accuracy_of, percent
 from optimize.terminal import err, out, say
 from optimize.wording import counted
 
 if TYPE_CHECKING:
+    from main.history import Epoch
+    from optimize.charts import Drawn
     from optimize.config import SweepConfig
     from optimize.rangetest import RangeTested
     from optimize.sweep import SweepResult
@@ -48,3 +50,20 @@ def summarise_range_test(tested: RangeTested) -> None:
     for reading in tested.readings:
         ends = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {counted(reading.seeds, 'seed')}"
         say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
+
+
+def say_skipped(drawn: Drawn, *, each: bool) -> None:
+    """Which charts were not drawn: each with its reason, or their names alone where nobody asked for them."""
+    if each:
+        for name, reason in drawn.skipped.items():
+            err.print(f"{name} is not drawn: {reason}", highlight=False, markup=False, soft_wrap=True)
+    elif drawn.skipped:
+        said = f"not for this sweep: {', '.join(drawn.skipped)} (--only NAME says why)"
+        err.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def say_epoch(epoch: Epoch) -> None:
+    """An epoch of a training that is made again."""
+    say(
+        f"epoch {epoch.epoch}  loss {epoch.loss:.4f}  val_accuracy {percent(epoch.val_accuracy)}  {epoch.seconds:.1f} s"
+    )

@@ -99,7 +99,7 @@ def run_sweep(
         main.data.DataError: the data is missing or damaged.
         optimize.study.StudyChanged: the results hold a study of other trials.
         optimize.storage.StudyUnreadable: the study's storage is damaged or out of reach.
-        optimize.results.SweepLocked: another process runs this sweep.
+        optimize.locks.SweepLocked: another process runs this sweep.
         main.errors.UserError: the folder holds a range test, or a sweep's tables and model without its trials, or it
             lies in another sweep's folder or around one.
         OSError: the results cannot be written.

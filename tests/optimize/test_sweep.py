@@ -28,7 +28,8 @@ from optimize import SweepConfig, SweepResult, load_config, run_sweep
 from optimize.config import stored_sweep
 from optimize.engine import EngineLost, VersionMismatch
 from optimize.ensemble import export_ensemble
-from optimize.results import Results, SweepLocked
+from optimize.locks import SweepLocked
+from optimize.results import Results
 from optimize.show import print_sweep
 from optimize.staff import Staff
 from optimize.storage import network_warning
