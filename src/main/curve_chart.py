@@ -45,7 +45,7 @@ def curve(history: Sequence[Epoch], name: str) -> Figure:
                 color=colour, marker=marked, markersize=4.5, label=label,
             )  # fmt: skip
         _finish(axes, figures[0], best)
-    grid[0, 0].yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g}%")
+    grid[0, 0].yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
     grid[0, 0].legend(loc="lower right")
     return figure
 

@@ -115,7 +115,7 @@ def classes(evaluation: Evaluation) -> Figure:
     """Precision and recall of each class with their intervals."""
     scores, accuracy = evaluation.per_class, evaluation.accuracy
     figure, grid = page(
-        f"Accuracy {percent(accuracy.value)}, {percent(accuracy.low)} to {percent(accuracy.high)}",
+        f"Accuracy {accuracy}",
         f"{_tested(evaluation)}; of each class precision and recall, with 95 % Wilson intervals",
         width=7,
         height=1.1 + 0.34 * len(scores),
@@ -134,7 +134,7 @@ def classes(evaluation: Evaluation) -> Figure:
     axes.set_yticks(range(len(scores)), names)
     axes.set_ylim(len(scores) - 0.4, -0.9)
     axes.set_xlim(right=1 + 0.01 * (1 - axes.get_xlim()[0]))
-    axes.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.4g}%")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.4g} %")
     axes.set_ylabel("class (its test images)")
     axes.grid(axis="y", visible=False)
     axes.legend(loc="upper left", bbox_to_anchor=(0, 1.0 + 0.36 / (1.1 + 0.34 * len(scores))), ncols=2)
