@@ -37,6 +37,7 @@ BESIDE = "-lr-range"
 """What the folder of a sweep file's range test is called after the sweep."""
 OF_TRIALS = {
     "folds": "null", "race": "false", "pruner": "null", "confirm": "null", "baseline": "null", "compare": "null",
+    "stop": "{}", "metric": "val_accuracy",
 }  # fmt: skip
 """Keys of a study that no range test has, and what leaves them out."""
 

@@ -13,7 +13,7 @@ from main.document import described
 from optimize.algorithms import GridSampler
 from optimize.conditions import not_swept, turned_off
 from optimize.paths import keys_of, removed
-from optimize.sections import StudyConfig
+from optimize.sections import StopConfig, StudyConfig
 from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
 
 MOST_TRIALS = 100_000
@@ -108,9 +108,15 @@ def _race(study: StudyConfig) -> Iterator[Problem]:
 
 def _range_test(study: StudyConfig) -> Iterator[Problem]:
     """A range test has no trials, and so nothing of what is about them."""
+    if study.range_test is None:
+        return
     for key in ("folds", "race", "pruner", "baseline", "compare"):
-        if study.range_test is not None and getattr(study, key):
+        if getattr(study, key):
             yield Problem(("study", key), "a range test has no trials to do this with", "leave it out")
+    if study.stop != StopConfig():
+        yield Problem(("study", "stop"), "a range test has no search that could be stopped", "leave it out")
+    if study.metric != StudyConfig.model_fields["metric"].default:
+        yield Problem(("study", "metric"), "a range test reads training losses, and no metric", "leave it out")
 
 
 def _target(study: StudyConfig) -> Iterator[Problem]:

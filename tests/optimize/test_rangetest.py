@@ -69,6 +69,8 @@ def test_it_leaves_curves_readings_and_a_chart_and_never_imports_keras(command: 
     ("change", "complaint"),
     [
         ("study.folds=3", "study.folds: a range test has no trials"),
+        ("study.stop.time=1h", "study.stop: a range test has no search that could be stopped"),
+        ("study.metric=val_loss", "study.metric: a range test reads training losses, and no metric"),
         ("study.range_test={start: 1.0, end: 0.1}", "`end` must be above `start`, but they are 0.1 and 1"),
         ("study.range_test={start: 100}", "`end` must be above `start`, but they are 10 and 100"),
         ("train.schedule=cosine", "train.schedule: a range test has a schedule of its own"),
@@ -206,7 +208,10 @@ def test_the_range_test_of_a_sweep_file_stands_beside_the_sweep(
         raise Named(config.name)
 
     monkeypatch.setattr("optimize.rangetest.run_range_test", name_it)
-    bare = TEXT.replace("range_test: {start: 1e-5, end: 1000.0}", "baseline: {train.optimizer: adam}")
+    bare = TEXT.replace(
+        "range_test: {start: 1e-5, end: 1000.0}",
+        "baseline: {train.optimizer: adam}, metric: val_loss, stop: {time: 1h}",
+    )
     scheduled = bare.replace("train: {", "train: {schedule: cosine, ")
     for text, name in ((TEXT, "rates"), (bare, "rates-lr-range"), (scheduled, "rates-lr-range")):
         (tmp_path / "rates.yaml").write_text(text)
