@@ -270,8 +270,8 @@ def export(
     ] = False,
 ) -> None:
     """Make a sweep's cnn.h5 and cnn.json anew, from its winner's weights; or join its best trials in one model."""
+    from optimize.conclusion import export_again
     from optimize.ensemble import export_ensemble
-    from optimize.sweep import export_again
 
     with bad_input():
         results = existing_sweep(sweep)

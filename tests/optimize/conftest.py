@@ -31,7 +31,7 @@ def bench(tmp_path: Path, sweep: Callable[[str], SweepConfig]) -> Callable[[str]
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweeps of this process have no charts and no report, which take longer than small trainings."""
     for drawing in ("charts.draw", "report.write"):
-        monkeypatch.setattr(f"optimize.sweep.{drawing}", lambda *_, **__: None)
+        monkeypatch.setattr(f"optimize.{drawing}", lambda *_, **__: None)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,8 @@ from fake_results import made
 from main.figures import unbroken
 from optimize.notebook import MOST_ROWS, in_notebook, progress_console, sweep_html
 from optimize.results import Results
-from optimize.sweep import SweepResult, read_verdict
+from optimize.sweep import SweepResult
+from optimize.verdict import read_verdict
 
 
 def result_of(results: Results) -> SweepResult:

@@ -140,8 +140,8 @@ def test_the_best_is_rarely_dropped_where_nothing_differs(sweep: Load, choices: 
 def test_the_verdict_says_who_left_the_race_also_where_the_sweep_has_gone_on(
     sweep: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for what in ("_export", "charts.draw", "report.write"):
-        monkeypatch.setattr(f"optimize.sweep.{what}", lambda *_, **__: None)
+    for what in ("conclusion.export_winner", "charts.draw", "report.write"):
+        monkeypatch.setattr(f"optimize.{what}", lambda *_, **__: None)
     for trained in (True, False):
         result = run_sweep(sweep(RACE), results_dir=tmp_path, observer=Witness(), workers=0, run=stubs.learn)
         assert (result.trained > 0) == trained

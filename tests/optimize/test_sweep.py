@@ -25,6 +25,7 @@ from main.errors import UserError
 from main.history import Epoch
 from main.modelfile import ModelFileError
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
+from optimize.conclusion import export_again
 from optimize.config import stored_sweep
 from optimize.engine import EngineLost, VersionMismatch
 from optimize.ensemble import export_ensemble
@@ -34,7 +35,6 @@ from optimize.show import print_sweep
 from optimize.staff import Staff
 from optimize.storage import network_warning
 from optimize.study import StudyChanged
-from optimize.sweep import export_again
 from optimize.tensorboard import run_name
 from optimize.trial import DataMismatch, TrialOutcome, TrialTask
 from optimize.workers import NoScheduler
@@ -372,7 +372,7 @@ def test_confirmations_that_were_trained_again_are_judged_though_the_run_that_tr
     confirm = "confirm: {top: 2, seeds: [7, 8, 9]}"
     (tmp_path / "rates.yaml").write_text(LEARNING_RATE.replace("confirm: null", confirm))
     config = load_config(tmp_path / "rates.yaml")
-    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
+    monkeypatch.setattr("optimize.conclusion.export_winner", lambda *_: True)
 
     def unlucky(task: TrialTask, report: stubs.Report, stop: stubs.StopRequested) -> TrialOutcome:
         return (stubs.fails if task.seed == 9 else stubs.learn)(task, report, stop)
@@ -385,7 +385,7 @@ def test_confirmations_that_were_trained_again_are_judged_though_the_run_that_tr
 
     first = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, run=unlucky)
     with monkeypatch.context() as patch:
-        patch.setattr("optimize.sweep._conclude", die)
+        patch.setattr("optimize.conclusion.Conclusion.reached", die)
         with pytest.raises(Killed):
             run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, run=stubs.learn, retry_failed=True)
     last = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, run=stubs.learn)
@@ -407,7 +407,7 @@ def test_a_model_that_cannot_be_kept_costs_neither_verdict_nor_report(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("optimize.sweep.export_on_worker", refuse)
+    monkeypatch.setattr("optimize.conclusion.export_on_worker", refuse)
     (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
     witness = Witness()
     result = run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=witness, workers=0)
@@ -427,7 +427,7 @@ def test_an_export_for_want_of_workers_is_made_up_for_by_the_next_run(
     (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
     config, witness = load_config(tmp_path / "rates.yaml"), Witness()
     with monkeypatch.context() as patch:
-        patch.setattr("optimize.sweep.export_on_worker", leave)
+        patch.setattr("optimize.conclusion.export_on_worker", leave)
         first = run_sweep(config, results_dir=tmp_path, observer=witness, workers=0)
     assert first.verdict is not None
     assert not first.exported
@@ -481,8 +481,8 @@ def test_a_signal_does_not_wait_for_an_export_that_waits_for_workers(
 
     close = Staff.close
     monkeypatch.setattr(Staff, "close", lambda staff: (left.set(), close(staff)))
-    monkeypatch.setattr("optimize.sweep._export", wait_for_workers)
-    monkeypatch.setattr("optimize.sweep.charts.draw", interrupt)
+    monkeypatch.setattr("optimize.conclusion.export_winner", wait_for_workers)
+    monkeypatch.setattr("optimize.charts.draw", interrupt)
     (tmp_path / "rates.yaml").write_text(RATES.replace("seeds: 3", "seeds: 1").replace("epochs: 4", "epochs: 1"))
     with pytest.raises(KeyboardInterrupt):
         run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0)
