@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from optimize.engine import Slot, WorkerLost
 from optimize.running import Running
+from optimize.trial import TrialTask
+from optimize.wording import counted
 
 MOST_SPARED = 3  # times that a trial is not blamed for the memory of a worker that has trained others before
 
@@ -38,12 +41,31 @@ class Blame:
         """Whether a trial does not answer for the memory of its worker."""
         return slot in self._used and self._spared[trial] < MOST_SPARED
 
-    def wants_a_fresh_worker(self, trial: int, slot: Slot) -> bool:
-        """Whether a trial that was spared would meet another worker like the one that was too full for it."""
-        return trial in self._spared and slot in self._used
+    def next_for(self, slot: Slot, waiting: list[TrialTask], *, alone: bool) -> TrialTask | None:
+        """Take out of those that wait the first that may run on a worker; None where none may.
 
-    def runs_again(self, running: Running, lost: WorkerLost) -> bool:
-        """Whether a trial whose worker went is trained again; it is on its account then."""
+        One that was spared waits for a fresh worker, or it would meet another like that which was too full for it.
+
+        Args:
+            slot: The worker's.
+            waiting: Those that wait.
+            alone: Whether nothing runs meanwhile: a fresh worker may then never come, and any will do.
+        """
+        fresh = slot not in self._used
+        for place, task in enumerate(waiting):
+            if alone or fresh or task.trial not in self._spared:
+                return waiting.pop(place)
+        return None
+
+    def after_loss(self, running: Running, lost: WorkerLost) -> tuple[TrialTask | None, str]:
+        """What is trained again of a trial whose worker went, None where it has failed; and why, in words."""
+        task = running.task
+        if not self._runs_again(running, lost):
+            return None, running.killed or f"{lost.reason}, {counted(self._lost[task.trial], 'time')}"
+        why = f"its worker {running.killed}" if running.spared else lost.reason
+        return replace(task, attempt=task.attempt + 1), why
+
+    def _runs_again(self, running: Running, lost: WorkerLost) -> bool:
         trial = running.task.trial
         self.replaced(running.slot)
         if running.spared:
@@ -53,7 +75,3 @@ class Blame:
             return False
         self._lost[trial] += lost.blamed
         return self._lost[trial] <= self._retries
-
-    def times(self, trial: int) -> int:
-        """How many workers a trial has brought down."""
-        return self._lost[trial]

@@ -294,7 +294,7 @@ def reproduce(
 
     with bad_input():
         results = existing_sweep(sweep)
-        again = train_again(results, workers=workers, on_epoch=say_epoch)
+        again = train_again(results, workers=workers, on_epoch=say_epoch, announce=say)
     say(again.sentence)
     raise typer.Exit(DONE if again.succeeded else UNUSABLE)
 

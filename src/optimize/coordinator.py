@@ -206,9 +206,9 @@ class Coordinator:
             self._observer.started(task, slot)
 
     def _next_task(self, proposals: Proposals, slot: Slot) -> TrialTask | None:
-        for place, again in enumerate(self._again):
-            if not self._running or not self._blame.wants_a_fresh_worker(again.trial, slot):
-                return self._again.pop(place)
+        again = self._blame.next_for(slot, self._again, alone=not self._running)
+        if again is not None:
+            return again
         proposal = proposals.next(self._traced.held(slot), self._traced.elsewhere(slot))
         if proposal is None:
             return None
@@ -253,7 +253,7 @@ class Coordinator:
         if running is None:
             return
         if isinstance(event, TrialBegan):
-            running.began, running.seconds = True, 0.0
+            running.begin()
         elif isinstance(event, EpochEnded):
             self._epoch(running, event.epoch)
         elif isinstance(event, TrialEnded):
@@ -284,9 +284,8 @@ class Coordinator:
         return self._config.study.pruner is not None and searching and not last and live.should_prune()
 
     def _outcome(self, running: Running, outcome: TrialOutcome, proposals: Proposals) -> None:
+        outcome = running.held_to_limits(outcome)
         outcome = replace(outcome, worker=running.slot.number, attempt=running.task.attempt)
-        if running.killed and outcome.state == "interrupted":
-            outcome = replace(outcome, state="failed", reason=running.killed)
         pruned_at, trained = running.pruned_at, len(outcome.history)
         if pruned_at is not None and (trained > pruned_at or (trained == pruned_at and outcome.state != "failed")):
             outcome = outcome.cut_to(pruned_at, self._config.study.metric)
@@ -313,14 +312,12 @@ class Coordinator:
         task = running.task
         if self._stop:
             return  # stays running in the study; the next run goes on from its checkpoint
-        if self._blame.runs_again(running, lost):
-            again = replace(task, attempt=task.attempt + 1)
-            why = f"its worker {running.killed}" if running.spared else lost.reason
+        again, why = self._blame.after_loss(running, lost)
+        if again is not None:
             said = f"trial {task.trial}: {why}; it runs again (attempt {again.attempt})"
             self._incident(running.slot, task.trial, said)
             self._again.insert(0, again)
             return
-        why = running.killed or f"{lost.reason}, {self._blame.times(task.trial)} times"
         outcome = TrialOutcome(task.trial, "failed", why, worker=running.slot.number, attempt=task.attempt)
         self._conclude(task, outcome, proposals)
 

@@ -13,9 +13,8 @@ from main.data import fallback, load_training
 from main.errors import UserError
 from main.names import LONGEST
 from main.provenance import now
-from optimize.blame import Blame
 from optimize.config import SweepConfig
-from optimize.engine import Engine, Event, Slot, TrialBegan, TrialEnded, TrialRunner, WorkerLost, first_slots
+from optimize.engine import Engine, TrialRunner
 from optimize.networks import planned_networks
 from optimize.provenance import provenance
 from optimize.ratechart import draw_rates
@@ -23,11 +22,10 @@ from optimize.ratereading import RateCurve, RateReading, read_curves, rising_rat
 from optimize.ratetrial import RateOutcome, RateTask
 from optimize.ratetrial import run as run_rising
 from optimize.results import Results
-from optimize.running import Running, concerned
 from optimize.sections import RangeTestConfig
 from optimize.staff import Staff
+from optimize.trainings import Trainings
 from optimize.trial import TrialOutcome, TrialTask
-from optimize.watch import Desertion, Ticks, Watch
 
 READING_COLUMNS = (
     "configuration", "seeds", "steepest", "lowest", "suggested", "suggested_low", "suggested_high", "diverged",
@@ -147,95 +145,14 @@ def _tasks(
     return found
 
 
-class _Trainings:
-    """The trainings of a range test, as many at once as the engine has slots, under the watch that trials are under.
-
-    Args:
-        tasks: all of them, by which number in `trial`.
-        config: the sweep, whose `run` says how long each may take, how much memory, and how often it is tried again.
-        engine: where they run.
-        announce: told of each as it ends.
-    """
-
-    def __init__(
-        self, tasks: Sequence[RateTask], config: SweepConfig, engine: Engine, announce: Callable[[str], None]
-    ) -> None:
-        self._engine, self._announce = engine, announce
-        self._waiting: list[TrialTask] = list(tasks)
-        self._running: dict[int, Running] = {}
-        self._ended: dict[int, TrialOutcome] = {}
-        self._blame = Blame(config.run.retries)
-        self._watch = Watch(config.run, self._blame)
-        self._desertion = Desertion(config.run.engine, announce)
-
-    def run(self) -> dict[int, TrialOutcome]:
-        """What came of each, by its number.
-
-        Raises:
-            optimize.engine.EngineLost: no worker comes at first, or the cluster's scheduler is gone.
-        """
-        first_slots(self._engine)
-        ticks = Ticks()
-        while self._waiting or self._running:
-            self._fill()
-            self._handle(self._engine.next_event(timeout=0.2))
-            passed = ticks()
-            self._watch.after(passed, self._running.values(), self._engine)
-            self._desertion.after(passed, self._engine)
-        return self._ended
-
-    def _fill(self) -> None:
-        taken = {running.slot for running in self._running.values()}
-        for slot in self._engine.slots():
-            task = self._next_task(slot) if slot not in taken else None
-            if task is not None:
-                self._running[task.trial] = Running(task, slot)
-                self._engine.submit(slot, task)
-
-    def _next_task(self, slot: Slot) -> TrialTask | None:
-        for place, task in enumerate(self._waiting):
-            if not self._running or not self._blame.wants_a_fresh_worker(task.trial, slot):
-                return self._waiting.pop(place)
-        return None
-
-    def _handle(self, event: Event | None) -> None:
-        running = concerned(self._running, event)
-        if running is None:
-            return
-        if isinstance(event, TrialBegan):
-            running.began, running.seconds = True, 0.0
-        elif isinstance(event, TrialEnded):
-            self._blame.trained(running.slot)
-            self._end(running, event.outcome)
-        elif isinstance(event, WorkerLost):
-            self._lost(running, event)
-
-    def _lost(self, running: Running, lost: WorkerLost) -> None:
-        """A worker died: the training runs again, unless we ended it or it has killed too many."""
-        task = running.task
-        if self._blame.runs_again(running, lost):
-            del self._running[task.trial]
-            self._waiting.insert(0, replace(task, attempt=task.attempt + 1))
-            why = f"its worker {running.killed}" if running.spared else lost.reason
-            self._announce(f"{task.configuration}, seed {task.seed}: {why}; it runs again")
-            return
-        why = running.killed or f"{lost.reason}, {self._blame.times(task.trial)} times"
-        self._end(running, TrialOutcome(task.trial, "failed", why))
-
-    def _end(self, running: Running, outcome: TrialOutcome) -> None:
-        task = running.task
-        if running.killed and outcome.state == "interrupted":
-            outcome = replace(outcome, state="failed", reason=running.killed)
-        del self._running[task.trial]
-        self._ended[task.trial] = outcome
-        said = (outcome.reason or "done") if isinstance(outcome, RateOutcome) else f"failed ({outcome.reason})"
-        self._announce(f"{task.configuration}, seed {task.seed}: {said}")
-
-
 def _curves(
     tasks: Sequence[RateTask], config: SweepConfig, engine: Engine, announce: Callable[[str], None]
 ) -> list[RateCurve]:
-    ended = _Trainings(tasks, config, engine, announce).run()
+    def on_end(task: TrialTask, outcome: TrialOutcome) -> None:
+        said = (outcome.reason or "done") if isinstance(outcome, RateOutcome) else f"failed ({outcome.reason})"
+        announce(f"{task.configuration}, seed {task.seed}: {said}")
+
+    ended = Trainings(tasks, config.run, engine, announce, on_end=on_end).run()
     outcomes = [(task, ended[task.trial]) for task in tasks]
     curves = [RateCurve(t.configuration, t.seed, done.losses) for t, done in outcomes if isinstance(done, RateOutcome)]
     if not curves:

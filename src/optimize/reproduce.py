@@ -18,11 +18,13 @@ from main.modelfile import read_model_file
 from main.provenance import DECISIVE
 from main.wording import percent
 from optimize.config import SweepConfig, stored_sweep
-from optimize.engine import Engine, EpochEnded, TrialEnded, WorkerLost, first_slots
+from optimize.engine import Engine
 from optimize.export import Exported, NothingToExport, export_on_worker
 from optimize.results import Results
+from optimize.sections import RunConfig
 from optimize.staff import Staff
 from optimize.tables import DamagedFile
+from optimize.trainings import Trainings
 from optimize.trial import TrialOutcome, TrialTask, fold_of
 from optimize.trial import run as run_trial
 
@@ -87,7 +89,11 @@ class Reproduction:
 
 
 def reproduce(
-    results: Results, *, workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    results: Results,
+    *,
+    workers: int | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> Reproduction:
     """Train the exported model of a sweep's folder again, as its card says, and compare.
 
@@ -95,6 +101,7 @@ def reproduce(
         results: a folder that holds sweep.yaml, cnn.json and cnn.h5.
         workers: 0 trains in this process instead of one that is pinned as the sweep's were.
         on_epoch: told of each epoch.
+        announce: told where the training's worker is lost, so that it runs again, or where none comes.
 
     Raises:
         NotReproduced: training failed, as it does on data of another checksum.
@@ -116,7 +123,7 @@ def reproduce(
         raise DamagedFile(results.card_file, f"its config: {error}", UNKNOWN) from error
     task = _task(config, concrete, card)
     with Staff(config, run_trial, workers=workers if workers == 0 else 1, trials=1) as staff:
-        outcome = _trained(staff.engine(), task, on_epoch)
+        outcome = _trained(staff.engine(), task, config.run, on_epoch, announce)
         if outcome.state != "complete" or outcome.weights is None or outcome.trained_on is None:
             raise NotReproduced(f"training again {outcome.state}: {outcome.reason}")
         fold = fold_of(task.fold, task.folds, task.seed)
@@ -161,17 +168,16 @@ def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any]
     )
 
 
-def _trained(engine: Engine, task: TrialTask, on_epoch: Callable[[Epoch], None]) -> TrialOutcome:
-    """What comes of a task on the first worker there is."""
-    engine.submit(first_slots(engine)[0], task)
-    while True:
-        event = engine.next_event(0.5)
-        if isinstance(event, EpochEnded):
-            on_epoch(event.epoch)
-        elif isinstance(event, TrialEnded):
-            return event.outcome
-        elif isinstance(event, WorkerLost):
-            raise NotReproduced(f"training again failed: {event.reason}")
+def _trained(
+    engine: Engine,
+    task: TrialTask,
+    run: RunConfig,
+    on_epoch: Callable[[Epoch], None],
+    announce: Callable[[str], None],
+) -> TrialOutcome:
+    """What comes of a task; the limits of its sweep were meant for the machine that this ran on."""
+    unlimited = run.model_copy(update={"timeout": None, "memory": None})
+    return Trainings([task], unlimited, engine, announce, on_epoch=on_epoch).run()[task.trial]
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optimize.engine import Event, Slot
 from optimize.sections import RunConfig
-from optimize.trial import TrialTask
+from optimize.trial import TrialOutcome, TrialTask
 from optimize.wording import limit
 
 READY_SECONDS = 600.0  # how much longer than `run.timeout` a trial may take whose worker has not begun with it
@@ -27,6 +27,16 @@ class Running:
     """Why this process ended the trial's worker, if it did."""
     spared: bool = False
     """Whether that was no fault of the trial, which is to run again."""
+
+    def begin(self) -> None:
+        """Its first sign of life: from here on its time counts."""
+        self.began, self.seconds = True, 0.0
+
+    def held_to_limits(self, outcome: TrialOutcome) -> TrialOutcome:
+        """What came of it: a failure where it stopped because it had outgrown a limit."""
+        if self.killed and outcome.state == "interrupted":
+            return replace(outcome, state="failed", reason=self.killed)
+        return outcome
 
     def overtime(self, limits: RunConfig) -> str:
         """In words, that it has run for too long; empty where it has not."""

@@ -663,16 +663,17 @@ def test_what_outgrew_a_worker_that_had_trained_before_is_given_to_a_fresh_one(b
     assert other is not None
     coordinator._blame.trained(used)
     full = Running(task, used, spared=True)
-    assert coordinator._blame.runs_again(full, WorkerLost(task.trial, task.attempt, "too full"))
+    again, _ = coordinator._blame.after_loss(full, WorkerLost(task.trial, task.attempt, "too full"))
+    assert again is not None
     coordinator._blame.trained(used)
     coordinator._running[other.trial] = Running(other, Slot(2, "third"))
-    coordinator._again = [task]
+    coordinator._again = [again]
     given = coordinator._next_task(wanted, used)
     assert given is not None
     assert given.trial not in (task.trial, other.trial)
-    assert coordinator._next_task(wanted, fresh) is task
-    coordinator._again, coordinator._running = [task], {}
-    assert coordinator._next_task(wanted, used) is task
+    assert coordinator._next_task(wanted, fresh) is again
+    coordinator._again, coordinator._running = [again], {}
+    assert coordinator._next_task(wanted, used) is again
 
 
 def test_it_is_said_when_no_worker_comes(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def change(file: Path, section: str, **values: object) -> None:
 
 def test_where_no_worker_comes_it_says_so(committed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optimize.daskengine.DaskEngine.slots", lambda engine: ())
-    monkeypatch.setattr("optimize.reproduce.first_slots", partial(first_slots, seconds=0.1))
+    monkeypatch.setattr("optimize.trainings.first_slots", partial(first_slots, seconds=0.1))
     with pytest.raises(EngineLost, match="no worker has come"):
         reproduce(Results(committed))
 
