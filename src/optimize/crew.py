@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from multiprocessing import spawn
+from pathlib import Path
 from typing import Any
 
 import dask.config
@@ -27,25 +29,39 @@ class Crew(SpecCluster):  # type: ignore[misc]
 
     Args:
         settings: Dask's, in force whenever a nanny is made.
+        log: where is said why a worker cannot be started.
         **options: `SpecCluster`'s own.
     """
 
-    def __init__(self, settings: Mapping[str, Any], **options: Any) -> None:
+    def __init__(self, settings: Mapping[str, Any], *, log: Path | None = None, **options: Any) -> None:
         self._settings = dict(settings)
+        self._log, self._logged = log, ""
         with dask.config.set(self._settings):
             super().__init__(**options)
 
     def mend(self) -> None:
-        """Have a new nanny made for each that has closed, without waiting for its worker."""
-        if any(nanny.status in _GONE for nanny in list(self.workers.values())):
+        """Have a new nanny made for each that has closed, or could not be made, without waiting for its worker."""
+        nannies = list(self.workers.values())
+        if len(nannies) < len(self.worker_spec) or any(nanny.status in _GONE for nanny in nannies):
             self.loop.add_callback(self._reopen)
 
     async def _reopen(self) -> None:
         for name, nanny in list(self.workers.items()):
             if nanny.status in _GONE:
                 del self.workers[name]
-        with dask.config.set(self._settings), contextlib.suppress(Exception):  # what fails again is mended again
-            await self._correct_state()
+        try:
+            with dask.config.set(self._settings):
+                await self._correct_state()
+        except Exception as error:  # whatever keeps a process from starting; what fails again is mended again
+            self._say(f"a worker could not be started: {type(error).__name__}: {error}")
+
+    def _say(self, what: str) -> None:
+        """Write into the log what is not what was written last: what fails is tried again twice a second."""
+        if self._log is None or what == self._logged:
+            return
+        self._logged = what
+        with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as log:  # as on a full disk
+            log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}: {what}\n")
 
     def is_suspended(self, address: str) -> bool:
         """Whether the process of the worker at an address has been stopped (SIGSTOP)."""

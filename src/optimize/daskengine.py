@@ -25,7 +25,6 @@ from optimize.engine import (
     TrialBegan,
     TrialEnded,
     TrialRunner,
-    VersionMismatch,
     WorkerLost,
     next_of,
 )
@@ -41,7 +40,9 @@ WORKERS_AWAY_SECONDS = 300.0  # how long a call waits while there is no worker
 SCHEDULER_LOST = "scheduler-connection-lost"  # why Dask's client cancels every future then
 
 _LARGE = "distributed.admin.large-graph-warning-threshold"
-_AWAY = (OSError, TimeoutError, ValueError, RuntimeError)  # what calls on a client without a scheduler raise
+# What calls on a client without a scheduler raise: a connection that is closed or times out is an OSError, a loop or a
+# pool of connections that has been closed a RuntimeError.
+_AWAY = (OSError, RuntimeError, ClosedClientError)
 
 
 @dataclass(frozen=True)
@@ -119,15 +120,19 @@ class DaskEngine:
     def submit(self, slot: Slot, task: TrialTask) -> None:
         """Send the task to the slot's worker and to no other."""
         client = self._client
-        future = client.submit(
-            work,
-            self._run,
-            task,
-            self._topic,
-            key=f"trial-{task.trial}-{task.attempt}-{uuid.uuid4().hex[:8]}",
-            workers=[slot.address],
-            pure=False,
-        )
+        try:
+            future = client.submit(
+                work,
+                self._run,
+                task,
+                self._topic,
+                key=f"trial-{task.trial}-{task.attempt}-{uuid.uuid4().hex[:8]}",
+                workers=[slot.address],
+                pure=False,
+            )
+        except ClosedClientError:  # since the slots were asked for
+            self._events.put(WorkerLost(task.trial, task.attempt, "the scheduler went away", blamed=False))
+            return
         self._running[task.trial] = _Submitted(task, slot.address, future)
         future.add_done_callback(lambda done: self._finish(task, done, client))
 
@@ -173,7 +178,7 @@ class DaskEngine:
     async def _replace(self, client: Client, address: str) -> None:
         try:
             await client._restart_workers([address], timeout=30, raise_for_error=False)
-        except _AWAY:  # it has gone already, or has no nanny: what runs there is forgotten
+        except (*_AWAY, KeyError, ValueError):  # it has gone already, or has no nanny: what runs there is forgotten
             for submitted in list(self._running.values()):
                 if submitted.address == address:
                     await client._cancel([submitted.future], reason="its worker cannot be killed")
@@ -254,7 +259,7 @@ class DaskEngine:
         if self._reconnect is not None:
             self.request_stop(self._running)
         for leave in (self._client.close, self._close_cluster):
-            with contextlib.suppress(*_AWAY):
+            with contextlib.suppress(*_AWAY, ValueError):  # of addresses that are asked for as they go
                 leave()
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
@@ -289,11 +294,9 @@ class DaskEngine:
             return
         try:
             if self._client.status == "closed":
-                raise CommClosedError
+                raise CommClosedError("the connection is closed")
             # Not `scheduler_info()`: a periodic refresh of the client's own may hand it a list without workers.
             self._take_stock(self._client.sync(self._client.scheduler.identity, n_workers=-1))
-        except VersionMismatch:
-            raise
         except _AWAY as error:
             self._scheduler_away(error)
         self._polled = time.monotonic()
@@ -317,9 +320,10 @@ class DaskEngine:
         self._workers = {}
         away = time.monotonic() - self._last_answer
         if self._reconnect is None or away > SCHEDULER_AWAY_SECONDS:
+            why = f"{type(error).__name__}: {error}"
             raise EngineLost(
-                f"the Dask scheduler has not answered for {away:.0f} s; every finished trial is kept: run again, "
-                "once it is back, to go on"
+                f"the Dask scheduler has not answered for {away:.0f} s ({why}); every finished trial is kept: run "
+                "again, once it is back, to go on"
             ) from error
         with contextlib.suppress(*_AWAY):
             self._start_over()

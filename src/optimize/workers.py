@@ -103,6 +103,7 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
                 }
                 for slot in range(workers)
             },
+            log=log,
             silence_logs=logging.CRITICAL,
         )
         client = Client(cluster, set_as_default=False)
@@ -158,14 +159,15 @@ def cluster_engine(run: TrialRunner, address: str, *, patience: str = "20 s") ->
     """
 
     def connect(timeout: str) -> Client:
-        try:
-            return Client(address, set_as_default=False, timeout=timeout)
-        except (OSError, TimeoutError) as error:
-            raise NoScheduler(f"no Dask scheduler answers at {address}") from error
+        return Client(address, set_as_default=False, timeout=timeout)
 
     _silence_dask()
+    try:
+        client = connect(patience)
+    except OSError as error:
+        raise NoScheduler(f"no Dask scheduler answers at {address}") from error
     return DaskEngine(
-        connect(patience),
+        client,
         run,
         reconnect=lambda: connect("5 s"),
         inspect=lambda client, addresses: refuse_other_versions(client, addresses, package_versions()),

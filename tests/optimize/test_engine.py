@@ -207,6 +207,43 @@ def test_a_place_is_filled_again_however_its_worker_was_lost(bench: Open) -> Non
         engine.close()
 
 
+def test_why_a_worker_cannot_be_started_is_in_the_log_and_its_place_is_tried_again(tmp_path: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no room for another process")
+
+    log = tmp_path / "log.txt"
+    engine = local_engine(stubs.learn, workers=1, log=log)
+    try:
+        wait_for(engine.slots, "a worker")
+        cluster = engine._client.cluster
+        sound, cluster.worker_spec[0]["cls"] = cluster.worker_spec[0]["cls"], refuse
+        cluster.sync(cluster.workers[0].close)
+        wait_for(lambda: not engine.slots() and "no room" in log.read_text(), "a line in the log")
+        cluster.worker_spec[0]["cls"] = sound
+        wait_for(engine.slots, "a worker in its place")
+    finally:
+        engine.close()
+    assert log.read_text().count(": a worker could not be started: OSError: no room for another process\n") == 1
+
+
+def test_what_is_submitted_just_as_the_scheduler_goes_is_lost_and_blames_nobody(bench: Open) -> None:
+    waiting = bench(POOLING)
+    engine = local_engine(stubs.learn, workers=1)
+    try:
+        (slot,) = first_slots(engine)
+        task = waiting.coordinator._next_task(search_proposals(waiting.config), slot)
+        assert task is not None
+        engine._client.close()
+        engine.submit(slot, task)
+        assert engine.next_event(0.1) == WorkerLost(task.trial, 1, "the scheduler went away", blamed=False)
+        with pytest.raises(
+            EngineLost, match=r"CommClosedError: the connection is closed\); every"
+        ):
+            wait_for(engine.slots, "the end")
+    finally:
+        engine.close()
+
+
 def test_closing_leaves_no_process_behind() -> None:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     engine = local_engine(stubs.learn, workers=2)
