@@ -22,19 +22,17 @@ STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed"
 def start_trial(
     study: optuna.Study,
     config: SweepConfig,
-    number: int,
     values: Mapping[str, Value],
     *,
     seed: int,
     purpose: Purpose,
     fold: int | None = None,
 ) -> optuna.Trial:
-    """Enter trial `number`, the next one, with values of our own choosing, as running."""
+    """Enter a trial, the next one, with values of our own choosing, as running."""
     distributions = config.space.distributions()
     params = config.space.to_optuna(values)
     return _enter(
         study,
-        number,
         create_trial(
             state=TrialState.RUNNING,
             params=params,
@@ -53,20 +51,12 @@ def ask_trial(
     study._thread_local.cached_all_trials = None  # of an earlier trial's draw, from before others ended
     # Not `study.ask`: it looks through all trials for one that waits, each time.
     marks = marked(config.study.seeds[0], "search", None)
-    asked = _enter(study, number, create_trial(state=TrialState.RUNNING, user_attrs=marks, system_attrs=system))
+    asked = _enter(study, create_trial(state=TrialState.RUNNING, user_attrs=marks, system_attrs=system))
     return asked, config.space.suggest(asked)
 
 
-def _enter(study: optuna.Study, number: int, trial: FrozenTrial) -> optuna.Trial:
-    """A new running trial.
-
-    Where a database went away after it had made the entry and before it said so, the entry was made again: those
-    before the last are struck out.
-    """
-    entered = optuna.Trial(study, study._storage.create_new_trial(study._study_id, template_trial=trial))
-    for stray in range(number, entered.number):
-        study.tell(stray, state=TrialState.FAIL)
-    return entered
+def _enter(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
+    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template_trial=trial))
 
 
 def live_trial(study: optuna.Study, number: int) -> optuna.Trial:

@@ -219,7 +219,6 @@ class Coordinator:
             live = start_trial(
                 self._study,
                 self._config,
-                self._trials,
                 values,
                 seed=proposal.seed,
                 purpose=proposal.purpose,

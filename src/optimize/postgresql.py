@@ -17,8 +17,11 @@ from urllib.parse import quote, unquote
 
 import optuna
 from optuna.exceptions import StorageInternalError
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from optimize.locks import SweepLocked
@@ -113,9 +116,21 @@ class PatientStorage(optuna.storages.RDBStorage):
     """Optuna's storage, whose every call outlasts a restart of the database or an outage of up to ten minutes.
 
     Each call can be made twice without harm, because a single process writes to a study: values are set to what they
-    are already, and an ending that was committed before the answer got lost is found to be there. Only creating a trial
-    twice leaves a second one; `optimize.asktell` strikes that out.
+    are already, and a trial or an ending that was committed before the answer got lost is found to be there.
     """
+
+    def _get_prepared_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None, session: Session
+    ) -> models.TrialModel:
+        """The row of a new trial; of one that this very call has entered already, the row that it has.
+
+        It is the last, for a single process enters the trials of a study, and began in the same microsecond.
+        """
+        trial = models.TrialModel
+        last = session.query(trial).filter_by(study_id=study_id).order_by(trial.trial_id.desc()).first()
+        if last is not None and template_trial is not None and last.datetime_start == template_trial.datetime_start:
+            return last
+        return super()._get_prepared_new_trial(study_id, template_trial, session)
 
     def set_trial_state_values(self, trial_id: int, state: optuna.trial.TrialState, values: Any = None) -> bool:
         """End a trial; one that this very call has ended before its answer got lost is well ended."""

@@ -5,13 +5,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import optuna
 import psutil
 import pytest
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import storage as optuna_storage
 
 import stubs
 from optimize import postgresql
@@ -115,10 +120,36 @@ def test_a_restart_or_an_outage_loses_no_trial(stub_sweep: Make, server: Postgre
     table = rows(sweep.results.trials_file)
     assert [row["state"] for row in table] == ["complete"] * 30
     trials = study(database, "rates").trials
-    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
-    assert len(complete) == 30
-    assert not [trial for trial in trials if trial.state.name == "RUNNING"]
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 30
     assert sweep.epochs_again() == 0
+
+
+def test_a_trial_that_was_entered_before_the_answer_got_lost_is_entered_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or, of a study that is made anew from what a folder keeps, those after it would have other numbers."""
+    storage = postgresql.PatientStorage(f"sqlite:///{tmp_path}/study.db")
+    made, entered = optuna.create_study(storage=storage), 0
+    create, enter = RDBStorage._get_prepared_new_trial, optuna_storage._create_scoped_session
+
+    def count(*arguments: Any) -> Any:
+        nonlocal entered
+        entered += 1
+        return create(*arguments)
+
+    @contextmanager
+    def lose_answer(*arguments: Any) -> Iterator[Any]:
+        before = entered
+        with enter(*arguments) as session:
+            yield session
+        if before == 0 < entered:
+            raise StorageInternalError from sqlalchemy.exc.OperationalError("COMMIT", {}, Exception("connection lost"))
+
+    monkeypatch.setattr(RDBStorage, "_get_prepared_new_trial", count)
+    monkeypatch.setattr(optuna_storage, "_create_scoped_session", lose_answer)
+    for number in range(3):
+        made.add_trial(optuna.trial.create_trial(value=number))
+    assert [(trial.number, trial.value) for trial in made.get_trials()] == [(0, 0.0), (1, 1.0), (2, 2.0)]
 
 
 def test_a_second_run_elsewhere_is_refused_and_told_who_runs_it(stub_sweep: Make, database: str) -> None:

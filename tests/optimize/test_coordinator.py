@@ -60,7 +60,7 @@ def test_a_grid_trains_every_cell_on_every_fold_of_every_seed(bench: Open) -> No
 def test_a_trial_that_was_interrupted_goes_on_on_its_fold(bench: Open) -> None:
     first = bench(FOLDS)
     values = {"model.pooling": "max"}
-    start_trial(first.study, first.config, 0, values, seed=0, purpose="search", fold=2)
+    start_trial(first.study, first.config, values, seed=0, purpose="search", fold=2)
     again = bench(FOLDS)
     again.run(stubs.learn)
     assert (again.witness.submitted[0].trial, again.witness.submitted[0].fold) == (0, 2)
@@ -443,7 +443,7 @@ def test_what_a_stop_rule_interrupted_is_not_gone_on_with_in_the_confirmation(be
     text = text.replace("trials: 6", "trials: 100")
     stopped = bench(text)
     stopped.run(stubs.learn)
-    start_trial(stopped.study, stopped.config, 50, {"train.learning_rate": 0.01}, seed=0, purpose="search")
+    start_trial(stopped.study, stopped.config, {"train.learning_rate": 0.01}, seed=0, purpose="search")
     again = bench(text)
     assert again.coordinator.search_is_over()
     again.coordinator.begin_confirmation()
@@ -458,7 +458,7 @@ def test_confirmations_that_an_earlier_run_left_wait_for_the_confirmation(bench:
     left = bench(text)
     left.run(stubs.learn)
     best = max(left.coordinator.finished.values(), key=lambda finished: finished.outcome.best().val_accuracy)
-    start_trial(left.study, left.config, 6, best.values, seed=7, purpose="confirm")
+    start_trial(left.study, left.config, best.values, seed=7, purpose="confirm")
     again = bench(text)
     search = search_proposals(again.config)
     again.coordinator.expect(search)
