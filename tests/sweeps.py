@@ -77,7 +77,7 @@ class Bench:
     ) -> None:
         self.config, self.results, self.witness = config, results, witness or Witness()
         results.folder.mkdir(parents=True, exist_ok=True)
-        self.study = open_study(results, config, config.identity())
+        self.study = open_study(results, config, config.identity(), self.witness.note)
         settings = Settings("float32", "checksum", checkpoints=checkpoints)
         self.coordinator = Coordinator(config, results, self.study, self.witness, settings, check)
         self.coordinator.take_up()

@@ -75,6 +75,8 @@ PRUNERS = {
     "threshold": optuna.pruners.ThresholdPruner,
 }
 
+_BOOKKEEPERS = {"cmaes", "nsga2", "asha", "hyperband"}
+
 
 def make_sampler(config: SweepConfig, trial: int) -> BaseSampler:
     """The sampler that draws trial number `trial`: its generator follows from (study seed, trial) alone.
@@ -123,6 +125,16 @@ def make_pruner(config: SweepConfig) -> optuna.pruners.BasePruner:
         made = PRUNERS[pruner.name](**arguments)
     assert isinstance(made, optuna.pruners.BasePruner)
     return made
+
+
+def bookkeepers(config: SweepConfig) -> list[str]:
+    """The sampler and the pruner of the sweep file, as far as they keep in the study what no trial's outcome has.
+
+    As what an evolution strategy has adapted to, which generation a trial is of, and which rungs it has climbed.
+    """
+    pruner = config.study.pruner
+    pruners = [] if pruner is None else [pruner.name, pruner.arguments.get("wrapped")]
+    return [str(name) for name in (config.study.sampler.name, *pruners) if name in _BOOKKEEPERS]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
@@ -19,8 +19,9 @@ from optimize.finished import Finished
 from optimize.marks import marked
 from optimize.provenance import content_hash
 from optimize.results import Results
-from optimize.samplers import experimental, make_pruner
+from optimize.samplers import bookkeepers, experimental, make_pruner
 from optimize.storage import clear_damage, clear_faults, close_study, open_storage
+from optimize.wording import counted
 
 _IDENTITY = "identity"
 _REMEDY = "Give the sweep another name, or start it again with --fresh."
@@ -30,7 +31,12 @@ class StudyChanged(UserError):
     """The sweep file now means other trials than those the study holds."""
 
 
-def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any]) -> optuna.Study:
+def open_study(
+    results: Results,
+    config: SweepConfig,
+    identity: Mapping[str, Any],
+    announce: Callable[[str], None] = lambda _: None,
+) -> optuna.Study:
     """Create the sweep's study, or reopen it where it means the same trials.
 
     Trials that the sweep's folder has kept and the study has lost are entered again: all of them where it was removed,
@@ -40,6 +46,7 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
         results: where `study.db` is, unless `OPTIMIZE_STORAGE` names another storage.
         config: the sweep.
         identity: everything that decides what a trial means, JSON-able; kept in the study.
+        announce: told of trials that are entered again.
 
     Raises:
         StudyChanged: a study of this name exists and means something else; the message is a diff in words.
@@ -66,20 +73,23 @@ def open_study(results: Results, config: SweepConfig, identity: Mapping[str, Any
             listing = "\n".join(f"  {change}" for change in changes)
             raise StudyChanged(f"{results.folder} holds a study of other trials than these:\n{listing}\n{_REMEDY}")
         with clear_faults(results):
-            _enter_lost(study, entered, results, config, identity)
+            again = _enter_lost(study, entered, results, config, identity)
             if stored is None:
                 study.set_user_attr(_IDENTITY, dict(identity))
                 with experimental():
                     study.set_metric_names([config.study.metric])  # the dashboard's axis titles
             study.pruner = make_pruner(config)
         refused.pop_all()
+    if again:
+        entered_again = f"{counted(again, 'trial')} that the study had lost: entered again from trials/"
+        announce(entered_again + _without_books(config))
     return study
 
 
 def _enter_lost(
     study: optuna.Study, entered: int, results: Results, config: SweepConfig, identity: Mapping[str, Any]
-) -> None:
-    """Enter the trials that the sweep's folder has kept and the study has lost, under their own numbers.
+) -> int:
+    """How many trials the sweep's folder has kept and the study has lost; they are entered under their own numbers.
 
     `entered` is how many the study still has. What was running when they were lost has no outcome; it fails under its
     number and is proposed again. A rebuild that was killed itself is gone on with.
@@ -94,6 +104,13 @@ def _enter_lost(
         )
     for number in lost:
         study.add_trial(_kept_trial(kept.get(number), config))
+    return len(kept)
+
+
+def _without_books(config: SweepConfig) -> str:
+    """What such a study lacks, in words; empty where it lacks nothing."""
+    names = " and ".join(bookkeepers(config))
+    return f"; what {names} kept of them there is not" if names else ""
 
 
 def _kept_trial(finished: Finished | None, config: SweepConfig) -> FrozenTrial:

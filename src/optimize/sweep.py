@@ -164,7 +164,7 @@ def _run(
     precision = choose_precision(config.run.precision)
     identity = _identity(config, precision, data)
     sweep_text = config.resolved()
-    study = open_study(results, config, identity)
+    study = open_study(results, config, identity, observer.note)
     with ExitStack() as at_end:
         at_end.callback(close_study, results, study)
         if data.notice:  # workers and the card speak of what is used, without searching for the rest again

@@ -124,6 +124,7 @@ def test_a_study_lost_half_way_goes_on_with_what_it_had(reopen: Callable[..., Be
     close_study(half.results, half.study)
     half.results.study_file.unlink()
     resumed = reopen()
+    assert resumed.witness.notes == ["3 trials that the study had lost: entered again from trials/"]
     resumed.run(stubs.learn)
     assert [task.trial for task in resumed.witness.submitted] == [3, 4, 5]
     assert len(rows(resumed.results.trials_file)) == 6
@@ -150,6 +151,30 @@ def test_what_an_older_copy_of_the_study_lacks_is_not_trained_again(reopen: Call
     resumed.run(stubs.learn)
     assert resumed.witness.submitted == []
     assert [(t.state, t.value, t.params, t.intermediate_values) for t in resumed.study.get_trials()] == expected
+
+
+@pytest.mark.parametrize(
+    ("algorithms", "without"),
+    [
+        ("sampler: tpe, pruner: median", ""),
+        ("sampler: cmaes", "; what cmaes kept of them there is not"),
+        ("sampler: nsga2, pruner: asha", "; what nsga2 and asha kept of them there is not"),
+        (
+            "sampler: tpe, pruner: {name: patient, patience: 1, wrapped: hyperband}",
+            "; what hyperband kept of them there is not",
+        ),
+    ],
+)
+def test_what_a_study_that_is_made_anew_does_not_have_again_is_said(
+    reopen: Callable[..., Bench], algorithms: str, without: str
+) -> None:
+    text = LEARNING_RATE.replace("sampler: random", algorithms)
+    done = reopen(text)
+    done.run(stubs.learn)
+    close_study(done.results, done.study)
+    done.results.study_file.unlink()
+    assert reopen(text).witness.notes == [f"6 trials that the study had lost: entered again from trials/{without}"]
+    assert reopen(text).witness.notes == []
 
 
 def test_a_sequence_whose_study_was_lost_goes_on_where_it_was(reopen: Callable[..., Bench]) -> None:
