@@ -23,16 +23,17 @@ from optimize.observer import Observer
 from optimize.proposals import Proposal, Proposals
 from optimize.results import Results
 from optimize.running import Running, concerned
-from optimize.signals import Interruption, first_asks_second_ends
+from optimize.signals import Interruption, StopNow, first_asks_second_ends
 from optimize.space import Value
 from optimize.stopping import Ending, Stop, StopRules
-from optimize.storage import Check, clear_damage, clear_faults
+from optimize.storage import Check, clear_damage, clear_faults, while_away
 from optimize.traced import Traced
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 from optimize.watch import Desertion, Ticks, Watch
 
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
+AWAY_SECONDS = 5.0  # how long the study's database is away before it is said, and whoever stops the sweep need not wait
 
 
 class CheckpointLost(UserError):
@@ -85,7 +86,7 @@ class Coordinator:
         self._stop: Stop | None = None
         self._told_to_stop = False
         self._desertion = Desertion(config.run.engine, observer.note)
-        self._elapsed = self._checked = 0.0
+        self._elapsed = self._checked = self._away = 0.0
 
     # Taking up what an earlier run left
 
@@ -171,13 +172,13 @@ class Coordinator:
             ran has stopped at its epoch's end and can go on. `hopeless`: trials fail one after the other.
 
         Raises:
-            StopNow: a second signal came.
+            StopNow: a second signal came, or one while the study's database was away.
             optimize.engine.EngineLost: the cluster's scheduler is gone.
             optimize.storage.StudyUnreadable: the study's storage fails, or has been removed.
             CheckpointLost, OSError: the disk is full.
         """
         ticks = Ticks()
-        with first_asks_second_ends(self._on_signal), clear_faults(self._results):
+        with first_asks_second_ends(self._on_signal), while_away(self._on_outage), clear_faults(self._results):
             self._check()
             self._engine = start_engine()
             while True:
@@ -366,6 +367,19 @@ class Coordinator:
         if stop is not None and self._stop is None:
             self._stop = stop
             self._observer.note(stop.why)
+
+    def _on_outage(self, seconds: float) -> None:
+        """The study's database has been away for so long: say so once, and leave where somebody stops the sweep.
+
+        Nothing is lost by that: outcomes are on disk, and what runs can go on from its last epoch.
+        """
+        before, self._away = self._away, seconds
+        if seconds < AWAY_SECONDS:
+            return
+        if self._stop is not None and self._stop.ending in ("interrupted", "terminated"):
+            raise StopNow(self._stop.ending)
+        if before < AWAY_SECONDS:
+            self._observer.note("the study's database does not answer; waiting for it, ten minutes at most")
 
     def _on_signal(self, ending: Interruption) -> None:
         """No new trials, and running ones stop at their epoch's end; `_tick` says so, outside of the handler."""

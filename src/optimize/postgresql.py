@@ -11,6 +11,7 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
@@ -28,8 +29,12 @@ from optimize.locks import SweepLocked
 
 T = TypeVar("T")
 
+while_away: ContextVar[Callable[[float], None]] = ContextVar("while_away", default=lambda _: None)
+"""Called again and again while the database is waited for, with the seconds it has been away; what it raises ends the
+wait."""
 OUTAGE_SECONDS = 600.0  # how long a database that went away is waited for
 LONGEST_PAUSE = 5.0  # seconds between two tries
+LONGEST_UNHEARD = 0.2  # seconds between two calls of `while_away`
 FORGOTTEN_SECONDS = 120.0  # until the server has surely freed a lock whose connection is gone
 _ADDRESS = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?P<rest>.*)", re.DOTALL)
 _TABLES_LOCK = zlib.crc32(b"optimize: tables")
@@ -189,8 +194,16 @@ def with_patience(call: Callable[[], T]) -> T:
         except (StorageInternalError, DBAPIError) as error:
             if not _is_away(error) or time.monotonic() - began > OUTAGE_SECONDS:
                 raise
-        time.sleep(pause * random.uniform(0.5, 1.0))
+        _wait(pause * random.uniform(0.5, 1.0), began)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _wait(seconds: float, began: float) -> None:
+    """Wait between two tries of what failed first at `began`, a moment of the monotonic clock."""
+    ends = time.monotonic() + seconds
+    while (now := time.monotonic()) < ends:
+        while_away.get()(now - began)
+        time.sleep(min(ends - now, LONGEST_UNHEARD))
 
 
 def _is_away(error: BaseException) -> bool:
@@ -242,14 +255,14 @@ class StudyLock:
 
     def _take_again(self) -> Connection:
         """The lock, once the database is back and has freed it from the connection that was lost."""
-        ends = time.monotonic() + FORGOTTEN_SECONDS
+        began = time.monotonic()
         while True:
             try:
                 return with_patience(self._take)
             except _HeldByUs:
-                if time.monotonic() > ends:
+                if time.monotonic() - began > FORGOTTEN_SECONDS:
                     raise
-            time.sleep(LONGEST_PAUSE)
+            _wait(LONGEST_PAUSE, began)
 
     def _take(self) -> Connection:
         with contextlib.ExitStack() as stack:

@@ -97,6 +97,20 @@ def hold_study(results: Results, name: str) -> Iterator[Check]:
         lock.release()
 
 
+@contextlib.contextmanager
+def while_away(hear: Callable[[float], None]) -> Iterator[None]:
+    """In the body, have `hear` called while the study's database is waited for.
+
+    Args:
+        hear: told how many seconds it has been away, several times a second; what it raises ends the wait.
+    """
+    token = postgresql.while_away.set(hear)
+    try:
+        yield
+    finally:
+        postgresql.while_away.reset(token)
+
+
 class _SameFile:
     """Whether study.db is still the file that was opened: one that was deleted swallows all that is written to it."""
 

@@ -1,6 +1,7 @@
 """A study in PostgreSQL: raced for, restarted, away for a while, and held by somebody else."""
 
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -122,6 +123,23 @@ def test_a_restart_or_an_outage_loses_no_trial(stub_sweep: Make, server: Postgre
     trials = study(database, "rates").trials
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * 30
     assert sweep.epochs_again() == 0
+
+
+def test_one_signal_ends_a_sweep_whose_database_is_away(stub_sweep: Make, server: Postgres, database: str) -> None:
+    sweep = stub_sweep(POOLING)
+    run = sweep.start(OPTIMIZE_STORAGE=database)
+    wait_for(lambda: sweep.results.finished_trials(), "an outcome")
+    server.stop()
+    wait_for(lambda: "does not answer; waiting for it" in run.said(), "the word on it")
+    run.signal(signal.SIGINT)
+    try:
+        assert run.wait(60) == 130, run.said()
+    finally:
+        server.start()
+    finished = set(sweep.results.finished_trials())
+    sweep.finish(OPTIMIZE_STORAGE=database)
+    again = {trial for trial, epoch, _ in sweep.marked() if epoch == 1 and sweep.marked().count((trial, epoch, 1)) > 1}
+    assert not finished & again
 
 
 def test_a_trial_that_was_entered_before_the_answer_got_lost_is_entered_once(

@@ -7,15 +7,18 @@ from dataclasses import replace
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
 import stubs
 from main.history import Epoch
+from optimize import postgresql
 from optimize.asktell import start_trial
 from optimize.coordinator import CheckpointLost, Coordinator
 from optimize.engine import EpochEnded, Event, Slot, ThreadEngine, TrialBegan, TrialEnded, TrialRunner, WorkerLost
 from optimize.export import Candidates
 from optimize.proposals import ConfirmProposals, Rounds
 from optimize.running import Running
+from optimize.signals import StopNow
 from optimize.space import Range, Value
 from optimize.study import StudyChanged
 from optimize.sweep import search_proposals
@@ -674,6 +677,30 @@ def test_what_outgrew_a_worker_that_had_trained_before_is_given_to_a_fresh_one(b
     assert coordinator._next_task(wanted, fresh) is again
     coordinator._again, coordinator._running = [again], {}
     assert coordinator._next_task(wanted, used) is again
+
+
+def test_a_signal_while_the_database_is_away_ends_the_sweep_and_loses_nothing(
+    bench: Open, monkeypatch: pytest.MonkeyPatch, heard_elsewhere: None
+) -> None:
+    monkeypatch.setattr("optimize.coordinator.AWAY_SECONDS", 0.3)
+    monkeypatch.setattr(postgresql, "OUTAGE_SECONDS", 10.0)
+    stopped, signals = bench(POOLING), iter([signal.SIGTERM])
+
+    def be_away() -> None:
+        for number in signals if stopped.witness.notes else ():
+            os.kill(os.getpid(), number)
+        raise OperationalError("SELECT 1", {}, Exception("the connection is closed"))
+
+    monkeypatch.setattr("optimize.coordinator.tell_outcome", lambda *_: postgresql.with_patience(be_away))
+    with pytest.raises(StopNow) as stop:
+        stopped.run(stubs.learn)
+    assert stop.value.ending == "terminated"
+    assert stopped.witness.notes == ["the study's database does not answer; waiting for it, ten minutes at most"]
+    monkeypatch.undo()
+    resumed = bench(POOLING)
+    resumed.run(stubs.learn)
+    assert 0 not in [task.trial for task in resumed.witness.submitted]
+    assert len(resumed.results.trials()) == 6
 
 
 def test_it_is_said_when_no_worker_comes(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
