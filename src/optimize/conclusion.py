@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from optimize.export import NothingToExport, export_on_worker, model_card, winni
 from optimize.finished import Finished
 from optimize.observer import Observer
 from optimize.proposals import Elimination
+from optimize.provenance import mixed_versions
 from optimize.results import Results
 from optimize.staff import Staff
 from optimize.trial import fold_of, refuse_other_data
@@ -86,6 +88,9 @@ class Conclusion:
             chance=float(np.bincount(labels).max()) / len(labels),
             eliminations=eliminations,
         )
+        if mixed := mixed_versions(self._results.provenance()):
+            said = f"Said of trials of several versions: {mixed}."
+            verdict = replace(verdict, conditions=(*verdict.conditions, said))
         self._results.write_json(self._results.verdict_file, verdict.to_dict())
         return verdict
 

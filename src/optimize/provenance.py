@@ -11,8 +11,11 @@ from typing import Any
 
 from main.data import TrainingData
 from main.gpus import gpus
-from main.provenance import describe_data, instruction_sets, now, processor, versions
+from main.provenance import DECISIVE, describe_data, instruction_sets, now, processor, versions
 from optimize.cores import core_count
+
+CONSEQUENTIAL = (*DECISIVE, "optuna")
+"""Packages whose versions decide which trials there are and what comes of them."""
 
 
 def provenance(
@@ -39,6 +42,35 @@ def provenance(
         "started": now(),
         "ended": None,
     }
+
+
+def gone_on(facts: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of provenance.json of a sweep that goes on, and of which versions its earlier trials are.
+
+    Args:
+        facts: Of this run.
+        earlier: What an earlier one has written.
+    """
+    parts = {**_mapping(earlier.get("earlier_versions")), str(earlier.get("started")): _consequential(earlier)}
+    others = {started: part for started, part in parts.items() if part and part != _consequential(facts)}
+    return {**facts, "earlier_versions": others} if others else dict(facts)
+
+
+def mixed_versions(facts: Mapping[str, Any]) -> str:
+    """Packages of which a sweep's trials are of several versions: `keras 3.14.0, then 3.15.1`; empty without any."""
+    parts = [*map(_mapping, _mapping(facts.get("earlier_versions")).values()), _consequential(facts)]
+    found = {name: dict.fromkeys(str(part[name]) for part in parts if name in part) for name in CONSEQUENTIAL}
+    return "; ".join(f"{name} {', then '.join(one)}" for name, one in found.items() if len(one) > 1)
+
+
+def _consequential(facts: Mapping[str, Any]) -> dict[str, str]:
+    found = _mapping(facts.get("versions"))
+    return {name: str(found[name]) for name in CONSEQUENTIAL if name in found}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A part of a file that anybody may have written; empty where it is something else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def content_hash(content: Mapping[str, Any]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from main.backend import Precision, choose_precision, uncollected
+from main.backend import choose_precision, uncollected
 from main.data import TrainingData, fallback, load_test, load_training
 from main.errors import UserError
 from optimize.conclusion import Conclusion, holds_winner, validation_images
@@ -22,12 +23,13 @@ from optimize.observer import Observer
 from optimize.plan import undecidable
 from optimize.progress import Progress
 from optimize.proposals import ConfirmProposals, GridProposals, Proposals, SamplerProposals
-from optimize.provenance import provenance
+from optimize.provenance import gone_on, mixed_versions, provenance
 from optimize.results import Results
 from optimize.staff import Staff
 from optimize.stopping import Ending
 from optimize.storage import Check, close_study, hold_study, network_warning
 from optimize.study import forget_study, open_study
+from optimize.tables import DamagedFile
 from optimize.trial import run as run_trial
 from optimize.verdict import Verdict
 
@@ -180,12 +182,14 @@ def _run(
         observer.begin(coordinator.finished.values(), searching + coordinator.to_confirm)
         budget = searching + config.study.confirmation_trials
         staff = Staff(config, run, workers=workers, trials=budget, log=results.log_file)
-        if searching or results.stored_text() != sweep_text or not results.provenance_file.exists():
-            _write_down(config, results, data, staff, sweep_text, identity, precision)
+        facts = partial(_facts, config, results, data, identity, staff, goes_on=bool(before))
+        record = _Record(results, sweep_text, facts, observer)
+        if searching or record.is_wanting:
+            record.write(trains=searching > 0)
         with staff:
             if searching:  # now, rather than while somebody waits for the verdict
                 Thread(target=_import_what_judges, daemon=True).start()
-            ending = _train(config, results, coordinator, search, staff, retry_failed=retry_failed)
+            ending = _train(config, coordinator, search, staff, record, retry_failed=retry_failed)
             trained = len(set(coordinator.finished) - before)
             verdict = None
             if ending not in ("interrupted", "terminated"):  # whoever stops a sweep wants it to stop
@@ -195,26 +199,64 @@ def _run(
     return SweepResult(ending, trained, results, verdict, exported=holds_winner(results, verdict))
 
 
-def _write_down(
+def _facts(
     config: SweepConfig,
     results: Results,
     data: TrainingData,
-    staff: Staff,
-    sweep_text: str,
     identity: Mapping[str, Any],
-    precision: Precision,
-) -> None:
-    """Keep what is run, and on what, before anything trains."""
-    results.write_sweep(sweep_text)
+    staff: Staff,
+    *,
+    goes_on: bool,
+) -> dict[str, Any]:
+    """On what a run trains; of a sweep that goes on also the versions of its earlier trials."""
     facts = provenance(
         data,
         identity,
         study=config.study_name,
         workers=staff.workers,
         threads=config.run.threads,
-        precision=precision,
+        precision=identity["run"]["precision"],
     )
-    results.write_json(results.provenance_file, facts)
+    if goes_on and results.provenance_file.exists():
+        with suppress(DamagedFile):  # it is written anew
+            return gone_on(facts, results.provenance())
+    return facts
+
+
+class _Record:
+    """What is run, and on what: kept before anything trains.
+
+    What an earlier run has judged is to be judged again then, whichever run comes to it.
+    """
+
+    def __init__(
+        self, results: Results, sweep_text: str, facts: Callable[[], Mapping[str, Any]], observer: Observer
+    ) -> None:
+        self._results, self._sweep_text, self._observer = results, sweep_text, observer
+        self._facts = cache(facts)
+        self._said = ""
+
+    @property
+    def is_wanting(self) -> bool:
+        """Whether the folder says nothing of the sweep, or something else."""
+        return self._results.stored_text() != self._sweep_text or not self._results.provenance_file.exists()
+
+    def write(self, *, trains: bool) -> None:
+        """Write it down; say once where earlier trials are of other versions.
+
+        Where nothing is trained, what has been trained ran on what is written already.
+        """
+        kept = None if trains or not self._results.provenance_file.exists() else self._results.provenance()
+        facts = self._facts() if kept is None else {**kept, "ended": None}
+        self._results.write_sweep(self._sweep_text)
+        self._results.write_json(self._results.provenance_file, facts)
+        mixed = mixed_versions(facts)
+        if trains and mixed != self._said:
+            self._observer.note(
+                f"going on under other versions ({mixed}): its trials are compared with those of before; another name, "
+                "or --fresh, keeps them apart"
+            )
+            self._said = mixed
 
 
 def _identity(config: SweepConfig, precision: str, data: TrainingData) -> dict[str, Any]:
@@ -246,10 +288,10 @@ def search_proposals(
 
 def _train(
     config: SweepConfig,
-    results: Results,
     coordinator: Coordinator,
     search: Proposals,
     staff: Staff,
+    record: _Record,
     *,
     retry_failed: bool,
 ) -> Ending:
@@ -263,7 +305,6 @@ def _train(
     coordinator.expect(confirmation, retry_failed=retry_failed)
     if not coordinator.remaining(confirmation):
         return ending
-    # What an earlier run has judged is without these: it is to be judged again, whichever run does so.
-    results.write_json(results.provenance_file, {**results.provenance(), "ended": None})
+    record.write(trains=True)
     confirmed = coordinator.run(confirmation, staff.engine)
     return ending if confirmed == "done" else confirmed
