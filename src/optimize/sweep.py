@@ -99,7 +99,7 @@ def run_sweep(
     """
     results = Results(Path(results_dir or config.usual_results) / config.name)
     with _shown(config, observer) as told:
-        data = _usable_data(config, results, told)
+        data = _usable_data(config, results, told, fresh=fresh)
         if fresh:
             _set_aside(config, results)
         _refuse_other_folders(results)
@@ -119,7 +119,7 @@ def _shown(config: SweepConfig, observer: Observer | None) -> AbstractContextMan
     return Progress(config, progress_console())
 
 
-def _usable_data(config: SweepConfig, results: Results, observer: Observer) -> TrainingData:
+def _usable_data(config: SweepConfig, results: Results, observer: Observer, *, fresh: bool) -> TrainingData:
     """The images of a sweep; whatever keeps it from training or exporting is refused before anything is touched."""
     results.refuse_nesting()
     data = load_training(config.base.data)
@@ -127,7 +127,7 @@ def _usable_data(config: SweepConfig, results: Results, observer: Observer) -> T
         observer.note(data.notice)
     planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
     validation_images(config, data)  # refuses more folds than there are images
-    if not results.provenance_file.exists():  # what is damaged is refused before anything trains
+    if fresh or not results.provenance_file.exists():  # what is damaged is refused before anything trains
         load_test(fallback(config.base.data) if data.notice else config.base.data)
     return data
 

@@ -488,12 +488,22 @@ def test_a_signal_does_not_wait_for_an_export_that_waits_for_workers(
         run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0)
 
 
-def test_a_damaged_test_set_is_refused_before_anything_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_damaged_test_set_is_refused_before_anything_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
     def damaged(*_: object) -> None:
         raise DataError("t10k-images-idx3-ubyte.gz is cut short")
 
     monkeypatch.setattr("optimize.sweep.load_test", damaged)
     (tmp_path / "rates.yaml").write_text(RATES)
+    results = Results(tmp_path / "rates")
+    if fresh:  # of the earlier run nothing is known but that it began
+        results.folder.mkdir()
+        results.provenance_file.touch()
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(DataError, match="cut short"):
-        run_sweep(load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0)
-    assert not (tmp_path / "rates").exists()
+        run_sweep(
+            load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0, fresh=fresh
+        )
+    assert sorted(tmp_path.rglob("*")) == before
