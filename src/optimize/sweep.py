@@ -248,8 +248,9 @@ class _Record:
         """
         kept = None if trains or not self._results.provenance_file.exists() else self._results.provenance()
         facts = self._facts() if kept is None else {**kept, "ended": None}
-        self._results.write_sweep(self._sweep_text)
+        # In this order: a sweep file that is new, beside an ending that was an earlier one's, would not be judged by.
         self._results.write_json(self._results.provenance_file, facts)
+        self._results.write_sweep(self._sweep_text)
         mixed = mixed_versions(facts)
         if trains and mixed != self._said:
             self._observer.note(

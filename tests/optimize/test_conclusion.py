@@ -1,0 +1,54 @@
+"""What comes of a sweep's trials, whenever a run of it was killed; nothing is trained, exported or drawn."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import stubs
+from optimize.config import SweepConfig
+from optimize.results import Results
+from optimize.sweep import SweepResult, run_sweep
+from sweeps import POOLING, Witness
+
+Load = Callable[[str], SweepConfig]
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[SweepConfig], SweepResult]:
+    monkeypatch.setattr("optimize.conclusion.export_winner", lambda *_: True)
+    monkeypatch.setattr("optimize.charts.draw", lambda *_, **__: None)
+    monkeypatch.setattr("optimize.report.write", lambda results, _: results.report.touch())
+    return lambda config: run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0, run=stubs.learn)
+
+
+def test_a_changed_sweep_file_is_judged_by_though_the_run_that_read_it_first_was_killed(
+    sweep: Load, run: Callable[[SweepConfig], SweepResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(sweep(POOLING))
+    assert first.verdict is not None
+    changed = sweep(POOLING.replace("seeds: 2", f"seeds: 2, baseline: {{model.pooling: {first.verdict.winner}}}"))
+    written: list[str] = []
+
+    def dying(write: Callable[..., None]) -> Callable[..., None]:
+        def write_once(*arguments: object) -> None:
+            if written:
+                raise Killed
+            written.append(write.__name__)
+            write(*arguments)
+
+        return write_once
+
+    with monkeypatch.context() as patch:
+        for name in ("write_sweep", "write_json"):
+            patch.setattr(Results, name, dying(getattr(Results, name)))
+        with pytest.raises(Killed):
+            run(changed)
+    assert written
+    last = run(changed)
+    assert last.verdict is not None
+    assert f"Nothing that was compared ranks above the baseline, {first.verdict.winner}." in last.verdict.warnings
