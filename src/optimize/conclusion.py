@@ -71,7 +71,9 @@ class Conclusion:
         evidence, settled = self._exported_and_drawn(verdict)
         if evidence:
             report.write(results, evidence)
-        results.write_json(results.provenance_file, {**facts, "ended": now() if settled else None})
+        moment = now()  # judged alone: nothing is wanting but the export
+        facts |= {"judged": moment, "ended": moment if settled else None}
+        results.write_json(results.provenance_file, facts)
         return verdict
 
     def _judged(self, eliminations: Sequence[Elimination]) -> Verdict | None:
@@ -148,6 +150,15 @@ def export_again(results: Results) -> Path:
         optimize.trial.DataMismatch: the data is not that of the sweep.
         NothingToExport: no verdict yet, or the winner's weights are gone.
     """
+    with results.lock(), Staff(stored_sweep(results), run_trial, workers=0, trials=1) as staff:
+        _export_again(results, staff)
+        facts = results.provenance()
+        if facts["ended"] is None and facts.get("judged"):  # all that was wanting was this
+            results.write_json(results.provenance_file, {**facts, "ended": now()})
+    return results.model_file
+
+
+def _export_again(results: Results, staff: Staff) -> None:
     config, verdict = stored_sweep(results), read_verdict(results)
     if verdict is None:
         complete = int((results.trials()["state"] == "complete").sum())
@@ -158,13 +169,8 @@ def export_again(results: Results) -> Path:
     refuse_other_data(data, results.provenance()["data"]["checksum"])
     if data.notice:
         config = config.with_data(fallback(config.base.data))
-    with results.lock(), Staff(config, run_trial, workers=0, trials=1) as staff:
-        if not export_winner(config, results, finished, staff, data, verdict):
-            raise NothingToExport(f"{results.folder} no longer holds the weights of {verdict.winner}")
-        facts = results.provenance()
-        if facts["ended"] is None and results.report.exists():  # all that was wanting was this
-            results.write_json(results.provenance_file, {**facts, "ended": now()})
-    return results.model_file
+    if not export_winner(config, results, finished, staff, data, verdict):
+        raise NothingToExport(f"{results.folder} no longer holds the weights of {verdict.winner}")
 
 
 def export_winner(

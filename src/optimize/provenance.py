@@ -21,7 +21,7 @@ CONSEQUENTIAL = (*DECISIVE, "optuna")
 def provenance(
     data: TrainingData, identity: Mapping[str, Any], *, study: str | None, workers: int, threads: int, precision: str
 ) -> dict[str, Any]:
-    """The content of provenance.json; `started` is now, and `ended` None until the sweep ends.
+    """The content of provenance.json; `started` is now, and `judged` and `ended` None until the sweep is and has.
 
     `study` is what the storage calls the sweep, None of a range test, which has no study.
     """
@@ -40,6 +40,7 @@ def provenance(
         "precision": precision,
         "platform": platform.platform(),
         "started": now(),
+        "judged": None,
         "ended": None,
     }
 

@@ -247,7 +247,7 @@ class _Record:
         Where nothing is trained, what has been trained ran on what is written already.
         """
         kept = None if trains or not self._results.provenance_file.exists() else self._results.provenance()
-        facts = self._facts() if kept is None else {**kept, "ended": None}
+        facts = self._facts() if kept is None else {**kept, "judged": None, "ended": None}
         # In this order: a sweep file that is new, beside an ending that was an earlier one's, would not be judged by.
         self._results.write_json(self._results.provenance_file, facts)
         self._results.write_sweep(self._sweep_text)

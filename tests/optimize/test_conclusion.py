@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import stubs
+from optimize.conclusion import export_again
 from optimize.config import SweepConfig
 from optimize.results import Results
 from optimize.sweep import SweepResult, run_sweep
@@ -52,3 +53,22 @@ def test_a_changed_sweep_file_is_judged_by_though_the_run_that_read_it_first_was
     last = run(changed)
     assert last.verdict is not None
     assert f"Nothing that was compared ranks above the baseline, {first.verdict.winner}." in last.verdict.warnings
+
+
+def test_an_export_does_not_end_a_sweep_whose_last_trials_no_run_has_judged(
+    sweep: Load, run: Callable[[SweepConfig], SweepResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    results = run(sweep(POOLING)).results
+    longer = sweep(POOLING.replace("seeds: 2", "seeds: 3"))
+    with monkeypatch.context() as patch:
+        patch.setattr("optimize.conclusion.Conclusion.reached", die)
+        with pytest.raises(Killed):
+            run(longer)
+    export_again(results)  # of what was judged before
+    assert results.provenance()["ended"] is None
+    last = run(longer)
+    assert last.verdict is not None
+    assert [choice.n for choice in last.verdict.choices] == [3, 3, 3]
