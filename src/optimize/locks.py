@@ -39,6 +39,8 @@ def held(path: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().decode(errors="replace").strip() or "another process"
             raise SweepLocked(f"{path.parent} is being run by {holder}")
+        if not _is_at(path, file.fileno()):
+            raise SweepLocked(f"{path.parent} has just been set aside, or removed, by another process")
         file.seek(0)
         file.truncate()
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -46,6 +48,14 @@ def held(path: Path) -> Iterator[None]:
             file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n".encode())
         yield
         file.truncate(0)
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether a file that was opened at a path is still there, and not elsewhere with a folder that was renamed."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(handle: int) -> bool:

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 import stubs
 from main import checkpoint
 from main.errors import UserError
+from optimize import locks
 from optimize.config import load_config
 from optimize.results import Results
 from optimize.storage import StudyUnreadable, close_study, hold_study
@@ -405,6 +406,21 @@ def test_a_file_system_without_locks_is_not_taken_for_a_sweep_that_runs(
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(UserError, match=r"lock cannot be locked \(No locks available\)"), Results(tmp_path).lock():
         raise AssertionError("it is not held")
+
+
+def test_a_folder_that_is_set_aside_as_it_is_locked_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever sets it aside, to start afresh, and who has locked what was set aside would run one sweep together."""
+    results, try_lock = Results(tmp_path / "sweep"), locks._try_lock
+
+    def set_aside_before(handle: int) -> bool:
+        results.set_aside()
+        return try_lock(handle)
+
+    monkeypatch.setattr(locks, "_try_lock", set_aside_before)
+    with pytest.raises(locks.SweepLocked, match="has just been set aside"), results.lock():
+        pass
 
 
 def test_a_table_cut_off_within_a_letter_loses_that_line_alone(tmp_path: Path) -> None:
