@@ -110,6 +110,7 @@ def run_range_test(
             )
             curves = _curves(tasks, config, staff.engine(), announce)
         readings = _read_all(tasks, curves)
+        results.forget_sweep()  # of an earlier test, whose results these replace one by one
         _write(results, readings, tasks, curves)
         results.write_rate_chart(draw_rates(readings, config.question, data.notice))
         results.write_json(results.provenance_file, {**facts, "ended": now()})

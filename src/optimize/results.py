@@ -171,6 +171,10 @@ class Results:
         """Keep the resolved sweep file."""
         write_atomically(self.sweep_file, text)
 
+    def forget_sweep(self) -> None:
+        """Have the folder hold no sweep, until one is written again."""
+        self.sweep_file.unlink(missing_ok=True)
+
     def stored_text(self) -> str | None:
         """The sweep file that was kept; None where there is none."""
         return self.sweep_file.read_text(encoding="utf-8") if self.sweep_file.is_file() else None

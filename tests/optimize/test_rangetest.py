@@ -99,6 +99,26 @@ def test_a_range_test_writes_over_no_sweep_and_a_sweep_over_no_range_test(tmp_pa
         )
 
 
+def test_a_range_test_that_was_killed_as_it_took_anothers_place_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    (tmp_path / "rates.yaml").write_text(TEXT)
+    config = load_config(tmp_path / "rates.yaml")
+    earlier = run_range_test(config, tmp_path, workers=0, run=stubs.rises)
+    assert Results.existing(earlier.results.folder).is_range_test
+    monkeypatch.setattr(Results, "write_rate_chart", die)
+    with pytest.raises(Killed):
+        run_range_test(config, tmp_path, workers=0, run=stubs.rises)
+    with pytest.raises(NoSweep):  # its rates are those of one, its chart that of the other
+        Results.existing(earlier.results.folder)
+
+
 def test_a_training_that_fails_costs_the_others_no_curve(tmp_path: Path) -> None:
     failing = {"sgd"}
 
