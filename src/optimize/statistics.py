@@ -69,17 +69,8 @@ def judge(
         folds: Into how many folds each seed's images were cut; the trials are then paired by seed and fold.
     """
     judged, purpose = judged_trials(trials)
-    overlap, noun = overlap_of(folds), "fold" if folds else "seed"
-    values = _ranked(by_choice_and_block(judged, metric, by), direction)
-    resolution = resolution_of(metric, validation_images)
-    choices = tuple(_summary(str(label), row, metric, resolution, overlap) for label, row in values.iterrows())
-    contest = Contest.of(
-        values[values.count(axis=1) > 1],
-        direction,
-        resolution=resolution,
-        largest=_largest(metric),
-        overlap=overlap,
-    )
+    counted, noun = judged[usable(judged, metric)], "fold" if folds else "seed"
+    choices, contest = _compared(judged, metric, direction, by, validation_images, folds)
     winner = choices[0].choice if choices else None
     return Verdict(
         metric=metric,
@@ -94,16 +85,32 @@ def judge(
         pooled=bool(contest and contest.tests.pooled),
         agreement_p=float(contest.tests.agreement_p) if contest else None,
         winner=winner,
-        values=values_of(judged[usable(judged, metric)], by, winner),
+        values=values_of(counted, by, winner),
         decided=bool(contest and len(contest.labels) == len(choices) and contest.winner_beats.all()),
         sentence=_sentence(metric, choices, contest, noun),
-        conditions=_conditions_of(judged[usable(judged, metric)], folds, validation_images, notice),
+        conditions=_conditions_of(counted, folds, validation_images, notice),
         warnings=(
             *_trial_warnings(judged, metric, by, noun),
             *_comparison_warnings(choices, contest, noun),
             *_baseline_warnings(baseline, choices, contest),
         ),
     )
+
+
+def _compared(
+    judged: pd.DataFrame,
+    metric: str,
+    direction: Direction,
+    by: str,
+    validation_images: int | None,
+    folds: int | None,
+) -> tuple[tuple[ChoiceSummary, ...], Contest | None]:
+    """The choices, best first, and the contest of those that have more than one seed."""
+    overlap, resolution = overlap_of(folds), resolution_of(metric, validation_images)
+    values = _ranked(by_choice_and_block(judged, metric, by), direction)
+    choices = tuple(_summary(str(label), row, metric, resolution, overlap) for label, row in values.iterrows())
+    several = values[values.count(axis=1) > 1]
+    return choices, Contest.of(several, direction, resolution=resolution, largest=_largest(metric), overlap=overlap)
 
 
 def judge_sweep(
