@@ -136,9 +136,16 @@ class ThreadEngine:
 
         with self._training:
             self._events.put(TrialBegan(task.trial, task.attempt))
-            outcome = self._run(task, report, lambda: task.trial in self._stopping)
+            ended = self._ended(task, report)
         self._submitted = set()
-        self._events.put(TrialEnded(task.trial, task.attempt, outcome))
+        self._events.put(ended)
+
+    def _ended(self, task: TrialTask, report: Callable[[Epoch], None]) -> Event:
+        try:
+            outcome = self._run(task, report, lambda: task.trial in self._stopping)
+        except Exception as error:  # a runner that should have made an outcome of it; its thread would end in silence
+            return WorkerLost(task.trial, task.attempt, f"{type(error).__name__}: {error}")
+        return TrialEnded(task.trial, task.attempt, outcome)
 
     def next_event(self, timeout: float) -> Event | None:
         """Wait for the thread to say something."""

@@ -236,9 +236,7 @@ def test_what_is_submitted_just_as_the_scheduler_goes_is_lost_and_blames_nobody(
         engine._client.close()
         engine.submit(slot, task)
         assert engine.next_event(0.1) == WorkerLost(task.trial, 1, "the scheduler went away", blamed=False)
-        with pytest.raises(
-            EngineLost, match=r"CommClosedError: the connection is closed\); every"
-        ):
+        with pytest.raises(EngineLost, match=r"CommClosedError: the connection is closed\); every"):
             wait_for(engine.slots, "the end")
     finally:
         engine.close()
@@ -314,6 +312,19 @@ def test_in_this_process_a_trial_that_outgrows_the_memory_limit_ends_with_its_ep
     assert table.loc[0, "state"] == "failed"
     assert table.loc[0, "reason"] == f"grew beyond {limit / 2**20:.0f} MiB"
     assert list(table.drop(index=0)["state"]) == ["complete"] * 5
+
+
+def test_in_this_process_a_runner_that_raises_costs_its_trial_and_the_others_go_on(bench: Open) -> None:
+    def raises(task: TrialTask, report: stubs.Report, stop_requested: stubs.StopRequested) -> TrialOutcome:
+        if task.trial == 1:
+            raise ValueError("no outcome")
+        return stubs.learn(task, report, stop_requested)
+
+    raising = bench(POOLING + "run: {retries: 1}\n")
+    assert raising.run(raises) == "done"
+    table = raising.results.trials().set_index("trial")
+    assert (table.loc[1, "state"], table.loc[1, "reason"]) == ("failed", "ValueError: no outcome, 2 times")
+    assert set(table.drop(index=1)["state"]) == {"complete"}
 
 
 def test_the_first_slots_are_waited_for() -> None:
