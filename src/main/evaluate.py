@@ -72,7 +72,7 @@ def assess(model: keras.Model, path: Path, data: str | None, card: Mapping[str, 
     Raises:
         ModelFileError, DataError: As `evaluate`.
     """
-    source = data or source_in(card, path)
+    source = source_in(card, path) if data is None else data
     config = DataConfig(source=source)
     split, classes = load_test(config), describe(config).classes
     _check_fit(model, split, classes, source, path)

@@ -165,6 +165,8 @@ def _printable(text: str) -> str:
 def _files(name: str) -> list[Path]:
     if name == PIPE:
         return []
+    if not name:  # what a variable that is not set leaves, and not the folder one is in
+        raise DataError("a picture's name is empty")
     path = Path(name)
     try:
         if not path.is_dir():

@@ -237,6 +237,8 @@ BAD_COMMANDS = {
     "data section": (("show-data", "bad.yaml"), "bad.yaml:1:8: data.sauce: unknown key"),
     "augmentation": (("show-data", "bent.yaml"), "bent.yaml:2:19: train.augment.shfit: unknown key; did you mean"),
     "unknown source": (("show-data", "mnits"), "did you mean 'mnist'?"),
+    "empty source": (("show-data", ""), "unknown source ''"),
+    "empty source of a conversion": (("convert", "", "x.npz"), "unknown source ''"),
     "missing model": (("evaluate", "absent.h5"), "absent.h5 does not exist"),
     "model that is none": (("predict", "one.yaml", "x.png"), "one.yaml is refused: it is damaged, or no HDF5 file"),
     "torn model": (("explain", "torn.h5"), "torn.h5 is refused: it is damaged"),

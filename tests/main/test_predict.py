@@ -77,6 +77,12 @@ def test_refused_pictures_stand_in_their_place(predictor, test_set, tmp_path, mo
     assert "holds no pictures" in found[3].reason
 
 
+def test_an_empty_name_is_refused_and_not_taken_for_the_present_folder(predictor, test_set, tmp_path, monkeypatch):
+    save_images(tmp_path, test_set.images[:1])
+    monkeypatch.chdir(tmp_path)
+    assert list(predictor.predict([""])) == [Refusal("", "a picture's name is empty")]
+
+
 def test_a_name_that_the_system_refuses_is_a_refusal_like_others(predictor, test_set, tmp_path):
     save_images(tmp_path, test_set.images[:1])
     names = [str(tmp_path / "000.png"), str(tmp_path / ("x" * 300))]

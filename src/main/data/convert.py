@@ -13,7 +13,7 @@ from main.data.arrays import Part
 from main.data.arraysource import ArraySource
 from main.data.errors import DataError
 from main.data.images import is_class_name, is_ignored
-from main.data.paths import expanded, open_path
+from main.data.paths import exists, expanded, open_path
 from main.data.source import Parts, Source, n_drawn_for_test
 from main.data.sources import open_source
 from main.data.splits import draw_test, joined
@@ -51,7 +51,7 @@ def convert(
     target = expanded(target_path)
     suffix = _suffix(target, images)
     _check_free(target, images, overwrite)
-    source = open_path(str(source_path)) if Path(source_path).exists() else open_source(str(source_path))
+    source = (open_path if exists(str(source_path)) else open_source)(str(source_path))
     parts, classes = source.parts(), source.header().classes
     notes = _notes(source, names_are_kept=images)
     write = WRITERS[suffix] if suffix else write_idx_folder

@@ -27,7 +27,7 @@ FILE_READERS = {
 
 def is_path(name: str) -> bool:
     """Whether a source is meant as a path: it has a separator or a known ending, or lies there."""
-    return "/" in name or "\\" in name or suffix_of(Path(name)) is not None or _exists(name)
+    return "/" in name or "\\" in name or suffix_of(Path(name)) is not None or exists(name)
 
 
 def expanded(path: str | Path) -> Path:
@@ -65,9 +65,10 @@ def open_arrays(path: Path) -> Arrays:
     return cast(Callable[[Path], Arrays], getattr(import_module(module), reader))(path)
 
 
-def _exists(name: str) -> bool:
+def exists(name: str) -> bool:
+    """Whether something lies at a path; nothing does at an empty one, which is not the folder one is in."""
     try:
-        return Path(name).exists()
+        return name != "" and Path(name).exists()
     except OSError:  # a name too long for any file
         return False
 

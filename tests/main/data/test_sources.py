@@ -186,6 +186,7 @@ def test_refuses_a_folder_that_lacks_a_file(tmp_path, refuses):
         ("zzz", "expected mnist, fashion_mnist, digits"),
         ("x" * 5_000, "unknown source"),
         ("a\0b", "unknown source"),
+        ("", "unknown source"),  # and not the folder one is in
     ],
 )
 def test_refuses_unknown_names_without_falling_back(nowhere, refuses, name, words):
