@@ -20,21 +20,24 @@ DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 PALETTE_MODES = frozenset({"P", "PA"})
 DEEPEST = 65_535
+BITS_PER_SAMPLE = 258
+"""The tag by which a TIFF says so."""
 
 
 def read_image(path: Path) -> Images:
     """Pixels of an image, uint8 (height, width, 1) of greyscale and (height, width, 3) of colour.
 
     A transparent image is laid on white, 16-bit greyscale is brought to 8 bits, and a photograph is turned
-    the way the camera was held. Raises DataError, naming the file, for what is no image, is damaged, moves,
-    or has more than 4096 × 4096 pixels.
+    the way the camera was held. A TIFF of 32 bits has the 8 or 16 that its largest pixel needs. Raises DataError,
+    naming the file, for what is no image, is damaged, moves, or has more than 4096 × 4096 pixels.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images, whose limit here is lower, and of odd metadata
             with Image.open(path, formats=FORMATS) as image:
                 _check(image, path)
-                return _pixels(ImageOps.exif_transpose(image))
+                turned = ImageOps.exif_transpose(image)
+                return _from_16_bits(turned, image) if turned.mode in DEEP_MODES else _pixels(turned)
     except DataError:
         raise
     except Image.DecompressionBombError:
@@ -64,8 +67,6 @@ def _check(image: Image.Image, path: Path) -> None:
 
 
 def _pixels(image: Image.Image) -> Images:
-    if image.mode in DEEP_MODES:
-        return _from_16_bits(image)
     grey, palette = image.mode in GREY_MODES, image.mode in PALETTE_MODES
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
@@ -80,8 +81,15 @@ def _is_grey(colour: Images) -> bool:
     return bool((colour == colour[:, :, :1]).all())
 
 
-def _from_16_bits(image: Image.Image) -> Images:
+def _from_16_bits(image: Image.Image, stored: Image.Image) -> Images:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > DEEPEST:
         raise ValueError(f"expected pixels of 16 bits, but found {values.min()} to {values.max()}")
-    return np.asarray(np.rint(values * (255 / DEEPEST)).astype(np.uint8)[:, :, np.newaxis])
+    white = 255 if _has_32_bits(stored) and values.max() <= 255 else DEEPEST
+    return np.asarray(np.rint(values * (255 / white)).astype(np.uint8)[:, :, np.newaxis])
+
+
+def _has_32_bits(image: Image.Image) -> bool:
+    """Whether it is a TIFF of 32 bits, which does not say how many of them its pixels use."""
+    tags = getattr(image, "tag_v2", {})
+    return image.format == "TIFF" and tags.get(BITS_PER_SAMPLE) == (32,)

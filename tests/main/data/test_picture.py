@@ -58,6 +58,18 @@ def test_16_bits_become_8(tmp_path, ending):
     np.testing.assert_array_equal(read_image(tmp_path / f"a.{ending}")[..., 0], GREY)
 
 
+def test_a_tiff_of_32_bits_has_as_many_as_its_pixels_need(tmp_path):
+    for name, factor in (("8.tif", 1), ("16.tif", 257)):
+        Image.fromarray(GREY.astype(np.int32) * factor).save(tmp_path / name)
+        np.testing.assert_array_equal(read_image(tmp_path / name)[..., 0], GREY)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_a_dark_image_of_16_bits_stays_dark(tmp_path, ending):
+    Image.fromarray(GREY.astype(np.uint16)).save(tmp_path / f"a.{ending}")
+    assert read_image(tmp_path / f"a.{ending}").max() == 1
+
+
 def test_a_photograph_is_turned_as_the_camera_was_held(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
