@@ -136,6 +136,8 @@ def train(
 def _tell_data(talk: Console, data: TrainingData) -> None:
     if data.notice:
         talk.print(f"NOTE: {data.notice}", style="bold yellow", markup=False)
+    if data.remark:
+        talk.print(f"note: {data.remark}", style="yellow", markup=False)
     talk.print(
         f"{data.source}: {len(data.train):,} images to train, {len(data.validation):,} to validate", markup=False
     )

@@ -185,6 +185,8 @@ def print_plan(config: SweepConfig, console: Console) -> None:
     console.print(_data_line(plan.data), highlight=False)
     if plan.data.notice:
         console.print(Text(plan.data.notice, "bold yellow"))
+    if plan.data.remark:
+        console.print(Text(plan.data.remark, "yellow"))
     if config.space.parameters or config.origins:
         console.print(_space_table(config))
     for number, network in enumerate(plan.networks, start=1):

@@ -92,6 +92,8 @@ def run_range_test(
     data = load_training(config.base.data)
     planned_networks(config, data.input_shape, data.n_classes)
     sweep_text = config.resolved()
+    if data.remark:
+        announce(data.remark)
     if data.notice:
         announce(data.notice)
         config = config.with_data(fallback(config.base.data))

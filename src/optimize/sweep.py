@@ -125,6 +125,8 @@ def _usable_data(config: SweepConfig, results: Results, observer: Observer, *, f
     data = load_training(config.base.data)
     if data.notice:
         observer.note(data.notice)
+    if data.remark:
+        observer.note(data.remark)
     planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
     validation_images(config, data)  # refuses more folds than there are images
     if fresh or not results.provenance_file.exists():  # what is damaged is refused before anything trains

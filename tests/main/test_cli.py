@@ -113,6 +113,16 @@ def test_fallback_is_said_loudly(run, here, monkeypatch):
 
 
 @pytest.mark.training
+def test_folders_that_are_passed_over_are_said(run, here):
+    run("convert", "digits", "pets", "--images")
+    (here / "pets" / "Testing_2").mkdir()
+    (here / "one.yaml").write_text(CONFIG.replace("source: digits", "source: pets"))
+    for result in (run("train", "one.yaml", "--set", "train.epochs=1"), run("convert", "pets", "pets.npz")):
+        assert result.exit_code == DONE
+        assert "note: pets: passed over beside train/: Testing_2/" in result.output
+
+
+@pytest.mark.training
 def test_training_that_diverges_ends_with_status_1(run, here):
     (here / "one.yaml").write_text("""
 data: {source: digits}

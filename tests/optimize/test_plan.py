@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from loading import loaded
+from PIL import Image
 from rich.console import Console
 
 from main.complaints import ConfigError
@@ -197,6 +198,15 @@ def test_a_section_that_is_off_has_its_defaults() -> None:
     )
     stopping = "train: {choices: [{epochs: 3}, {epochs: 3, early_stopping: 1}]}\n"
     assert "trials of up to 3 epochs" in shown(text % stopping)
+
+
+def test_the_plan_says_which_folders_of_the_data_are_passed_over(tmp_path: Path) -> None:
+    for number, name in enumerate(("train/cat", "train/dog", "Testing_2/cat")):
+        (tmp_path / name).mkdir(parents=True)
+        for copy in range(20):
+            Image.new("L", (28, 28), 9 * number + copy).save(tmp_path / name / f"{copy}.png")
+    text = shown(GRID, f"data.source={tmp_path}")
+    assert "passed over beside train/: Testing_2/" in " ".join(text.split())
 
 
 def test_data_that_cannot_be_had_are_told_at_their_line() -> None:

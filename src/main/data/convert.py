@@ -31,7 +31,7 @@ class Conversion:
     sizes: dict[Part, int]
     """Images of each part that was written."""
     notes: tuple[str, ...]
-    """Sentences about what was merged, drawn, rounded or numbered anew; none where nothing was."""
+    """Sentences about what was passed over, merged, drawn, rounded or numbered anew; none where nothing was."""
 
 
 def convert(
@@ -93,8 +93,8 @@ def _check_free(target: Path, images: bool, overwrite: bool) -> None:
 
 
 def _notes(source: Source, *, names_are_kept: bool) -> tuple[str, ...]:
-    notes: list[str] = []
-    classes = source.header().classes
+    header = source.header()
+    notes, classes = [header.remark] if header.remark else [], header.classes
     if not names_are_kept and classes != tuple(str(label) for label in range(len(classes))):
         numbers = ", ".join(f"{name} is {label}" for label, name in enumerate(classes))
         notes.append(f"classes are numbered: {numbers}")

@@ -24,6 +24,8 @@ PART_NAMES = {
 }
 
 ANY_PART = tuple(name for names in PART_NAMES.values() for name in names)
+MOST_NAMED = 5
+"""Folders that are passed over, of which the remark has the names."""
 NUMBER_DIGITS = 5
 """Digits of a number in an image's name, zeros in front; more where there are more images."""
 
@@ -52,6 +54,7 @@ class ImageFolder:
 
     A folder of one of these names that holds images itself, beside others, is a class as they are, unless another of
     these names holds folders.
+    Other folders beside `train/` are passed over, and the header's remark says so.
     Classes are the sorted names of the folders (by number where all are numbers). All images have one size.
     Where the first is greyscale all are (one channel); where it is in colour all are read as colour (three
     channels). Without `test/` one image in five is drawn for it. `validation/`, where there is one, becomes
@@ -72,6 +75,8 @@ class ImageFolder:
         self._train = _Part(parts["train"] or folder)
         self._validation = parts["validation"] and _Part(parts["validation"])
         self._test = parts["test"] and _Part(parts["test"])
+        beside = [path.name for path in _visible(folder) if path.is_dir() and path not in parts.values()]
+        self._passed_over = beside if parts["train"] else []
 
     def header(self) -> Header:
         """Classes and counts from the names of files and folders, and the size of the first image."""
@@ -85,6 +90,7 @@ class ImageFolder:
             classes=self._train.classes,
             validation=n_validation or n_drawn_for_validation(n_train),
             split="last" if n_validation else "stratified",
+            remark=self._remark,
         )
 
     def training(self) -> Split:
@@ -111,6 +117,16 @@ class ImageFolder:
         if self._test:
             parts["test"] = self.test()
         return parts
+
+    @property
+    def _remark(self) -> str | None:
+        """Folders beside `train/` that are not read: one may be a part by a name that is not known."""
+        if not self._passed_over:
+            return None
+        named = [f"{name if name.isprintable() else ascii(name)}/" for name in self._passed_over[:MOST_NAMED]]
+        others = len(self._passed_over) - len(named)
+        more = f" and {others:,} more" if others else ""
+        return f"{self.name}: passed over beside train/: {', '.join(named)}{more}"
 
     @cached_property
     def _image_shape(self) -> tuple[int, int, int]:

@@ -36,6 +36,7 @@ def load_training(config: DataConfig) -> TrainingData:
         checksum=checksum(train, validation),
         notice=notice,
         classes=header.classes,
+        remark=header.remark,
     )
 
 
@@ -111,6 +112,7 @@ def _info(source: str, header: Header, config: DataConfig, notice: str | None) -
         n_validation=n_validation,
         notice=notice,
         classes=header.classes,
+        remark=header.remark,
     )
 
 

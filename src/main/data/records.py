@@ -72,6 +72,8 @@ class TrainingData:
     """The sentence to show loudly where `otherwise` was used."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their labels."""
+    remark: str | None = None
+    """What else to say of the source, such as what of it is passed over."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -110,3 +112,5 @@ class DataInfo:
     """The sentence to show loudly where `otherwise` will be used, or a download is needed."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their labels."""
+    remark: str | None = None
+    """What else to say of the source, such as what of it is passed over."""

@@ -130,7 +130,8 @@ def _drawn(data: TrainingData, drawn: Sheet) -> Figure:
     tiles_height = (rows * (height + GAP) - GAP) * scale
     left = MARGIN + NAME_WIDTH * max(len(_shortened(name)) for name in drawn.names) + 20
     total_width = left + tiles_width + MARGIN // 2 + BALANCE + MARGIN
-    notice = textwrap.wrap(data.notice or "", width=(total_width - 2 * MARGIN) // NOTICE_WIDTH)
+    said = " ".join(filter(None, (data.notice, data.remark)))
+    notice = textwrap.wrap(said, width=(total_width - 2 * MARGIN) // NOTICE_WIDTH)
     total_height = HEADING + len(notice) * LINE + tiles_height + FOOTING
 
     figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")

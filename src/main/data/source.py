@@ -29,6 +29,8 @@ class Header:
     """Images held out of training unless the file says how many."""
     split: Literal["last", "stratified"]
     """How they are chosen unless the file says."""
+    remark: str | None = None
+    """What else a person should know of the source, such as what of it is passed over."""
 
 
 class Source(Protocol):

@@ -142,6 +142,13 @@ def test_says_how_classes_are_numbered(tmp_path):
     np.testing.assert_array_equal(split.labels == 1, split.images[:, 0, 0, 0] >= 200)
 
 
+def test_says_which_folders_are_passed_over(tmp_path, three_parts):
+    convert(three_parts, tmp_path / "digits", images=True)
+    (tmp_path / "digits" / "Testing_2").mkdir()
+    conversion = convert(tmp_path / "digits", tmp_path / "digits.npz")
+    assert conversion.notes == (f"{tmp_path / 'digits'}: passed over beside train/: Testing_2/",)
+
+
 def test_images_are_numbered_through_the_folders_of_their_classes(tmp_path, three_parts):
     convert(three_parts, tmp_path / "out", images=True)
     found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.png")}

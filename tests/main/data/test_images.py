@@ -89,6 +89,26 @@ def test_a_folder_that_holds_images_is_a_class_whatever_it_is_called(tmp_path):
     assert info.classes == ("Train", "car", "test", "valid")
 
 
+def test_folders_beside_the_parts_are_passed_over_and_said_to_be(tmp_path):
+    folder = tmp_path / "pets"
+    for name in ("train", "test", "Testing_2"):
+        fill(folder / name, {"cat": 10, "dog": 10})
+    for number in range(6):
+        (folder / f"labels {number}").mkdir()
+    (folder / "readme.txt").write_text("no folder")
+    config = DataConfig(source=str(folder))
+    beside = "passed over beside train/: Testing_2/, labels 0/, labels 1/, labels 2/, labels 3/ and 2 more"
+    assert describe(config).remark == load_training(config).remark == f"{folder}: {beside}"
+
+
+def test_of_a_folder_that_is_read_whole_there_is_nothing_to_remark(tmp_path):
+    fill(tmp_path / "classes", {"cat": 10, "dog": 10, "train": 10})
+    fill(tmp_path / "parts" / "train", {"cat": 10, "dog": 10})
+    fill(tmp_path / "parts" / "val", {"cat": 10, "dog": 10})
+    for name in ("classes", "parts"):
+        assert describe(DataConfig(source=str(tmp_path / name))).remark is None
+
+
 def test_images_of_no_class_beside_those_that_train_are_refused(tmp_path, refuses):
     fill(tmp_path / "a" / "train", {"cat": 20, "dog": 20})
     fill(tmp_path / "a", {"test": 20})

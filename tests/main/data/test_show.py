@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +82,11 @@ def test_a_notice_is_on_the_sheet():
     data = made(make_split(20), 10, notice="mnist could be neither found nor downloaded: digits is used instead.")
     texts = " ".join(text.get_text() for text in draw(data, sheet(data)).texts)
     assert data.notice in texts
+
+
+def test_what_is_passed_over_is_on_the_sheet():
+    data = replace(made(make_split(20), 10), remark="pets: passed over beside train/: Testing_2/")
+    assert data.remark in [text.get_text() for text in draw(data, sheet(data)).texts]
 
 
 def test_names_of_any_letters_are_drawn_as_they_are(tmp_path):
