@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from main.wording import accuracy_of, percent
+from main.wording import accuracy_of, counted, percent
 
 LABEL_WIDTH = 14
 
@@ -70,7 +70,7 @@ def _machine(machine: Mapping[str, Any]) -> str:
     """The processor, threads and precision of a training."""
     told = [str(machine[key]) for key in ("processor", "precision") if machine.get(key)]
     threads = machine.get("threads")
-    return ", ".join([*told, f"{threads} thread{'s' * (threads != 1)}"] if isinstance(threads, int) else told)
+    return ", ".join([*told, counted(threads, "thread")] if isinstance(threads, int) else told)
 
 
 def _members(members: Any) -> str:

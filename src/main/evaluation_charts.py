@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from main.figures import BLUE, FAINT, INK, MUTED, VERMILLION, draw_all, page, shortened, show_image
-from main.wording import percent
+from main.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def draw(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
 
 
 def _tested(evaluation: Evaluation) -> str:
-    return f"{len(evaluation.labels):,} test images of {Path(evaluation.source).name}"
+    return f"{counted(len(evaluation.labels), 'test image')} of {Path(evaluation.source).name}"
 
 
 def confusion(evaluation: Evaluation) -> Figure:
@@ -65,15 +65,11 @@ def confusion(evaluation: Evaluation) -> Figure:
     counts, n = evaluation.confusion, len(evaluation.classes)
     wrong = np.where(np.eye(n, dtype=bool), 0, counts)
     side = min(9.0, 2.2 + 0.48 * n)
-    true, taken = (evaluation.classes[place] for place in np.unravel_index(wrong.argmax(), wrong.shape))
-    told = (
-        f"most often {true} is taken for {taken} ({wrong.max()} times)"
-        if wrong.any()
-        else "no image is taken for another class"
-    )
+    mistakes = int(wrong.sum())
     figure, grid = page(
-        f"{int(wrong.sum())} of {len(evaluation.labels):,} images are taken for another class",
-        f"{_tested(evaluation)}; {told}",
+        f"{mistakes:,} of {counted(len(evaluation.labels), 'image')} {'is' if mistakes == 1 else 'are'} "
+        "taken for another class",
+        f"{_tested(evaluation)}; {_most_confused(wrong, evaluation.classes)}",
         width=max(6.4, side + 0.6),
         height=side,
     )
@@ -103,6 +99,18 @@ def confusion(evaluation: Evaluation) -> Figure:
         axes.axhline(between, color="white", linewidth=1.2)
         axes.axvline(between, color="white", linewidth=1.2)
     return figure
+
+
+def _most_confused(wrong: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """What is said of the mistakes, (classes, classes) by true and predicted class."""
+    true, taken = (classes[place] for place in np.unravel_index(wrong.argmax(), wrong.shape))
+    if not wrong.any():
+        return "no image is taken for another class"
+    if wrong.sum() == 1:
+        return f"{true} is taken for {taken}"
+    if wrong.max() == 1:
+        return "no two of them are mistaken alike"
+    return f"most often {true} is taken for {taken} ({wrong.max():,} times)"
 
 
 def _cell(row: int, column: int) -> Any:

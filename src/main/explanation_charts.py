@@ -22,7 +22,7 @@ from main.figures import (
     shortened,
     show_image,
 )
-from main.wording import percent
+from main.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +93,7 @@ def first_layer(filters: Filters) -> Figure:
     tile = 0.55 if columns > 10 else 1.25
     figure, grid = page(
         "What the first layer looks for",
-        f"{some}{n} filters of {filters.layer}, {height} × {width} pixels: {meaning}",
+        f"{some}{counted(n, 'filter')} of {filters.layer}, {height} × {width} pixels: {meaning}",
         width=max(6.4, tile * columns + 0.4), height=tile * rows + 0.1, rows=rows, columns=columns,
     )  # fmt: skip
     largest = float(np.abs(shown).max()) or 1.0
@@ -168,7 +168,7 @@ def deep_features(features: Features, evaluation: Evaluation) -> Figure:
     figure, grid = page(
         "How the model tells the classes apart",
         f"{len(features.places):,} test images as {features.layer} has them, {features.width:,} dimensions brought to "
-        f"two by {method}{explained}{alike}; {int(wrong.sum())} mistakes are ringed",
+        f"two by {method}{explained}{alike}; {_ringed(int(wrong.sum()))}",
         width=7.4, height=6.4,
     )  # fmt: skip
     axes = grid[0, 0]
@@ -187,6 +187,10 @@ def deep_features(features: Features, evaluation: Evaluation) -> Figure:
     axes.set_aspect("equal", adjustable="datalim")
     bare(axes)
     return figure
+
+
+def _ringed(mistakes: int) -> str:
+    return f"{counted(mistakes, 'mistake')} {'is' if mistakes == 1 else 'are'} ringed" if mistakes else "no mistakes"
 
 
 def _name_clusters(features: Features, evaluation: Evaluation, axes: object) -> None:
@@ -217,6 +221,7 @@ def hardest(evaluation: Evaluation) -> Figure:
         evaluation,
         places,
         f"The {len(places)} hardest test images",
-        f"of {Path(evaluation.source).name}, least probable true class first; {wrong} are mistakes; "
+        f"of {Path(evaluation.source).name}, least probable true class first; "
+        f"{wrong} {'is a mistake' if wrong == 1 else 'are mistakes'}; "
         "the true class, the predicted one, and how sure the model was",
     )

@@ -11,6 +11,11 @@ def percent(share: float, decimals: int = 2) -> str:
     return f"{100 * share:.{decimals}f} %"
 
 
+def counted(n: int, noun: str) -> str:
+    """`1 seed`, `5 seeds`, `1,200 seeds`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def accuracy_text(accuracy: float, low: float, high: float, n: int) -> str:
     """An accuracy with its 95 % interval: `99.05 % (95 % 98.84 to 99.22, 10,000 images)`."""
     return f"{percent(accuracy)} (95 % {100 * low:.2f} to {100 * high:.2f}, {n:,} images)"

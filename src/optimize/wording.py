@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from main.wording import counted as counted
 from optimize.power import SEEDS_LIMIT
 
 if TYPE_CHECKING:
@@ -70,11 +71,6 @@ def duration(seconds: float) -> str:
 def limit(seconds: float) -> str:
     """A limit of time in words: below a minute to the fraction that was written, `0.5 s`."""
     return duration(seconds) if seconds >= 60 else f"{seconds:g} s"
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 seed`, `5 seeds`, `1,200 seeds`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def trained_on(seed: int, fold: int | None) -> str:

@@ -181,6 +181,21 @@ def test_charts_are_drawn_of_any_evaluation(labels, n_classes, tmp_path, request
             assert len(image.getcolors(10**7)) > 20
 
 
+@pytest.mark.parametrize(
+    ("labels", "predicted", "count", "told"),
+    [
+        ([0, 0, 1], [1, 1, 1], "2 of 3 images are", "most often cat is taken for dog (2 times)"),
+        ([0, 1, 2], [1, 2, 2], "2 of 3 images are", "no two of them are mistaken alike"),
+        ([0, 1, 2], [1, 1, 2], "1 of 3 images is", "cat is taken for dog"),
+        ([0, 1, 2], [0, 1, 2], "0 of 3 images are", "no image is taken for another class"),
+    ],
+)
+def test_confusions_are_counted_in_words(labels, predicted, count, told):
+    figure = evaluation_charts.confusion(evaluation_of(labels, np.eye(3)[predicted]))
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert said == f"{count} taken for another class 3 test images of animals; {told}"
+
+
 def test_curves_run_from_nothing_to_everything(six):
     for curve, scores in zip(evaluation_charts.roc_curves(six), six.per_class, strict=True):
         assert (curve.name, curve.area) == (scores.name, scores.roc_auc)
