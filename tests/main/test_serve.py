@@ -251,6 +251,9 @@ def test_the_command_prints_its_address_and_ends_on_ctrl_c(trained) -> None:
     assert (process.returncode, complaints) == (DONE, "")
 
 
+HEADED = "document.getElementById('maps').checkVisibility()"
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 def test_strokes_in_a_browser_are_read(port, live, tmp_path: Path) -> None:
     with opened(f"http://127.0.0.1:{port}/", tmp_path / "profile") as page:
@@ -270,7 +273,10 @@ def test_strokes_in_a_browser_are_read(port, live, tmp_path: Path) -> None:
         seen = page.value("[...document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data]")
         assert np.array_equal(np.reshape(seen, (28, 28, 4))[..., :1], expected.seen)
         assert page.value("document.querySelectorAll('.stage').length") == len(expected.stages)
+        assert page.value(HEADED)
         page.photograph(tmp_path / "drawn.png")
+        page.value(f"show({expected.model_copy(update={'stages': []}).model_dump_json(by_alias=True)})")
+        assert not page.value(HEADED)
         page.value("document.getElementById('clear').click()")
         assert page.value("document.getElementById('answer').textContent") == "–"
 

@@ -91,6 +91,7 @@ function show(answer) {
     item.querySelector(".bar").style.width = `${100 * share}%`;
     item.querySelector(".share").textContent = answer ? `${(100 * share).toFixed(1)}\u00a0%` : "";
   }
+  document.getElementById("maps").hidden = !answer?.stages.length; // a network without convolutions has none
   const seen = document.getElementById("seen");
   if (!answer) {
     seen.getContext("2d").clearRect(0, 0, seen.width, seen.height);
