@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from main.wording import accuracy_of, percent
+from main.wording import accuracy_of, counted, percent
 
 if TYPE_CHECKING:
     from main.config import AugmentConfig, DataConfig
@@ -192,13 +192,14 @@ def predict(
         from main.predict import Predictor, Refusal, csv_text, json_text
 
         predictor = Predictor(model, prepare.value if prepare else None)
-        refused = False
+        asked = refused = 0
 
         def told() -> Iterator[Prediction | Refusal]:
-            nonlocal refused
+            nonlocal asked, refused
             for result in predictor.predict(images):
+                asked += 1
                 if isinstance(result, Refusal):
-                    refused = True
+                    refused += 1
                     err.print(f"error: {result.reason}", style="red", markup=False)
                 yield result
 
@@ -209,6 +210,9 @@ def predict(
             for result in told():
                 if not isinstance(result, Refusal):
                     out.print(_prediction_line(result), markup=False)
+        if asked > 1:
+            unread = f", {refused:,} of which could not be read" if refused else ""
+            err.print(counted(asked, "picture") + unread)
         if refused:
             raise typer.Exit(BAD_INPUT)
 

@@ -154,7 +154,7 @@ def digit(here):
 @pytest.mark.training
 def test_prediction_as_text_csv_and_json(run, model_file, digit):
     text = run("predict", model_file, digit)
-    assert text.exit_code == DONE
+    assert (text.exit_code, text.stderr) == (DONE, "")
     assert text.stdout.startswith(f"{digit}: 0 ")
     (entry,) = json.loads(run("predict", model_file, digit, "--json").stdout)
     assert entry["class"] == "0"
@@ -169,7 +169,9 @@ def test_picture_from_a_pipe_and_one_that_is_none(run, model_file, digit, here):
     result = run("predict", model_file, "torn.png", "-", "--as", "digits", input=digit.read_bytes())
     assert result.exit_code == BAD_INPUT
     assert result.stdout.startswith("standard input: ")
-    assert result.stderr.startswith("error: torn.png: is no image")
+    refused, summary = result.stderr.splitlines()
+    assert refused.startswith("error: torn.png: is no image")
+    assert summary == "2 pictures, 1 of which could not be read"
 
 
 @pytest.mark.training
