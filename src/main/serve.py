@@ -6,13 +6,14 @@ Only `main.cli`'s command imports this file: FastAPI and uvicorn are an extra, `
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import uvicorn
-from anyio import CapacityLimiter, fail_after, move_on_after, to_thread
+from anyio import CapacityLimiter, current_time, fail_after, move_on_after, to_thread
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel
@@ -32,6 +33,7 @@ DRAINED = 4 * LARGEST_BODY  # bytes of a refused body that are read, so that the
 AT_ONCE = 2  # pictures: one is prepared while another is computed
 BODIES_AT_ONCE = 64  # pictures that are being sent, or wait for their turn: half a gigabyte at most
 SILENCE_SECONDS = 30  # a client that is to send more is waited for so long
+BODY_SECONDS = 60  # in which all of a picture is there: one that comes drop by drop holds a place from others
 STOP_SECONDS = 5  # given to requests that run when the server is told to stop
 PAGE = Path(__file__).parent / "page"
 HEADERS = {
@@ -39,6 +41,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+CLOSING = {"Connection": "close"}  # to whom no more is listened
 PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -128,20 +131,22 @@ class _Limited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        got, whole, answered = 0, False, False
+        got, whole, answered, end = 0, False, False, math.inf
 
         async def counted() -> Message:
-            nonlocal got, whole
+            nonlocal got, whole, end
+            end = min(end, current_time() + BODY_SECONDS)  # from when it is first asked for
+            left = min(SILENCE_SECONDS, end - current_time())
             try:
-                with fail_after(None if whole else SILENCE_SECONDS):  # then it is waited for whether the client leaves
+                with fail_after(None if whole else left):  # then it is waited for whether the client leaves
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408, f"nothing came for {SILENCE_SECONDS} seconds") from None
+                raise HTTPException(408, _too_slow(), headers=CLOSING) from None
             got += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if got > LARGEST_BODY:
                 await _drain(receive)
-                raise HTTPException(413, _too_large())
+                raise HTTPException(413, _too_large(), headers=CLOSING)
             return message
 
         async def with_headers(message: Message) -> None:
@@ -167,7 +172,7 @@ class _Limited:
 
 
 def _closing(status: int, detail: str) -> JSONResponse:
-    return JSONResponse({"detail": detail}, status_code=status, headers={"Connection": "close"})
+    return JSONResponse({"detail": detail}, status_code=status, headers=CLOSING)
 
 
 async def _drain(receive: Receive) -> None:
@@ -178,6 +183,10 @@ async def _drain(receive: Receive) -> None:
             left -= len(message.get("body", b""))
             if not message.get("more_body"):
                 return
+
+
+def _too_slow() -> str:
+    return f"nothing came for {SILENCE_SECONDS} seconds, or not all of the picture within {BODY_SECONDS}"
 
 
 def _too_large() -> str:

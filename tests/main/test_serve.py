@@ -333,6 +333,18 @@ def test_a_client_that_falls_silent_is_not_waited_for_without_end(port, monkeypa
             assert client.recv(4096).split()[1] == status
 
 
+def test_a_body_that_comes_drop_by_drop_is_not_waited_for_without_end(port, monkeypatch) -> None:
+    monkeypatch.setattr("main.serve.BODY_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as client:
+        client.sendall(POST % 10_000)
+        sent = 0
+        while not select.select([client], [], [], 0.05)[0] and sent < 2_000:
+            sent += client.send(b"x")
+        answer = client.recv(4096)
+    assert answer.split()[1] == b"408"
+    assert b"connection: close" in answer.lower()
+
+
 def test_who_is_still_sending_when_the_server_stops_is_told_so(live, monkeypatch) -> None:
     monkeypatch.setattr("main.serve.STOP_SECONDS", 1)
     with listen(0) as listening:
