@@ -24,7 +24,7 @@ MARKED_EPOCHS = 40
 
 def draw(history: Sequence[Epoch], name: str, folder: Path, file: str) -> Path:
     """Write the curve as `folder`/<file>.png; gives its path."""
-    (path,) = draw_all(folder, {file: lambda: curve(history, name)})
+    (path,) = draw_all(folder, {file: lambda: curve(history, name)}, [name])
     return path
 
 

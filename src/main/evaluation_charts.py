@@ -53,7 +53,7 @@ def draw(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
         "roc": lambda: roc(evaluation),
         "precision_recall": lambda: precision_recall(evaluation),
     }
-    return draw_all(folder, drawings)
+    return draw_all(folder, drawings, [evaluation.source, *evaluation.classes])
 
 
 def _tested(evaluation: Evaluation) -> str:

@@ -42,7 +42,7 @@ def draw_image(folder: Path, filters: Filters | None, stages: Sequence[Stage], s
     answer = f"the model says {seen.answer}, {percent(seen.confidence, 1)} sure"
     drawings = _network(filters, stages, seen, answer)
     drawings["saliency"] = lambda: saliency([seen], "Where the answer comes from", answer)
-    return draw_all(folder, drawings)
+    return draw_all(folder, drawings, [seen.answer])
 
 
 def draw_test(
@@ -64,7 +64,7 @@ def draw_test(
         "hardest": lambda: hardest(evaluation),
         "calibration": lambda: calibration(evaluation),
     }
-    return draw_all(folder, drawings)
+    return draw_all(folder, drawings, [evaluation.source, *evaluation.classes])
 
 
 def _network(

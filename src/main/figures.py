@@ -1,13 +1,12 @@
-"""The paper that evaluation, explanation and learning curves are drawn on: one look, one way to save."""
+"""The look that all charts share, and the paper that those of one model are drawn on and saved from."""
 
 from __future__ import annotations
 
 import io
 import re
-import textwrap
-import unicodedata
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,38 +20,39 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a800")
-"""Okabe & Ito (2008), "Color Universal Design"; the yellow darkened, or thin lines of it would vanish on
-white.
-"""
-MARKERS = ("o", "^", "s", "D")
-BLUE, VERMILLION = COLOURS[:2]
+OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#010101", "#f0e442")
+"""Okabe & Ito (2008), "Color Universal Design", the most contrasting on white first.
+
+Their black is one step off #000000, which SVG files leave unsaid, so that it could not be swapped on dark paper."""
+COLOURS = (*OKABE_ITO[:-1], "#b8a800")
+"""Of classes, which have no markers of their own: the yellow darkened, or small points of it would vanish on white."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h", "*")
+BLUE, VERMILLION = OKABE_ITO[:2]
 INK = "#1f2328"
+"""Text and the one series of a chart that has a single one."""
 MUTED = "#59636e"
-"""Axes, ticks and captions: 6.1 to 1 on white."""
-FAINT = "#c8ced4"
+"""Axes, ticks, captions: 6.1 to 1 on paper."""
+FAINT = "#b8c0c8"
+"""What stands behind: what is not the point of the chart."""
 GRID = "#e4e8ec"
+PAPER = "#ffffff"
+WARNING = "#a83200"
 
-MARGIN = 0.16
-"""Inches around the heading."""
-TITLE_SIZE, SUBTITLE_SIZE = 13, 10
-LINE = 1.4
-"""Distance of lines in the heading, in multiples of the letters' size."""
-LETTER = 0.53
-"""Mean width of a letter, in multiples of its size: where the heading is broken into lines."""
-
-FONTS = (
-    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Hiragino Sans", "Microsoft YaHei",
-    "Yu Gothic", "Malgun Gothic", "WenQuanYi Zen Hei", "Noto Sans Arabic", "Noto Sans Devanagari",
-)  # fmt: skip
-"""Tried in this order for each letter of a class's name, as far as they are installed."""
+MARGIN = 0.14
+"""Inches around everything."""
+TITLE_SIZE, SUBTITLE_SIZE = 12.5, 10
+LINE = 1.32
+"""Distance of lines, in multiples of the letters' size."""
 
 BREAKABLE_PERCENT = re.compile(r"(?<=\d) (?=%)")
 
 RULES: dict[Any, Any] = {
-    "text.parse_math": False,  # a class is called what its folder is called, dollars and all
+    "text.parse_math": False,  # titles and names of classes are shown as they were written, dollars and all
     "font.size": 10,
     "text.color": INK,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": "auto",  # the figure's own, which a style may change
+    "axes.facecolor": PAPER,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": MUTED,
     "axes.titlecolor": INK,
@@ -62,17 +62,23 @@ RULES: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.unicode_minus": True,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
     "legend.frameon": False,
     "legend.fontsize": 9.5,
     "lines.linewidth": 1.8,
     "savefig.dpi": 160,
+    "svg.hashsalt": "optimize-sweeps",  # the same chart is the same file
+    "path.simplify": True,
 }
+"""Of every chart, a sweep's too."""
 
 
 def unbroken(text: str) -> str:
@@ -80,18 +86,19 @@ def unbroken(text: str) -> str:
     return BREAKABLE_PERCENT.sub("\N{NO-BREAK SPACE}", text)
 
 
-def draw_all(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> tuple[Path, ...]:
+def draw_all(
+    folder: Path, drawings: Mapping[str, Callable[[], Figure]], written: Iterable[str] = ()
+) -> tuple[Path, ...]:
     """Draw each figure and write it to `folder`/<name>.png; gives the files' paths in that order.
+
+    What is `written` in them that is not ours, such as the names of classes, decides the fonts by its characters.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    import matplotlib as mpl
-
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with mpl.rc_context(RULES | {"font.family": installed_fonts()}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as a placeholder
+    with drawing_rules(written):
         for name, drawing in drawings.items():
             buffer = io.BytesIO()
             # Without the program's version, the same figure is the same file.
@@ -101,12 +108,18 @@ def draw_all(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) -> tupl
     return tuple(paths)
 
 
-def installed_fonts() -> list[str]:
-    """Those of `FONTS` that are installed here."""
-    from matplotlib.font_manager import fontManager
+@contextmanager
+def drawing_rules(written: Iterable[str]) -> Iterator[None]:
+    """The rules, and fonts that have the characters of what is `written`."""
+    import matplotlib as mpl
 
-    installed = set(fontManager.get_font_names())
-    return [name for name in FONTS if name in installed]
+    from main import fonts
+
+    with mpl.rc_context(RULES), warnings.catch_warnings():
+        mpl.rcParams["font.family"] = fonts.families("".join(written))
+        # Said once in words by `fonts`, instead of once per character.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def page(
@@ -116,31 +129,20 @@ def page(
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    room = (width - 2 * MARGIN) * 72
-    looks: list[tuple[str, float, dict[str, Any]]] = [
-        (title, TITLE_SIZE, {"weight": "bold"}),
-        (subtitle, SUBTITLE_SIZE, {"color": MUTED}),
-    ]
-    words = [
-        (line, size, look)
-        for text, size, look in looks
-        for line in textwrap.wrap(unbroken(text), int(room / (size * LETTER * _breadth(text))))
-    ]
-    heading = MARGIN + sum(LINE * size for _, size, _ in words) / 72
-    total = height + heading
+    from main.fonts import Paragraph, broken
+
+    heading = [Paragraph(title, TITLE_SIZE, "bold", INK), Paragraph(subtitle, SUBTITLE_SIZE, "normal", MUTED)]
+    lines = broken(heading, width - 2 * MARGIN)
+    total = height + MARGIN + sum(LINE * line.size for line in lines) / 72
     layout = ConstrainedLayoutEngine(rect=(0, 0, 1, height / total), w_pad=0.08, h_pad=0.08)
     figure = Figure(figsize=(width, total), layout=layout)
     down = MARGIN
-    for line, size, look in words:
-        figure.text(MARGIN / width, 1 - down / total, line, size=size, va="top", in_layout=False, **look)
+    for text, size, weight, colour in lines:
+        figure.text(
+            MARGIN / width, 1 - down / total, text, size=size, weight=weight, color=colour, va="top", in_layout=False
+        )
         down += LINE * size / 72
     return figure, figure.subplots(rows, columns, squeeze=False, **how)
-
-
-def _breadth(text: str) -> float:
-    """Mean width of a text's letters in `LETTER`s: Chinese, Japanese and Korean ones are two wide."""
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return 1 + wide / max(len(text), 1)
 
 
 def show_image(axes: Axes, image: NDArray[Any], **how: Any) -> None:

@@ -18,7 +18,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from optimize.charts import fonts
+from main import fonts
 from optimize.charts.drawing.differences import draw_differences
 from optimize.charts.drawing.marks import spread, worse_to_better
 from optimize.charts.drawing.scales import asinh_axis, metric_axis, parameter_axis

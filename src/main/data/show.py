@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from main.config import AugmentConfig, DataConfig
 from main.data.errors import DataError
 from main.data.loading import load_training
 from main.data.records import Images, TrainingData
-from main.figures import installed_fonts
+from main.figures import INK, MUTED, OKABE_ITO, WARNING, drawing_rules, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,14 +33,11 @@ BLANK = 255
 DPI = 150
 MARGIN, HEADING, FOOTING, BALANCE = 40, 150, 70, 520
 """Pixels: border, room above for the title, room below for the axis, width of the bars."""
-NAME_WIDTH = 11
-"""Pixels of a letter of a class's name."""
+NAME_SIZE, NOTICE_SIZE = 10, 9.5
 MAX_NAME = 24
-NOTICE_WIDTH, LINE = 13, 30
-"""Pixels of a letter and of a line of the notice."""
-INK, FAINT, WARNING = "#1a1a1a", "#6b6b6b", "#b3261e"
-TRAIN_COLOUR, VALIDATION_COLOUR = "#0072b2", "#e69f00"
-"""Blue and orange of Okabe and Ito, which colour-blind readers tell apart."""
+LINE = 30
+"""Pixels of a line of the notice."""
+TRAIN_COLOUR, VALIDATION_COLOUR = OKABE_ITO[0], OKABE_ITO[4]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,23 +111,29 @@ def _with_copies(images: Images, augment: AugmentConfig, label: int) -> Images:
 
 def draw(data: TrainingData, drawn: Sheet) -> Figure:
     """The sheet as a figure, every image a whole multiple of its pixels."""
-    import matplotlib as mpl
-
-    with mpl.rc_context({"font.family": installed_fonts()}):
+    with drawing_rules([data.source, _said(data), *drawn.names]):
         return _drawn(data, drawn)
+
+
+def _said(data: TrainingData) -> str:
+    return " ".join(filter(None, (data.notice, data.remark)))
 
 
 def _drawn(data: TrainingData, drawn: Sheet) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+
+    from main.fonts import Paragraph, broken, width_of
 
     rows, columns, height, width, _ = drawn.examples.shape
     scale = max(1, round(TILE / max(height, width)))
     tiles_width = (columns * (width + GAP) - GAP) * scale
     tiles_height = (rows * (height + GAP) - GAP) * scale
-    left = MARGIN + NAME_WIDTH * max(len(_shortened(name)) for name in drawn.names) + 20
+    font = FontProperties(size=NAME_SIZE)
+    names = max(width_of(shortened(name, MAX_NAME), font) for name in drawn.names)
+    left = MARGIN + round(names * DPI / 72) + 20
     total_width = left + tiles_width + MARGIN // 2 + BALANCE + MARGIN
-    said = " ".join(filter(None, (data.notice, data.remark)))
-    notice = textwrap.wrap(said, width=(total_width - 2 * MARGIN) // NOTICE_WIDTH)
+    notice = broken([Paragraph(_said(data), NOTICE_SIZE, "normal", WARNING)], (total_width - 2 * MARGIN) / DPI)
     total_height = HEADING + len(notice) * LINE + tiles_height + FOOTING
 
     figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
@@ -143,7 +145,7 @@ def _drawn(data: TrainingData, drawn: Sheet) -> Figure:
 
     _draw_tiles(axes(left, tiles_width), drawn)
     _draw_balance(axes(left + tiles_width + MARGIN // 2, BALANCE), drawn)
-    _write_heading(figure, data, drawn, notice)
+    _write_heading(figure, data, drawn, [line.text for line in notice])
     return figure
 
 
@@ -157,13 +159,12 @@ def _draw_tiles(axes: Axes, drawn: Sheet) -> None:
     axes.imshow(mosaic, interpolation="nearest", aspect="auto")
     axes.set_yticks(
         [row * (height + GAP) + (height - 1) / 2 for row in range(rows)],
-        labels=[_shortened(name) for name in drawn.names],
-        fontsize=10,
-        color=INK,
-        parse_math=False,
+        labels=[shortened(name, MAX_NAME) for name in drawn.names],
+        fontsize=NAME_SIZE,
     )
     axes.set_xticks([])
-    axes.set_title(drawn.caption, loc="left", fontsize=9, color=FAINT, pad=7)
+    axes.set_title(drawn.caption, loc="left", fontsize=9, color=MUTED, pad=7)
+    axes.grid(visible=False)
     axes.tick_params(length=0, pad=8)
     axes.spines[:].set_visible(False)
 
@@ -181,24 +182,22 @@ def _draw_balance(axes: Axes, drawn: Sheet) -> None:
             textcoords="offset points",
             va="center",
             fontsize=8.5,
-            color=INK,
         )
     axes.set_xlim(0, 1.42 * float((train + validation).max()))
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks([])
-    axes.set_xlabel("images of the class", fontsize=9, color=FAINT)
+    axes.grid(visible=False)
+    axes.set_xlabel("images of the class", fontsize=9)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=4, integer=True)
-    axes.tick_params(axis="x", labelsize=8.5, colors=FAINT)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
+    axes.tick_params(axis="x", labelsize=8.5, labelcolor=MUTED)
+    axes.spines["left"].set_visible(False)
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
         ncols=2,
-        frameon=False,
         fontsize=9,
-        labelcolor=FAINT,
+        labelcolor=MUTED,
         handlelength=1,
         borderpad=0.3,
         borderaxespad=0.2,
@@ -214,9 +213,9 @@ def _write_heading(figure: Figure, data: TrainingData, drawn: Sheet, notice: lis
         else f"the first {len(drawn.names)} of {data.n_classes} classes",
     ]  # fmt: skip
     _write(figure, 38, Path(data.source).absolute().name, size=16, weight="bold")
-    _write(figure, 78, "   ·   ".join(facts), size=10, colour=FAINT)
+    _write(figure, 78, "   ·   ".join(facts), size=10, colour=MUTED)
     for number, line in enumerate(notice):
-        _write(figure, 112 + number * LINE, line, size=9.5, colour=WARNING)
+        _write(figure, 112 + number * LINE, line, size=NOTICE_SIZE, colour=WARNING)
 
 
 def _write(figure: Figure, down: int, text: str, *, size: float, colour: str = INK, weight: str = "normal") -> None:
@@ -229,12 +228,7 @@ def _write(figure: Figure, down: int, text: str, *, size: float, colour: str = I
         fontsize=size,
         color=colour,
         weight=weight,
-        parse_math=False,
     )
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
 def _counts(labels: np.ndarray, n_classes: int) -> tuple[int, ...]:

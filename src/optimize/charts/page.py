@@ -17,56 +17,22 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator
 
+from main import figures
 from main.errors import UserError
-from optimize.charts import fonts
-from optimize.charts.palette import GRID, INK, MUTED, PAPER, WARNING, tone
+from main.figures import INK, LINE, MARGIN, MUTED, SUBTITLE_SIZE, TITLE_SIZE, WARNING
+from main.fonts import Paragraph, broken
+from optimize.charts.palette import tone
 
-MARGIN = 0.14
-"""Inches around everything."""
-
+FOOTER_SIZE = 8.5
 LETTER_GAP = 0.04
 """Inches between labels that stand side by side."""
 POINTS = 72
 """To an inch: what files of lines rather than pixels measure in."""
 
 CLIP_PATH = re.compile(rb"\bp[0-9a-f]{10}\b")
-RULES: Any = {
-    "text.parse_math": False,  # a title is shown as it was written, dollars and all
-    "font.size": 10,
-    "text.color": INK,
-    "figure.facecolor": PAPER,
-    "savefig.facecolor": "auto",  # the figure's own, which a style may change
-    "axes.facecolor": PAPER,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 9.5,
-    "ytick.labelsize": 9.5,
-    "legend.frameon": False,
-    "legend.fontsize": 9.5,
-    "lines.linewidth": 1.8,
-    "savefig.dpi": 160,
-    "svg.hashsalt": "optimize-sweeps",  # the same chart is the same file
-    "path.simplify": True,
-}
-
 
 LEFT_TO_US: Any = {
     "text.parse_math": False,
@@ -181,25 +147,24 @@ class Page:
         return turned
 
     def _write(self, words: Words, width: float) -> tuple[float, float]:
-        room = 0.97 * (width - 2 * MARGIN)  # at a low resolution, hinted letters are a little wider than measured
-        above = self._block([(words.title, 12.5, "bold", INK), (words.subtitle, 10, "normal", INK)], room, top=True)
-        footer = [(words.caption, 8.5, "normal", MUTED)]
-        if words.notice:
-            footer.append((words.notice, 8.5, "bold", WARNING))
-        return above, self._block(footer, room, top=False)
-
-    def _block(self, parts: list[tuple[str, float, str, str]], room: float, top: bool) -> float:
-        """Write paragraphs one below the other; returns the height they take, in inches."""
-        lines = [
-            (line, size, weight, colour)
-            for text, size, weight, colour in parts
-            for line in fonts.wrap(text, FontProperties(size=size, weight=weight), room * 72)
+        room = width - 2 * MARGIN
+        heading = [
+            Paragraph(words.title, TITLE_SIZE, "bold", INK),
+            Paragraph(words.subtitle, SUBTITLE_SIZE, "normal", INK),
         ]
-        height = (MARGIN if top else 1.4 * MARGIN) + sum(1.32 * size / 72 for _, size, _, _ in lines)
+        footer = [Paragraph(words.caption, FOOTER_SIZE, "normal", MUTED)]
+        if words.notice:
+            footer.append(Paragraph(words.notice, FOOTER_SIZE, "bold", WARNING))
+        return self._block(heading, room, top=True), self._block(footer, room, top=False)
+
+    def _block(self, paragraphs: list[Paragraph], room: float, top: bool) -> float:
+        """Write paragraphs one below the other; returns the height they take, in inches."""
+        lines = broken(paragraphs, room)
+        height = (MARGIN if top else 1.4 * MARGIN) + sum(LINE * line.size / 72 for line in lines)
         y = -MARGIN if top else height - 0.4 * MARGIN
         for line, size, weight, colour in lines:
             self.figure.text(MARGIN, y, line, size=size, weight=weight, color=tone(colour), va="top", in_layout=False)
-            y -= 1.32 * size / 72
+            y -= LINE * size / 72
         return height
 
 
@@ -210,14 +175,12 @@ def drawing_rules(texts: list[str], style: str | None = None) -> Iterator[None]:
     Raises:
         UserError: matplotlib knows no such style.
     """
-    with mpl.rc_context(RULES), warnings.catch_warnings():
+    with figures.drawing_rules(texts):
         if style is not None:
+            families = mpl.rcParams["font.family"]
             mpl.rcParams.update(LEFT_TO_A_STYLE)
             _use(style)
-            mpl.rcParams.update(LEFT_TO_US)
-        mpl.rcParams["font.family"] = fonts.families("".join(texts))
-        # Said once in words by `fonts`, instead of once per character.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            mpl.rcParams.update(LEFT_TO_US | {"font.family": families})
         yield
 
 

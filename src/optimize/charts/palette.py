@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#010101", "#f0e442")
-"""Okabe & Ito (2008), "Color Universal Design", the most contrasting on white first.
+from main.figures import FAINT as FAINT
+from main.figures import GRID as GRID
+from main.figures import INK as INK
+from main.figures import MARKERS as MARKERS
+from main.figures import MUTED as MUTED
+from main.figures import OKABE_ITO as OKABE_ITO
+from main.figures import PAPER as PAPER
+from main.figures import WARNING as WARNING
 
-Their black is one step off #000000, which SVG files leave unsaid, so that it could not be swapped on dark paper."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h", "*")
-
-INK = "#1f2328"
-"""Text and the one series of a chart that has a single one."""
-MUTED = "#59636e"
-"""Axes, ticks, captions: 6.1 to 1 on paper."""
-FAINT = "#b8c0c8"
-"""What stands behind: trials that are not the point of the chart."""
-GRID = "#e4e8ec"
-PAPER = "#ffffff"
 ACCENT = "#0072b1"
 """The best, where no choice has a colour of its own; a step off `OKABE_ITO[0]`, whose partner on dark it has not."""
-WARNING = "#a83200"
 INKS = ("#020202", "#fefefe")
 """What is written on a colour: one of them has at least 4.5 to 1 on any. Neither is swapped on dark paper."""
 

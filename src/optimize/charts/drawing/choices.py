@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 
+from main.fonts import wrap
 from optimize.charts.drawing.marks import point_style
 from optimize.charts.drawing.rows import row_axes, row_figures
 from optimize.charts.drawing.scales import metric_axis
-from optimize.charts.fonts import wrap
 from optimize.charts.numbers.choices import ChoiceRow, ChoiceRows
 from optimize.charts.page import Page
 from optimize.charts.palette import INK, MUTED, tone

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 
-from optimize.charts.fonts import wrap
+from main.fonts import wrap
 from optimize.charts.page import Page
 from optimize.charts.palette import PAPER, tone
 

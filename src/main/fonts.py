@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import RendererAgg
@@ -29,6 +30,10 @@ PREFERRED = (
 """Families tried first for what DejaVu lacks; colour fonts cannot be drawn."""
 
 
+HINTED = 0.97
+"""Share of a width that is filled: at a low resolution, hinted letters are a little wider than measured."""
+
+
 def families(text: str) -> list[str]:
     """DejaVu Sans, then as few installed families as cover what it lacks of `text`.
 
@@ -49,17 +54,36 @@ def families(text: str) -> list[str]:
     return chosen
 
 
+class Paragraph(NamedTuple):
+    """A text, or one line of it, and how it is written."""
+
+    text: str
+    size: float
+    weight: str
+    colour: str
+
+
+def broken(paragraphs: Sequence[Paragraph], width: float) -> list[Paragraph]:
+    """Every line of some paragraphs, each of at most `width` inches."""
+    room = HINTED * width * 72
+    return [
+        paragraph._replace(text=line)
+        for paragraph in paragraphs
+        for line in wrap(paragraph.text, FontProperties(size=paragraph.size, weight=paragraph.weight), room)
+    ]
+
+
 def wrap(text: str, font: FontProperties, width: float) -> list[str]:
     """Break a text into lines of at most `width` points, between words, or inside one that is wider than a line."""
 
     def fits(line: str) -> bool:
-        return _width(line, font) <= width
+        return width_of(line, font) <= width
 
     lines: list[str] = []
     line, taken = "", 0.0  # the words of a line are measured one by one, for most have been measured before
     for piece in _pieces(text):
-        if taken + _width(piece.rstrip(), font) <= width:
-            line, taken = line + piece, taken + _width(piece, font)
+        if taken + width_of(piece.rstrip(), font) <= width:
+            line, taken = line + piece, taken + width_of(piece, font)
             continue
         if line:
             lines.append(line.rstrip())
@@ -67,11 +91,11 @@ def wrap(text: str, font: FontProperties, width: float) -> list[str]:
             cut = next(n for n in range(len(piece) - 1, 0, -1) if n == 1 or fits(piece[:n]))
             lines.append(piece[:cut])
             piece = piece[cut:]
-        line, taken = piece, _width(piece, font)
+        line, taken = piece, width_of(piece, font)
     return [*lines, line.rstrip()] if line.strip() else lines
 
 
-def _width(text: str, font: FontProperties) -> float:
+def width_of(text: str, font: FontProperties) -> float:
     """In points; a space at the end counts."""
     return _measured(text, font, tuple(mpl.rcParams["font.family"]))
 
