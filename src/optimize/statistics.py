@@ -234,12 +234,15 @@ def _sentence(metric: str, choices: Sequence[ChoiceSummary], contest: Contest | 
     if contest.closest is None:
         return wording.no_shared_seed(contest.labels[0], contest.labels[1], noun)
     rest = list(zip(contest.labels[2:], contest.winner_beats[1:], strict=True))
+    own = {choice.choice: choice.n for choice in choices}
     return wording.verdict_sentence(
         metric,
         contest.labels[0],
         contest.closest,
         beaten=[label for label, beats in rest if beats],
         open_=[label for label, beats in rest if not beats],
+        single=[label for label, n in own.items() if n == 1],
+        alike=all(own[label] == contest.closest.n for label in contest.labels[:2]),
         noun=noun,
     )
 
@@ -328,9 +331,6 @@ def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | No
     if contest is None:
         return []
     found = []
-    single = [choice.choice for choice in choices if choice.n == 1]
-    if single:
-        found.append(f"One {noun} only, so not compared: {wording.listed(single)}.")
     if len({frozenset(choice.values) for choice in choices if choice.n > 1}) > 1:
         found.append(f"The choices do not have the same {noun}s; each pair is compared over those that both have.")
     if contest.tests.agreement_p < AGREEMENT_LEVEL:

@@ -150,6 +150,8 @@ def verdict_sentence(
     *,
     beaten: Sequence[str],
     open_: Sequence[str],
+    single: Sequence[str] = (),
+    alike: bool = True,
     noun: str = "seed",
 ) -> str:
     """The winner against the next best, and what of the others.
@@ -160,18 +162,35 @@ def verdict_sentence(
         pair: The winner and the next best.
         beaten: Of the other choices, those that the winner beats.
         open_: Of the other choices, those that it is not separable from.
+        single: The choices with a single seed, or fold, which are compared with none.
+        alike: Whether the two have the same seeds, and not just some in common.
         noun: What the pair was compared over: `seed`, or `fold`.
     """
+    said = _verdict(metric, winner, pair, beaten, open_, alike, noun)
+    return f"{said}, {_condition(noun)}.{_beside_single(single, noun)}"
+
+
+def _verdict(
+    metric: str,
+    winner: str,
+    pair: PairComparison,
+    beaten: Sequence[str],
+    open_: Sequence[str],
+    alike: bool,
+    noun: str,
+) -> str:
+    """What `verdict_sentence` says, without its condition."""
     better, worse = short(pair.better), short(pair.worse)
+    shared = counted(pair.n, noun) if alike else f"the {counted(pair.n, noun)} that both have"
     first, second = (better, worse) if pair.better == winner else (worse, better)
     if not pair.decided:
-        lead = f"{first} and {second} are not separable at {counted(pair.n, noun)}{_what_would_decide(pair, noun)}"
-        return f"{lead}{_beside_an_open_pair(first, beaten, open_)}, {_condition(noun)}."
+        lead = f"{first} and {second} are not separable at {shared}{_what_would_decide(pair, noun)}"
+        return f"{lead}{_beside_an_open_pair(first, beaten, open_)}"
     difference, interval = interval_text(metric, pair.difference, pair.low, pair.high)
-    lead = f"{better} beats {worse} by {difference} ({interval}, {counted(pair.n, noun)})"
     if first == worse:
-        return f"{first} has the best mean, but over the {noun}s that both have {lead}, {_condition(noun)}."
-    return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {_condition(noun)}."
+        lead = f"{better} beats {worse} by {difference} ({interval}, {counted(pair.n, noun)})"
+        return f"{first} has the best mean, but over the {noun}s that both have {lead}"
+    return f"{better} beats {worse} by {difference} ({interval}, {shared}){_beside_a_decided_pair(beaten, open_)}"
 
 
 def tuned_sentence(
@@ -200,6 +219,13 @@ def tuned_sentence(
     difference, interval = interval_text(metric, closest.difference, closest.low, closest.high)
     lead = f"{winner} beats {other} by {difference} ({interval}), each at the best to be expected of {tried}"
     return f"{lead}{_beside_a_decided_pair(beaten, open_)}, {_condition(noun)}."
+
+
+def _beside_single(single: Sequence[str], noun: str) -> str:
+    if not single:
+        return ""
+    have, are = ("has", "is") if len(single) == 1 else ("have", "are")
+    return f" {listed([short(label) for label in single], most=3)} {have} one {noun} alone, and {are} not compared."
 
 
 def _condition(noun: str) -> str:

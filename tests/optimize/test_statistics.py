@@ -221,7 +221,7 @@ def test_one_lucky_seed_does_not_win() -> None:
         grid({"max": [0.90, 0.91, 0.92], "average": [0.80, 0.82, 0.81], "stride": [0.99, "failed", "failed"]})
     )
     assert found.winner == "max"
-    assert "One seed only, so not compared: stride." in found.warnings
+    assert found.sentence.endswith(" these seeds. stride has one seed alone, and is not compared.")
     assert not found.decided  # stride may yet be better
 
 
@@ -244,6 +244,12 @@ def test_a_choice_that_a_race_dropped_is_compared_over_the_seeds_it_had() -> Non
     found = verdict(grid(values))
     assert found.decided
     assert {pair.n for pair in found.pairs} == {3, 10}
+    assert "10 seeds); it also beats stride" in found.sentence
+
+
+def test_a_runner_up_that_missed_seeds_is_compared_over_those_that_it_has_and_the_sentence_says_so() -> None:
+    found = verdict(grid({"max": [0.90, 0.91, 0.92, 0.91], "average": [0.80, 0.82, 0.81, "failed"]}))
+    assert "the 3 seeds that both have), on this validation set" in found.sentence
 
 
 # Purposes, factors and conditions
@@ -293,10 +299,7 @@ def test_a_baseline_that_beats_the_search_is_said() -> None:
 
 def test_a_baseline_is_not_said_to_have_a_better_mean_than_a_lucky_single_run() -> None:
     lucky = verdict(grid({"max": [0.95, 0.951], "blur": [0.94, 0.942], "stride": [0.99, "failed"]}), baseline="max")
-    assert lucky.warnings[1:] == (
-        "One seed only, so not compared: stride.",
-        "Nothing that was compared ranks above the baseline, max.",
-    )
+    assert lucky.warnings[1:] == ("Nothing that was compared ranks above the baseline, max.",)
 
 
 def test_spreads_that_differ_are_said() -> None:

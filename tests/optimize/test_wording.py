@@ -20,9 +20,10 @@ def say(
     winner: str = "max",
     beaten: tuple[str, ...] = (),
     open_: tuple[str, ...] = (),
+    alike: bool = True,
     **changes: object,
 ) -> str:
-    sentence = wording.verdict_sentence(metric, winner, pair(**changes), beaten=beaten, open_=open_)
+    sentence = wording.verdict_sentence(metric, winner, pair(**changes), beaten=beaten, open_=open_, alike=alike)
     assert sentence.endswith(", on this validation set and these seeds.")
     return sentence.removesuffix(", on this validation set and these seeds.")
 
@@ -38,6 +39,26 @@ def test_an_open_pair_says_what_would_decide_it() -> None:
     assert say(**OPEN) == "max and blur are not separable at 3 seeds; 8 more would probably decide"
     assert say(**OPEN | {"seeds_needed": None}).endswith("3 seeds; probably not even 1,000 would decide")
     assert say(**OPEN | {"p": 1.0}).endswith("3 seeds, over which their means are the same")
+
+
+def test_of_choices_with_seeds_of_their_own_those_are_counted_that_both_have() -> None:
+    assert say(alike=False) == "max beats average by 0.31 points (95 % 0.12 to 0.50, the 5 seeds that both have)"
+    assert say(alike=False, **OPEN) == (
+        "max and blur are not separable at the 3 seeds that both have; 8 more would probably decide"
+    )
+
+
+@pytest.mark.parametrize(
+    ("single", "said"),
+    [
+        (("stride",), "stride has one fold alone, and is not compared."),
+        (("stride", "blur"), "stride and blur have one fold alone, and are not compared."),
+        (tuple("abcde"), "a, b, c and 2 others have one fold alone, and are not compared."),
+    ],
+)
+def test_choices_that_are_not_compared_are_said_not_to_be(single: tuple[str, ...], said: str) -> None:
+    sentence = wording.verdict_sentence(ACCURACY, "max", pair(), beaten=(), open_=(), single=single, noun="fold")
+    assert sentence.partition(", on these folds of the images. ")[2] == said
 
 
 def test_a_loss_is_said_in_its_own_unit() -> None:
