@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from main.wording import accuracy_of, counted, percent
+from main.wording import accuracy_of, counted, percent, printable
 
 LABEL_WIDTH = 14
 
@@ -86,8 +86,7 @@ def _section(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _line(label: str, value: Any) -> Iterator[str]:
     if value not in (None, ""):
-        line = f"{label:<{LABEL_WIDTH}} {value}"
-        yield "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+        yield printable(f"{label:<{LABEL_WIDTH}} {value}", kept="")
 
 
 def _accuracy(test: Mapping[str, Any]) -> str:

@@ -11,12 +11,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from main.wording import accuracy_of, counted, percent
+from main.wording import accuracy_of, counted, percent, printable
 
 if TYPE_CHECKING:
     from main.config import AugmentConfig, DataConfig
@@ -35,8 +35,17 @@ app = typer.Typer(
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-out = Console(soft_wrap=True, highlight=False, emoji=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+
+class _Terminal(Console):
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As every console, but a text is shown as it is: nothing in it is markup, or for the terminal to obey."""
+        if all(isinstance(shown, str) for shown in objects):
+            objects, how = tuple(map(printable, objects)), {**how, "markup": False}
+        super().print(*objects, **how)
+
+
+out = _Terminal(soft_wrap=True, highlight=False, emoji=False)
+err = _Terminal(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 Model = Annotated[Path, typer.Argument(help="A model's file, such as results/pooling/cnn.h5.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -135,12 +144,10 @@ def train(
 
 def _tell_data(talk: Console, data: TrainingData) -> None:
     if data.notice:
-        talk.print(f"NOTE: {data.notice}", style="bold yellow", markup=False)
+        talk.print(f"NOTE: {data.notice}", style="bold yellow")
     if data.remark:
-        talk.print(f"note: {data.remark}", style="yellow", markup=False)
-    talk.print(
-        f"{data.source}: {len(data.train):,} images to train, {len(data.validation):,} to validate", markup=False
-    )
+        talk.print(f"note: {data.remark}", style="yellow")
+    talk.print(f"{data.source}: {len(data.train):,} images to train, {len(data.validation):,} to validate")
 
 
 def _epoch_line(epoch: Epoch, epochs: int) -> str:
@@ -200,7 +207,7 @@ def predict(
                 asked += 1
                 if isinstance(result, Refusal):
                     refused += 1
-                    err.print(f"error: {result.reason}", style="red", markup=False)
+                    err.print(f"error: {result.reason}", style="red")
                 yield result
 
         if as_json or as_csv:
@@ -209,7 +216,7 @@ def predict(
         else:
             for result in told():
                 if not isinstance(result, Refusal):
-                    out.print(_prediction_line(result), markup=False)
+                    out.print(_prediction_line(result))
         if asked > 1:
             unread = f", {refused:,} of which could not be read" if refused else ""
             err.print(counted(asked, "picture") + unread)
@@ -257,7 +264,7 @@ def explain(
         if as_json:
             typer.echo(json.dumps([str(path) for path in paths], indent=2))
         else:
-            out.print("\n".join(map(str, paths)), markup=False)
+            out.print("\n".join(map(str, paths)))
 
 
 @app.command()
@@ -275,9 +282,9 @@ def serve(
             from main.serve import serve as serve_model
         except ModuleNotFoundError as missing:
             needed = "pip install 'optimize-sweeps[serve]'"
-            err.print(f"error: {missing.name} is not installed: {needed}", style="red", markup=False)
+            err.print(f"error: {missing.name} is not installed: {needed}", style="red")
             raise typer.Exit(BAD_INPUT) from None
-        serve_model(model, port, lambda said: out.print(said, markup=False), prepare.value if prepare else None)
+        serve_model(model, port, out.print, prepare.value if prepare else None)
 
 
 @app.command()
@@ -291,7 +298,7 @@ def show(model: Model, as_json: Json = False) -> None:
         if as_json:
             typer.echo(json.dumps(card, indent=2, ensure_ascii=False))
             return
-        out.print("\n".join(card_lines(card)), markup=False)
+        out.print("\n".join(card_lines(card)))
 
 
 @app.command()
@@ -315,9 +322,9 @@ def convert(
             )
             return
         for note in written.notes:
-            err.print(f"note: {note}", markup=False)
+            err.print(f"note: {note}")
         sizes = ", ".join(f"{part} {size:,}" for part, size in written.sizes.items())
-        out.print(f"{written.path}  ({sizes})", markup=False)
+        out.print(f"{written.path}  ({sizes})")
 
 
 @app.command("show-data")
@@ -335,7 +342,7 @@ def show_data(
         from main.data.show import show_data as draw_data
 
         data, augment = _shown(source)
-        out.print(str(draw_data(data, out_, augment)), markup=False)
+        out.print(str(draw_data(data, out_, augment)))
 
 
 def _shown(source: str | None) -> tuple[DataConfig, AugmentConfig | None]:
@@ -379,7 +386,7 @@ def _messages() -> Iterator[None]:
 
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: err.print(f"note: {message}", style="yellow", markup=False)
+            warnings.showwarning = lambda message, *_, **__: err.print(f"note: {message}", style="yellow")
             yield
     except ConfigError as error:
         err.print(render(error.complaints))
@@ -387,10 +394,10 @@ def _messages() -> Iterator[None]:
     except BrokenPipeError:  # whoever reads us has read enough
         raise
     except (UserError, ImpossibleNetwork, OSError) as error:
-        err.print(f"error: {told(error)}", style="red", markup=False)
+        err.print(f"error: {told(error)}", style="red")
         raise typer.Exit(BAD_INPUT) from None
     except TrainingFailedError as error:
-        err.print(f"error: {error}", style="red", markup=False)
+        err.print(f"error: {error}", style="red")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         err.print("interrupted; nothing was saved")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from main.wording import printable
+
 
 def told(error: Exception) -> str:
-    """An error's message for a person: of what the system refused, the file first and no number."""
+    """An error's message for a person's terminal: of what the system refused, the file first and no number."""
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+        return printable(f"{error.filename}: {error.strerror}")
+    return printable(str(error))
 
 
 class UserError(ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,12 @@ from typing import Any
 def percent(share: float, decimals: int = 2) -> str:
     """A share of 1 as `99.05 %`."""
     return f"{100 * share:.{decimals}f} %"
+
+
+def printable(text: str, kept: str = "\n\t") -> str:
+    """A text in which a terminal finds nothing to obey: the name of a file may hold what clears the screen."""
+    shown = (c.isprintable() or c in kept or unicodedata.category(c) == "Zs" for c in text)
+    return "".join(c if is_shown else "\N{REPLACEMENT CHARACTER}" for c, is_shown in zip(text, shown, strict=True))
 
 
 def counted(n: int, noun: str) -> str:

@@ -175,6 +175,16 @@ def test_picture_from_a_pipe_and_one_that_is_none(run, model_file, digit, here):
 
 
 @pytest.mark.training
+def test_names_of_files_are_no_markup_and_move_no_cursor(run, model_file, digit, here):
+    (here / "[red]").mkdir()
+    digit.rename(here / "[red]" / "\x1b[2J.png")
+    (here / "[red]" / "torn\x1b[2J.png").write_text("no image")
+    result = run("predict", model_file, "[red]", "--as", "digits")
+    assert result.stdout.startswith("[red]/\ufffd[2J.png: ")
+    assert result.stderr.startswith("error: [red]/torn\ufffd[2J.png: is no image")
+
+
+@pytest.mark.training
 def test_explanation_lists_its_pictures(run, model_file, digit, here):
     result = run("explain", model_file, digit, "--out", here / "there")
     assert result.stdout.splitlines() == [str(here / "there" / f"{name}.png")
