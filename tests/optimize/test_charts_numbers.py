@@ -83,6 +83,15 @@ class TestEvidence:
         said = "activation=relu and activation=leaky_relu leaky_relu_slope=0.1 are not separable"
         assert evidence.shortened(said) == "relu and leaky_relu · 0.1 are not separable"
 
+    def test_so_are_those_that_are_not_compared(self, read: Read) -> None:
+        cube = read("cube")
+        lost = cube.trials["configuration"] == "pooling=max dropout=0.5 learning_rate=0.01"
+        trials = cube.trials.assign(state=np.where(lost, "failed", cube.trials["state"]))
+        evidence = replace(cube, trials=trials)
+        assert "max · 0.5 · 0.01" not in [choice.short for choice in evidence.choices]
+        said = "pooling=max dropout=0.5 learning_rate=0.01: no usable trial"
+        assert evidence.shortened(said) == "max · 0.5 · 0.01: no usable trial"
+
     def test_a_confirmation_is_judged_alone(self, read: Read) -> None:
         evidence = read("joint")
         assert evidence.confirmed

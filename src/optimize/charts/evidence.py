@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,11 +151,20 @@ class Evidence:
 
     def shortened(self, sentence: str) -> str:
         """A sentence of the verdict, its configurations as charts write them: `7 · max · 0.00316`."""
-        if len(self._compared) == 1:  # a value has no shorter name
+        if len(self._compared) == 1 or not self.choices:  # a value has no shorter name
             return sentence
-        for choice in sorted(self.choices, key=lambda choice: len(choice.label), reverse=True):
-            sentence = sentence.replace(wording.short(choice.label), choice.short)
-        return sentence
+        rows = self.trials.assign(choice=self.choice_of(self.trials)).drop_duplicates("choice")
+        names = {
+            written: self._short(row)
+            for _, row in rows.iterrows()
+            for written in (str(row["choice"]), wording.short(str(row["choice"])))
+            if written and written in sentence
+        }
+        if not names:
+            return sentence
+        # In one go, the longest first: where a parameter is off, one configuration's name begins another's.
+        found = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        return re.sub(found, lambda name: names[name[0]], sentence)
 
     def groups(self, rows: pd.DataFrame) -> Groups:
         """Rows of `complete` by choice, in order; what belongs to none comes first."""
