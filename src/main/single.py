@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from main.config import TrainingConfig
-from main.data import TrainingData, fallback, load_test, load_training
+from main.data import Split, TrainingData, fallback, load_test, load_training
 from main.errors import UserError
 from main.evaluate import assess_split, test_section
 from main.files import write_atomically
@@ -86,6 +86,7 @@ def train_once(
     if data.notice:  # the test set is to be of what was trained on, whatever can be had by then
         config = replace(config, data=fallback(config.data))
     refuse_too_large(config.model.layers(data.input_shape, data.n_classes))  # nor does TensorFlow say so clearly
+    test = load_test(config.data)  # refused before hours of training, where it is damaged, and not looked at until then
     on_data(data)
 
     from main.backend import quiet_import
@@ -108,7 +109,7 @@ def train_once(
         )
     keras.utils.clear_session(free_memory=False)  # layer names that do not count earlier networks
     model = plain_network(config, data.input_shape, data.n_classes, result.weights)
-    card = _card(config, data, result, model, name=name, seed=seed, precision=precision, path=folder / MODEL_NAME)
+    card = _card(config, data, test, result, model, name=name, seed=seed, precision=precision, path=folder / MODEL_NAME)
     save_model(model, folder / MODEL_NAME, card)
     return Trained(folder, card, result.history)
 
@@ -116,6 +117,7 @@ def train_once(
 def _card(
     config: TrainingConfig,
     data: TrainingData,
+    test: Split,
     result: TrainResult,
     model: keras.Model,
     *,
@@ -141,7 +143,7 @@ def _card(
             "val_accuracy": validation.accuracy._asdict(),
             "val_crossentropy": {"value": validation.crossentropy},
         },
-        "test": test_section(model, path, data, load_test(config.data), when="after training"),
+        "test": test_section(model, path, data, test, when="after training"),
         "verdict": None,
         "decided": None,
         "versions": versions(),

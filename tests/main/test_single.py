@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from main.config import DataConfig, TrainConfig, TrainingConfig
-from main.data import load_test
+from main.data import DataError, load_test
+from main.data.convert import convert
 from main.errors import UserError
 from main.modelfile import load_model, read_card
 from main.single import TrainingFailedError, train_once
@@ -68,6 +69,17 @@ def test_network_that_cannot_be_built_is_refused_before_training(tmp_path):
     config = TrainingConfig(DIGITS, CnnSpec(filters=(2, 2, 2, 2), kernel_size=9), TrainConfig())
     with pytest.raises(ImpossibleNetwork, match="kernel_size 9 is larger"):
         train_once(config, tmp_path, name="x")
+
+
+def test_a_test_set_that_cannot_be_read_is_refused_before_training(tmp_path):
+    source = tmp_path / "digits"
+    convert("digits", source, images=True)
+    next((source / "test" / "0").iterdir()).write_text("no image")
+    config = TrainingConfig(DataConfig(source=str(source)), SoftmaxSpec(), TrainConfig(epochs=1))
+    told = []
+    with pytest.raises(DataError, match="is no image"):
+        train_once(config, tmp_path / "out", name="x", on_epoch=told.append)
+    assert told == []
 
 
 def test_training_that_diverges_keeps_the_former_model_and_its_own_curve(tmp_path):
