@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from main.data import DataError
 from main.data.digits import DARKEST, enlarge
-from main.data.picture import read_image
+from main.data.picture import FORMATS, read_image
 from main.data.records import Images
 
 Preparation = Literal["mnist", "digits", "plain"]
@@ -225,7 +225,7 @@ def _bytes(values: NDArray[np.floating]) -> Images:
 
 def _outline(path: Path) -> Images | None:
     """How opaque each pixel of a picture is; None where all of them are equally so."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         if not image.has_transparency_data:
             return None
         alpha = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))[..., 3:]
