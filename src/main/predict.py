@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 import tempfile
 import textwrap
@@ -29,8 +30,8 @@ from main.prepare import ImageShape, Preparation, read_prepared
 
 PIPE = "-"
 PIPE_NAME = "standard input"
-BATCH = 256
-"""Pictures prepared before the model sees them: a folder of any size fits in memory."""
+BATCH, BATCH_BYTES = 256, 2**26
+"""Pictures prepared before the model sees them, and what they may take: a folder of any size fits in memory."""
 MAX_PIPE_BYTES = 256 * 2**20
 
 
@@ -93,6 +94,8 @@ class Predictor:
         if len(self.model.input_shape) != 4:
             raise DataError(f"{path}: takes values of shape {self.model.input_shape[1:]}, not images")
         self.input_shape = cast(ImageShape, tuple(self.model.input_shape[1:]))
+        if self.input_shape[2] not in (1, 3):
+            raise DataError(f"{path}: takes images of {self.input_shape[2]} channels, neither greyscale nor in colour")
         data = _data_of(self.card)
         self.classes = _class_names(data, self.model.output_shape[-1])
         self.preparation = preparation or preparation_for(data, self.input_shape)
@@ -120,7 +123,8 @@ class Predictor:
             images: Files; folders, of which every picture is taken; `-`, one picture from standard input.
         """
         prepared = self._prepared(images)
-        while batch := list(islice(prepared, BATCH)):
+        at_once = max(1, min(BATCH, BATCH_BYTES // math.prod(self.input_shape)))
+        while batch := list(islice(prepared, at_once)):
             pictures = [image for _, image in batch if not isinstance(image, Refusal)]
             found = iter(self.probabilities(np.stack(pictures)) if pictures else ())
             for name, image in batch:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from main.config import DataConfig
-from main.data import load_test
+from main.data import DataError, load_test
 from main.modelfile import UnverifiedModelWarning
 from main.predict import PIPE_NAME, Prediction, Predictor, Refusal, csv_text, json_text
 
@@ -75,6 +75,24 @@ def test_refused_pictures_stand_in_their_place(predictor, test_set, tmp_path, mo
     assert [type(result) for result in found] == [Prediction, Refusal, Refusal, Refusal, Prediction]
     assert [name in result.reason for name, result in zip(names[1:4], found[1:4], strict=True)] == [True] * 3
     assert "holds no pictures" in found[3].reason
+
+
+def test_of_large_images_few_are_in_memory_at_once(predictor, test_set, tmp_path, monkeypatch):
+    save_images(tmp_path, test_set.images[:5])
+    monkeypatch.setattr("main.predict.BATCH_BYTES", 2 * test_set.images[0].size)
+    seen, probabilities = [], predictor.probabilities
+    monkeypatch.setattr(predictor, "probabilities", lambda images: seen.append(len(images)) or probabilities(images))
+    assert len(list(predictor.predict([str(tmp_path)]))) == 5
+    assert seen == [2, 2, 1]
+
+
+def test_a_model_of_neither_greyscale_nor_colour_is_refused(tmp_path):
+    import keras
+
+    image = keras.Input((4, 4, 2))
+    keras.Model(image, keras.layers.Softmax()(keras.layers.Flatten()(image))).save(tmp_path / "cnn.h5")
+    with pytest.warns(UnverifiedModelWarning), pytest.raises(DataError, match="images of 2 channels, neither"):
+        Predictor(tmp_path / "cnn.h5")
 
 
 def test_an_empty_name_is_refused_and_not_taken_for_the_present_folder(predictor, test_set, tmp_path, monkeypatch):
