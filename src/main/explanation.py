@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,14 @@ class Filters:
     layer: str
     weights: NDArray[np.float32]
     """(filters, height, width, channels)."""
+
+
+class Step(NamedTuple):
+    """One layer's part in what a model makes of its input."""
+
+    layer: Any
+    output: Any
+    """Of this call of it. `layer.output` is another's where it is called twice, and a network's own where it is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +119,15 @@ def feature_maps(model: keras.Model, image: Images) -> tuple[Stage, ...]:
     """
     import keras
 
-    layers = shown_layers(model)
-    if not layers:
+    steps = shown_steps(model)
+    if not steps:
         return ()
-    outputs = keras.Model(model.inputs[0], {layer.name: layer.output for layer in layers})(_as_input(image[np.newaxis]))
-    return tuple(stage(layer.name, np.asarray(outputs[layer.name][0], dtype=np.float32)) for layer in layers)
+    watched = keras.Model(model.inputs[0], [step.output for step in steps])
+    outputs = keras.tree.flatten(watched(_as_input(image[np.newaxis])))
+    return tuple(
+        stage(step.layer.name, np.asarray(output[0], dtype=np.float32))
+        for step, output in zip(steps, outputs, strict=True)
+    )
 
 
 def stage(layer: str, output: NDArray[np.float32]) -> Stage:
@@ -125,17 +137,18 @@ def stage(layer: str, output: NDArray[np.float32]) -> Stage:
     return Stage(layer, maps[liveliest], len(maps))
 
 
-def shown_layers(model: keras.Model) -> list[Any]:
+def shown_steps(model: keras.Model) -> list[Step]:
     """The layers whose outputs `feature_maps` shows."""
-    stages: list[list[Any]] = []
-    for layer in _chain(model):
-        if type(layer).__name__ in CONVOLUTIONS:
+    stages: list[list[Step]] = []
+    for step in _chain(model):
+        kind = type(step.layer).__name__
+        if kind in CONVOLUTIONS:
             stages.append([])
-        if stages and len(getattr(layer.output, "shape", ())) == 4 and type(layer).__name__ not in HIDDEN:
-            stages[-1].append(layer)
+        if stages and len(step.output.shape) == 4 and kind not in HIDDEN:
+            stages[-1].append(step)
     shown = []
     for stage in stages:
-        own = [layer for layer in stage if layer.output.shape[1:3] == stage[0].output.shape[1:3]]
+        own = [step for step in stage if step.output.shape[1:3] == stage[0].output.shape[1:3]]
         shown += [own[-1]] if own[-1] is stage[-1] else [own[-1], stage[-1]]
     evenly = np.unique(np.linspace(0, len(shown) - 1, min(MAX_STAGES, len(shown))).round().astype(int))
     return [shown[place] for place in evenly]
@@ -192,8 +205,8 @@ def deep_features(model: keras.Model, evaluation: Evaluation, method: Projection
     """
     import keras
 
-    layer = _last_hidden(model)
-    deep = keras.Model(model.inputs[0], layer.output)
+    layer, output = _last_hidden(model)
+    deep = keras.Model(model.inputs[0], output)
     width = math.prod(deep.output_shape[1:])
     n = len(evaluation.labels)
     drawn = min(n, MAX_POINTS, max(MIN_POINTS, MOST_VALUES // width))
@@ -205,11 +218,11 @@ def deep_features(model: keras.Model, evaluation: Evaluation, method: Projection
     return Features(layer.name, values.shape[1], method, places, points.astype(np.float64), explained)
 
 
-def _last_hidden(model: keras.Model) -> Any:
+def _last_hidden(model: keras.Model) -> Step:
     """The layer whose output the last dense layer reads; without one, the layer before the output."""
-    layers = [layer for layer in _chain(model) if type(layer).__name__ not in HIDDEN]
-    dense = [place for place, layer in enumerate(layers) if type(layer).__name__ == "Dense"]
-    return layers[max(dense[-1] - 1, 0) if dense else max(len(layers) - 2, 0)]
+    steps = [step for step in _chain(model) if type(step.layer).__name__ not in HIDDEN]
+    dense = [place for place, step in enumerate(steps) if type(step.layer).__name__ == "Dense"]
+    return steps[max(dense[-1] - 1, 0) if dense else max(len(steps) - 2, 0)]
 
 
 def _projected(values: NDArray[np.float32], method: Projection) -> tuple[NDArray[np.floating], float | None]:
@@ -237,16 +250,16 @@ def _projected(values: NDArray[np.float32], method: Projection) -> tuple[NDArray
         return np.asarray(TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(fewer)), None
 
 
-def _chain(model: keras.Model) -> list[Any]:
+def _chain(model: keras.Model) -> list[Step]:
     """The layers from the input to the output, one after the other.
 
     Where several are joined, the first: of an ensemble this is its first member.
     """
-    chain: list[Any] = []
+    chain: list[Step] = []
     tensor = model.outputs[0]
     while True:
         layer, call, _ = tensor._keras_history
-        chain.append(layer)
+        chain.append(Step(layer, tensor))
         sources = layer._inbound_nodes[call].input_tensors
         if not sources:
             return chain[::-1]

@@ -14,7 +14,7 @@ from main.backend import quiet_import, traced
 from main.data import DataError
 from main.data.records import Images
 from main.evaluate import as_probabilities
-from main.explanation import Stage, shown_layers, stage
+from main.explanation import Stage, shown_steps, stage
 from main.predict import Predictor
 from main.prepare import Preparation
 
@@ -74,8 +74,9 @@ class LiveModel:
         model = self._predictor.model
         self.classes, self.input_shape = self._predictor.classes, self._predictor.input_shape
         self.preparation = self._predictor.preparation
-        self._layers = [layer.name for layer in shown_layers(model)]
-        outputs = {name: model.get_layer(name).output for name in self._layers}
+        steps = shown_steps(model)
+        self._layers = [step.layer.name for step in steps]
+        outputs = [step.output for step in steps]
         self._plain = traced(model)
         as_probabilities(np.asarray(self._plain(np.zeros((1, *self.input_shape), np.float32))), path)
         self._watched = traced(keras.Model(model.inputs[0], {"probabilities": model.outputs[0], "maps": outputs}))
@@ -88,7 +89,7 @@ class LiveModel:
         """
         seen = self._read(picture)
         image = seen[np.newaxis].astype(np.float32) / 255.0
-        outputs = self._watched(image) if maps else {"probabilities": self._plain(image), "maps": {}}
+        outputs = self._watched(image) if maps else {"probabilities": self._plain(image), "maps": []}
         [probabilities] = as_probabilities(np.asarray(outputs["probabilities"]), self.path).tolist()
         best = int(np.argmax(probabilities))
         return Answer.model_validate(
@@ -97,7 +98,10 @@ class LiveModel:
                 "confidence": probabilities[best],
                 "probabilities": dict(zip(self.classes, probabilities, strict=True)),
                 "seen": seen.tolist(),
-                "stages": [_as_maps(stage(name, outputs["maps"][name][0])) for name in outputs["maps"]],
+                "stages": [
+                    _as_maps(stage(layer, output[0]))
+                    for layer, output in zip(self._layers, outputs["maps"], strict=maps)
+                ],
             }
         )
 

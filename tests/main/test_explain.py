@@ -73,6 +73,29 @@ def test_filters_of_a_network_in_a_network_are_found():
     assert feature_maps(model, np.zeros((12, 12, 1), np.uint8)) == ()
 
 
+def test_network_in_a_network_is_a_layer_whose_output_is_that_of_its_call(evaluation):
+    import keras
+
+    from models import SoftmaxSpec
+
+    inner = build(SoftmaxSpec(), (28, 28, 1))
+    image = keras.Input((28, 28, 1))
+    model = keras.Model(image, keras.layers.Dense(10, activation="softmax")(inner(image)))
+    features = deep_features(model, evaluation, "pca")
+    assert (features.layer, features.width) == (inner.name, 10)
+
+
+def test_convolution_that_is_used_twice_is_shown_each_time():
+    import keras
+
+    image = keras.Input((6, 6, 1))
+    convolution = keras.layers.Conv2D(1, 3, padding="same", kernel_initializer="ones", name="smooth")
+    model = keras.Model(image, convolution(convolution(image)))
+    once, twice = feature_maps(model, np.full((6, 6, 1), 255, np.uint8))
+    assert (once.layer, twice.layer) == ("smooth", "smooth")
+    assert (once.maps[0, 3, 3], twice.maps[0, 3, 3]) == (9, 81)
+
+
 def test_network_whose_first_layer_sees_no_image_has_no_filters():
     import keras
 

@@ -174,12 +174,12 @@ def test_the_command_joins_trials_in_one_model_that_every_command_reads(results:
 @pytest.mark.training
 def test_of_an_ensemble_the_first_member_is_explained(results: Results) -> None:
     from main.evaluate import assess
-    from main.explanation import deep_features, shown_layers
+    from main.explanation import deep_features, shown_steps
     from main.modelfile import load_model
 
     path = export_ensemble(results).model_file
     network = load_model(path)
-    assert [layer.name for layer in shown_layers(network)] == ["member_1_conv_1_activation", "member_1_conv_1_pool"]
+    assert [step.layer.name for step in shown_steps(network)] == ["member_1_conv_1_activation", "member_1_conv_1_pool"]
     assert deep_features(network, assess(network, path, "digits", None), "pca").layer == "member_1_flatten"
 
 
