@@ -664,6 +664,13 @@ class TestProgress:
     def test_a_sweep_without_a_night_between_keeps_its_times(self, read: Read) -> None:
         assert timeline(read("joint", pause_before=None)).pauses == ()
 
+    def test_bars_too_short_for_a_hatch_are_pale_and_said_to_be(self, read: Read) -> None:
+        few, many = (
+            timeline(read("joint", study={**FAKES["joint"].study, "trials": n}, pruned=0.9)) for n in (20, 300)
+        )
+        assert (few.crowded, "Hatched: pruned." in few.caption) == (False, True)
+        assert (many.crowded, "Pale: pruned." in many.caption) == (True, True)
+
     def test_every_curve_is_a_path(self, read: Read) -> None:
         evidence = read("joint")
         numbers = intermediate_values(evidence)

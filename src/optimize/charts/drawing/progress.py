@@ -13,7 +13,7 @@ from optimize.charts.drawing.marks import FAILED, colour_of, legend_below, legen
 from optimize.charts.drawing.scales import metric_axis
 from optimize.charts.numbers.progress import Bar, IntermediateValues, Path, Timeline
 from optimize.charts.page import Page
-from optimize.charts.palette import ACCENT, FAINT, INK, MUTED, PAPER, tone
+from optimize.charts.palette import ACCENT, FAINT, GRID, INK, MUTED, PAPER, tone
 from optimize.charts.units import number
 from optimize.wording import duration
 
@@ -21,17 +21,22 @@ MOST_LEGEND = 12
 
 
 def draw_timeline(numbers: Timeline, page: Page) -> None:
-    """A lane per worker; bars in their choice's colour, pruned ones hatched, failed ones crossed out."""
+    """A lane per worker; bars in their choice's colour, pruned ones hatched or pale, failed ones crossed out."""
     lanes = len(numbers.workers)
     choices = numbers.choices if len(numbers.choices) <= MOST_LEGEND else ()
     (ax,) = page.axes(height=max(1.3, 0.42 * lanes + 0.7), below=legend_height(page, choices))
-    for state, style in _bar_styles().items():
+    for state, style in _bar_styles(numbers.crowded).items():
         bars = [bar for bar in numbers.bars if bar.state == state]
         patches = [Rectangle((bar.start, bar.lane - 0.36), bar.end - bar.start, 0.72) for bar in bars]
         faces = [style["face"] or colour_of(bar.choice) for bar in bars]
         ax.add_collection(
             PatchCollection(
-                patches, facecolors=faces, edgecolors=style["edge"], linewidths=0.5, hatch=style["hatch"], zorder=2
+                patches,
+                facecolors=faces,
+                edgecolors=style["edge"],
+                linewidths=0.2 if numbers.crowded else 0.5,
+                hatch=style["hatch"],
+                zorder=2,
             )
         )
     _cross_out(ax, [bar for bar in numbers.bars if bar.state == "failed"])
@@ -51,10 +56,12 @@ def draw_timeline(numbers: Timeline, page: Page) -> None:
     legend_below(page, choices, marker="s")
 
 
-def _bar_styles() -> dict[str, dict[str, Any]]:
+def _bar_styles(crowded: bool) -> dict[str, dict[str, Any]]:
+    hatched = {"face": tone(PAPER), "edge": tone(MUTED), "hatch": "//////"}
+    pale = {"face": tone(GRID), "edge": tone(PAPER), "hatch": None}
     return {
         "complete": {"face": None, "edge": tone(PAPER), "hatch": None},
-        "pruned": {"face": tone(PAPER), "edge": tone(MUTED), "hatch": "//////"},
+        "pruned": pale if crowded else hatched,
         "failed": {"face": tone(PAPER), "edge": FAILED, "hatch": None},
     }
 

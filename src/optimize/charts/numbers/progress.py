@@ -17,6 +17,8 @@ LONGEST_PAUSE = 0.1
 """A time without any trial that is longer than this share of the busy time is cut out."""
 SHORTEST_PAUSE = 60.0
 """Seconds; shorter pauses are never cut out."""
+SHORTEST_HATCHED = 0.012
+"""Of a timeline: where most bars are shorter, rims and hatches run into one grey, so that there are none."""
 
 
 class Bar(NamedTuple):
@@ -37,6 +39,8 @@ class Timeline(NamedTuple):
     workers: tuple[int, ...]
     pauses: tuple[tuple[float, float], ...]
     """Where a pause was cut out, and how long it was."""
+    crowded: bool
+    """Whether most bars are too short for a rim or a hatch."""
     says: str
     caption: str
 
@@ -99,7 +103,9 @@ def timeline(evidence: Evidence) -> Timeline:
         for worker, b, e, state, label in zip(rows["worker"].fillna(0), begin, end, rows["state"], labels, strict=True)
     )
     at = tuple((_cut(start, cuts), stop - start) for start, stop in cuts)
-    return Timeline(bars, evidence.choices, workers, at, _says(bars, len(workers)), _caption(evidence, bool(cuts)))
+    crowded = _are_crowded(bars)
+    caption = _caption(evidence, bool(cuts), crowded)
+    return Timeline(bars, evidence.choices, workers, at, crowded, _says(bars, len(workers)), caption)
 
 
 def intermediate_values(evidence: Evidence) -> IntermediateValues:
@@ -139,6 +145,11 @@ def _pauses(begin: Floats, end: Floats) -> list[tuple[float, float]]:
     return [(start, stop) for start, stop in gaps if stop - start > shortest]
 
 
+def _are_crowded(bars: tuple[Bar, ...]) -> bool:
+    shortest = SHORTEST_HATCHED * max(bar.end for bar in bars)
+    return float(np.median([bar.end - bar.start for bar in bars])) < shortest
+
+
 def _cut(moment: float, cuts: list[tuple[float, float]]) -> float:
     return moment - sum(min(moment, stop) - start for start, stop in cuts if moment > start)
 
@@ -150,11 +161,10 @@ def _says(bars: tuple[Bar, ...], workers: int) -> str:
     return f"{ran}, {100 * busy:.0f} % of the time training"
 
 
-def _caption(evidence: Evidence, cut: bool) -> str:
+def _caption(evidence: Evidence, cut: bool, crowded: bool) -> str:
     states = set(evidence.trials["state"])
-    marks = [
-        text for state, text in (("pruned", "Hatched: pruned."), ("failed", "Crossed out: failed.")) if state in states
-    ]
+    meanings = {"pruned": "Pale: pruned." if crowded else "Hatched: pruned.", "failed": "Crossed out: failed."}
+    marks = [text for state, text in meanings.items() if state in states]
     return " ".join(["A lane per worker, a bar per trial.", *marks, *(["Dashed: a pause cut out."] if cut else [])])
 
 
