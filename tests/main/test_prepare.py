@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 
 from main.config import DataConfig
 from main.data import DataError, load_test
+from main.data.picture import FORMATS
 from main.prepare import BlankImageError, ink, prepare, read_prepared
 
 MNIST = (28, 28, 1)
@@ -202,6 +203,17 @@ def test_of_many_equal_marks_some_are_kept():
         left, top = 20 + place % 8 * 45, 20 + place // 8 * 45
         ImageDraw.Draw(page).rectangle((left, top, left + 12, top + 12), fill=0)
     assert prepare(pixels(page), MNIST, "mnist").max() > 230
+
+
+def test_no_other_of_pillows_readers_sees_a_picture(tmp_path, monkeypatch):
+    """Some of them start programs: that of EPS runs what the file says."""
+    image = Image.new("RGBA", (300, 300), (255, 255, 255, 0))
+    ImageDraw.Draw(image).ellipse((50, 50, 250, 250), outline=(255, 255, 255, 255), width=20)
+    image.save(tmp_path / "a.png")
+    read, asked = Image.open, []
+    monkeypatch.setattr(Image, "open", lambda path, **how: asked.append(how.get("formats")) or read(path, **how))
+    read_prepared(tmp_path / "a.png", MNIST, "mnist")
+    assert asked == [FORMATS] * 2
 
 
 def test_white_strokes_on_a_transparent_ground_are_turned_as_the_picture_says(tmp_path):
