@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from main.data import DataError
 from main.errors import UserError
 from main.live import Answer, LiveModel
+from main.modelfile import ModelFileError
 from main.prepare import Preparation
 
 ADDRESS = "127.0.0.1"
@@ -81,6 +82,7 @@ def application(model: LiveModel) -> FastAPI:
     app.add_middleware(_Limited)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     app.add_exception_handler(DataError, lambda _, error: JSONResponse({"detail": str(error)}, status_code=422))
+    app.add_exception_handler(ModelFileError, lambda _, error: JSONResponse({"detail": str(error)}, status_code=500))
     app.add_exception_handler(ClientDisconnect, lambda *_: Response(status_code=400))  # nobody is there to read it
     waiting, working = CapacityLimiter(BODIES_AT_ONCE), CapacityLimiter(AT_ONCE)
 
@@ -95,7 +97,7 @@ def application(model: LiveModel) -> FastAPI:
             preparation=model.preparation,
         )
 
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (408, 413, 415, 422, 503)}
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (408, 413, 415, 422, 500, 503)}
 
     @app.post("/api/predict", responses=refusals, openapi_extra=PICTURE_BODY)
     async def predict(

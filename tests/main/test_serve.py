@@ -141,7 +141,7 @@ def test_health_and_description(port, trained) -> None:
     described = json.loads(ask(port, "/openapi.json")[2])
     assert set(described["paths"]) == {"/health", "/api/predict"}
     responses = described["paths"]["/api/predict"]["post"]["responses"]
-    assert set(responses) == {"200", "408", "413", "415", "422", "503"}
+    assert set(responses) == {"200", "408", "413", "415", "422", "500", "503"}
 
 
 def test_the_page_loads_nothing_from_elsewhere(port) -> None:
@@ -170,6 +170,16 @@ def test_bad_requests_are_refused_in_words(port, body, headers, status, says) ->
     answered, _, text = ask(port, "/api/predict", body, headers)
     assert answered == status
     assert says in text.decode()
+
+
+def test_a_model_that_has_no_answer_is_said_in_words(port, live, monkeypatch, caplog) -> None:
+    def overflows(picture: bytes, *, maps: bool) -> None:
+        raise ModelFileError("cnn.h5: its output is not probabilities that sum to 1")
+
+    monkeypatch.setattr(live, "answer", overflows)
+    status, _, text = ask(port, "/api/predict", ring(), PNG)
+    assert (status, json.loads(text)) == (500, {"detail": "cnn.h5: its output is not probabilities that sum to 1"})
+    assert caplog.text == ""
 
 
 def test_a_body_whose_size_is_not_said_is_not_read_without_end(port) -> None:
