@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from main.card import Score
 from main.cells import neutral
 from main.config import DataConfig
 from main.data import DataError, Split, TrainingData, describe, images_at_once, load_test
@@ -105,7 +106,7 @@ def assess_split(model: keras.Model, path: Path, split: Split, *, classes: tuple
     )
 
 
-def test_section(model: keras.Model, path: Path, data: TrainingData, test: Split, *, when: str) -> dict[str, Any]:
+def test_section(model: keras.Model, path: Path, data: TrainingData, test: Split, *, when: str) -> Score:
     """What a model's card says of its test images, on which it is scored once.
 
     The accuracy with its 95 % interval (Wilson 1927), the crossentropy in nats per image, and `when` that was.

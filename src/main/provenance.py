@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from main.backend import Precision, instruction_flags, threads_in_use
+from main.card import DataFacts, TrainedOn
 from main.data import TrainingData
 from main.gpus import gpus
 from main.looks import preparation_of
@@ -23,7 +23,7 @@ INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16
 """Those that decide how fast a network trains, and in which order its sums are added up, as Linux names them."""
 
 
-def describe_data(data: TrainingData) -> dict[str, Any]:
+def describe_data(data: TrainingData) -> DataFacts:
     """Which images were trained on, and how pictures are brought to their form."""
     return {
         "source": data.source,
@@ -49,24 +49,26 @@ def versions() -> dict[str, str]:
     return found
 
 
-def trained_on(precision: Precision, *, resumed: bool) -> dict[str, Any]:
+def trained_on(precision: Precision, *, resumed: bool) -> TrainedOn:
     """Of the process that has trained: what decides in which order sums are added up, and so a weight's last bits.
 
     Args:
         precision: What it computed in.
         resumed: Whether it went on from a checkpoint, which another machine may have left; said where it is so.
     """
-    found = {**_machine(), "threads": threads_in_use(), "precision": precision}
-    return {**found, "resumed": True} if resumed else found
+    found = _trained_on(precision, threads_in_use())
+    return {**found, "resumed": True} if resumed else {**found}
 
 
 @cache
-def _machine() -> dict[str, Any]:
+def _trained_on(precision: Precision, threads: int) -> TrainedOn:
     return {
         "processor": processor(),
         "instruction_sets": list(instruction_sets()),
         "gpus": len(gpus()),
         "versions": decisive_versions(),
+        "threads": threads,
+        "precision": precision,
     }
 
 

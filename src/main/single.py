@@ -7,8 +7,9 @@ import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from main.card import PlainCard
 from main.config import TrainingConfig
 from main.data import Split, TrainingData, fallback, load_test, load_training
 from main.errors import UserError
@@ -41,7 +42,7 @@ class Trained:
 
     folder: Path
     """Holds cnn.h5, cnn.json, curve.csv and curve.png."""
-    card: dict[str, Any]
+    card: PlainCard
     """The content of cnn.json, but for the checksum."""
     history: tuple[Epoch, ...]
 
@@ -125,7 +126,8 @@ def _card(
     seed: int,
     precision: Precision,
     path: Path,
-) -> dict[str, Any]:
+) -> PlainCard:
+    assert result.best_epoch is not None  # one without has left no model
     validation = assess_split(model, path, data.validation, classes=data.classes, source=data.source)
     return {
         "name": name,
@@ -140,7 +142,12 @@ def _card(
         "parameters": result.parameters,
         "trained_on": trained_on(precision, resumed=False),
         "metrics": {
-            "val_accuracy": validation.accuracy._asdict(),
+            "val_accuracy": {
+                "value": validation.accuracy.value,
+                "low": validation.accuracy.low,
+                "high": validation.accuracy.high,
+                "n": validation.accuracy.n,
+            },
             "val_crossentropy": {"value": validation.crossentropy},
         },
         "test": test_section(model, path, data, test, when="after training"),

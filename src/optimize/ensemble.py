@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from main.card import OF_THIS_FILE, EnsembleCard
 from main.data import TrainingData, fallback, load_training
 from main.history import DIRECTIONS
 from main.modelfile import write_model_file
@@ -45,7 +46,7 @@ class Ensemble:
     """A sweep's ensemble as it was written."""
 
     model_file: Path
-    card: dict[str, Any]
+    card: EnsembleCard
 
     @property
     def sentence(self) -> str:
@@ -228,7 +229,7 @@ def temper(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) 
     return Tempered(float(np.exp(found.x)) / deviation, losses(found.x))
 
 
-def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], joined: Joined) -> dict[str, Any]:
+def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], joined: Joined) -> EnsembleCard:
     """What cnn.json says of an ensemble."""
     return {
         "name": f"{config.name} ensemble",
@@ -239,7 +240,7 @@ def _card(config: SweepConfig, data: TrainingData, members: Sequence[Finished], 
         "members": [_member(config, finished) for finished in members],
         "parameters": joined.parameters,
         "metrics": {
-            "val_accuracy of this file": {"value": joined.exported.val_accuracy},
+            OF_THIS_FILE: {"value": joined.exported.val_accuracy},
             CHOSEN_ON: {"value": joined.crossentropies[-1]},
         },
         "test": joined.exported.test,

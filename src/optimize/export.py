@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from main.card import OF_THIS_FILE, Score, SweepCard
 from main.config import TrainingConfig
 from main.errors import UserError
 from main.history import DIRECTIONS
@@ -33,7 +34,7 @@ class Exported:
     h5: bytes = field(repr=False)
     val_accuracy: float
     """Of the file's own float32 model: what a reader of the file will find."""
-    test: Mapping[str, Any]
+    test: Score
     """The card's section of that name."""
 
 
@@ -129,10 +130,11 @@ def model_card(
     exported: Exported,
     data: TrainingData,
     verdict: Verdict,
-) -> dict[str, Any]:
+) -> SweepCard:
     """What cnn.json says of the model beside it; its checksum is added as the files are written."""
-    best = winner.outcome.best()
+    best, parameters = winner.outcome.best(), winner.outcome.parameters
     assert best is not None
+    assert parameters is not None  # complete trials have both
     chosen = next(choice for choice in verdict.choices if choice.choice == verdict.winner)
     return {
         "name": config.name,
@@ -144,8 +146,8 @@ def model_card(
         "trial": winner.outcome.trial,
         "seed": winner.seed,
         "fold": winner.fold,
-        "epoch": winner.outcome.best_epoch,
-        "parameters": winner.outcome.parameters,
+        "epoch": best.epoch,
+        "parameters": parameters,
         "trained_on": winner.outcome.trained_on,
         "metrics": {
             config.study.metric: {
@@ -155,7 +157,7 @@ def model_card(
                 "high": chosen.high,
                 "n": chosen.n,
             },
-            "val_accuracy of this file": {"value": exported.val_accuracy},
+            OF_THIS_FILE: {"value": exported.val_accuracy},
         },
         "test": exported.test,
         "verdict": verdict.sentence,

@@ -9,12 +9,12 @@ import errno
 import io
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from main.config import DataConfig, TrainingConfig
 from main.errors import UserError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from main.backend import Precision
+    from main.card import TrainedOn
     from main.data import Fold, TrainingData
     from main.train import TrainResult
     from optimize.space import Value
@@ -80,7 +81,7 @@ class TrialOutcome:
     """Wall time of this attempt on its worker."""
     details: str = ""
     """The traceback, where something was raised."""
-    trained_on: Mapping[str, Any] | None = None
+    trained_on: TrainedOn | None = None
     """What decides the weights' last bits, of the process that trained it (`main.provenance.trained_on`)."""
     worker: int = 0
     """The slot that trained it, from 0."""

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from main.card import PlainCard
 from main.config import DataConfig, TrainConfig, TrainingConfig
 from main.data import DataError, load_test
 from main.data.convert import convert
@@ -32,6 +33,7 @@ def test_training_leaves_model_card_table_and_chart(trained):
 def test_card_says_what_was_trained_on_what_and_what_came_of_it(trained):
     card = read_card(trained.model)
     assert {key: value for key, value in card.items() if key != "sha256"} == trained.card
+    assert set(card) == set(PlainCard.__annotations__)
     assert TrainingConfig.from_dict(card["config"]).model == CnnSpec(
         filters=(8, 16), dense_units=(16,), dropout=0.1, pooling="blur"
     )
