@@ -5,11 +5,12 @@ below name every key of the three kinds that are made here, in `main.single`, `o
 and hold these to them; on disk keys stand in the order in which they are written there.
 
 The card of a file that somebody hands in may be older, another program's, or damaged: that one is a mapping of
-anything.
+anything, of which `section_of` gives a part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
@@ -144,3 +145,9 @@ class EnsembleCard(Card):
     question: str
     members: list[dict[str, Any]]
     """Of each trial its number, seed, epoch, configuration, values, and the sweep's metric by its name."""
+
+
+def section_of(card: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    """A section of anybody's card; empty where there is no card, no such section, or something else in its place."""
+    section = (card or {}).get(key)
+    return section if isinstance(section, Mapping) else {}

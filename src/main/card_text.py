@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from main.card import section_of
 from main.wording import accuracy_of, counted, percent, printable
 
 LABEL_WIDTH = 14
@@ -23,20 +24,20 @@ def _result(card: Mapping[str, Any]) -> Iterator[str]:
     yield from _line("model", card.get("name"))
     yield from _line("question", card.get("question"))
     yield from _line("configuration", card.get("configuration"))
-    test = _section(card, "test")
+    test = section_of(card, "test")
     if "accuracy" in test:
         yield from _line("test accuracy", _accuracy(test))
         yield from _line("", test.get("note"))
     if crossentropy := _figure("crossentropy", test.get("crossentropy")):
         yield from _line("crossentropy", f"{crossentropy} of the test set, in nats per image")
-    for name, metric in _section(card, "metrics").items():
+    for name, metric in section_of(card, "metrics").items():
         if isinstance(metric, Mapping):
             yield from _line(name, _metric(name, metric))
     yield from _line("verdict", card.get("verdict"))
 
 
 def _data(card: Mapping[str, Any]) -> Iterator[str]:
-    data = _section(card, "data")
+    data = section_of(card, "data")
     sizes = [f"{data[part]:,} to {verb}" for part, verb in _PARTS.items() if isinstance(data.get(part), int)]
     yield from _line("data", ", ".join([str(data.get("source", "")), *sizes]) if data else None)
     yield from _line("", data.get("notice"))
@@ -49,7 +50,7 @@ _PARTS = {"train": "train on", "validation": "validate on"}
 
 def _configuration(card: Mapping[str, Any]) -> Iterator[str]:
     for name in ("model", "train"):
-        section = _section(_section(card, "config"), name)
+        section = section_of(section_of(card, "config"), name)
         settings = [f"{key} {_flow(value)}" for key, value in section.items() if value is not None]
         yield from _line("network" if name == "model" else "training", ", ".join(settings) or None)
 
@@ -59,9 +60,9 @@ def _origin(card: Mapping[str, Any]) -> Iterator[str]:
     yield from _line("parameters", f"{parameters:,}" if isinstance(parameters, int) else None)
     told = [f"{key} {card[key]}" for key in ("trial", "seed", "fold", "epoch") if card.get(key) is not None]
     yield from _line("training run", ", ".join(told) or None)
-    yield from _line("trained on", _machine(_section(card, "trained_on")))
+    yield from _line("trained on", _machine(section_of(card, "trained_on")))
     yield from _line("members", _members(card.get("members")))
-    yield from _line("versions", ", ".join(f"{name} {v}" for name, v in _section(card, "versions").items()) or None)
+    yield from _line("versions", ", ".join(f"{name} {v}" for name, v in section_of(card, "versions").items()) or None)
     yield from _line("created", card.get("created"))
     yield from _line("sha256", card.get("sha256"))
 
@@ -77,11 +78,6 @@ def _members(members: Any) -> str:
     """The trials that an ensemble was made of."""
     known = [member for member in members if isinstance(member, Mapping)] if isinstance(members, list) else []
     return "; ".join(f"trial {member.get('trial')} ({member.get('configuration')})" for member in known)
-
-
-def _section(card: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = card.get(key)
-    return value if isinstance(value, Mapping) else {}
 
 
 def _line(label: str, value: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from main.card import Score
+from main.card import Score, section_of
 from main.cells import neutral
 from main.config import DataConfig
 from main.data import DataError, Split, TrainingData, describe, images_at_once, load_test
@@ -77,8 +77,8 @@ def assess(model: keras.Model, path: Path, data: str | None, card: Mapping[str, 
     config = DataConfig(source=source)
     split, classes = load_test(config), describe(config).classes
     _check_fit(model, split, classes, source, path)
-    _check_classes(classes, _section(card, "data").get("classes"), source, path)
-    if data is None and _section(card, "test").get("checksum") not in (None, checksum(split)):
+    _check_classes(classes, section_of(card, "data").get("classes"), source, path)
+    if data is None and section_of(card, "test").get("checksum") not in (None, checksum(split)):
         warnings.warn(
             f"{source}: its test set is not the one that {path} was scored on; where a source has none of its own, it "
             "is drawn, and of others this one may hold images that the model was trained on",
@@ -131,7 +131,7 @@ def source_in(card: Mapping[str, Any] | None, path: Path) -> str:
     Raises:
         DataError: There is no card, or it does not say, or says what no terminal should be told.
     """
-    source = _section(card, "data").get("source")
+    source = section_of(card, "data").get("source")
     if not isinstance(source, str) or not source.isprintable():
         raise DataError(f"{path}: no card says which data it was trained on; name them with --data")
     return source
@@ -200,11 +200,6 @@ def as_probabilities(outputs: NDArray[np.float32], path: Path) -> NDArray[np.flo
     if not (np.isfinite(probabilities).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
         raise ModelFileError(f"{path}: its output is not probabilities that sum to 1")
     return np.asarray(probabilities / sums)
-
-
-def _section(card: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
-    section = (card or {}).get(key)
-    return section if isinstance(section, Mapping) else {}
 
 
 def _check_classes(found: tuple[str, ...], known: Any, source: str, path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from main.card import section_of
 from main.cells import neutral
 from main.config import DataConfig
 from main.data import DataError, describe
@@ -96,7 +97,7 @@ class Predictor:
         self.input_shape = cast(ImageShape, tuple(self.model.input_shape[1:]))
         if self.input_shape[2] not in (1, 3):
             raise DataError(f"{path}: takes images of {self.input_shape[2]} channels, neither greyscale nor in colour")
-        data = _data_of(self.card)
+        data = section_of(self.card, "data")
         self.classes = _class_names(data, self.model.output_shape[-1])
         self.preparation = preparation or preparation_for(data, self.input_shape)
 
@@ -187,11 +188,6 @@ def _files(name: str) -> list[Path]:
 def _left_behind(file: Path) -> bool:
     """Whether it is what file managers and notebooks leave beside pictures, such as ._7.png."""
     return any(part.startswith(".") or part == "__MACOSX" for part in file.parts)
-
-
-def _data_of(card: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    data = (card or {}).get("data")
-    return data if isinstance(data, Mapping) else {}
 
 
 def _class_names(data: Mapping[str, Any], n_classes: int) -> tuple[str, ...]:
