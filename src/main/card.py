@@ -5,7 +5,7 @@ below name every key of the three kinds that are made here, in `main.single`, `o
 and hold these to them; on disk keys stand in the order in which they are written there.
 
 The card of a file that somebody hands in may be older, another program's, or damaged: that one is a mapping of
-anything, of which `section_of` gives a part.
+anything, of which `section_of` gives a part, and `lacking` says what is not there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 if TYPE_CHECKING:
     from main.backend import Precision
     from main.prepare import Preparation
+
+Needed = Mapping[str, type | tuple[type, ...]]
+"""What whoever reads a card cannot do without, and of which types: by its key, or by a section's and its own."""
+NUMBER = (int, float)
 
 OF_THIS_FILE = "val_accuracy of this file"
 """The metric of the file's own float32 model, which is what its reader will find on the validation images."""
@@ -151,3 +155,16 @@ def section_of(card: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
     """A section of anybody's card; empty where there is no card, no such section, or something else in its place."""
     section = (card or {}).get(key)
     return section if isinstance(section, Mapping) else {}
+
+
+def lacking(card: Mapping[str, Any], needed: Needed) -> list[str]:
+    """What of the needed anybody's card does not have, or has as something else, as in `test.accuracy`."""
+    return [dotted for dotted, types in needed.items() if not _holds(card, dotted, types)]
+
+
+def _holds(content: Any, dotted: str, types: type | tuple[type, ...]) -> bool:
+    for key in dotted.split("."):
+        if not isinstance(content, Mapping) or key not in content:
+            return False
+        content = content[key]
+    return isinstance(content, types)

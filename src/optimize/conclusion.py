@@ -198,4 +198,4 @@ def export_winner(
 def holds_winner(results: Results, verdict: Verdict | None) -> bool:
     """Whether cnn.h5 is the winner's, and not that of an earlier verdict whose weights are gone."""
     card = results.card() if results.model_file.exists() else None
-    return card is not None and verdict is not None and card.get("configuration") == verdict.winner
+    return card is not None and verdict is not None and card["configuration"] == verdict.winner

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import NoneType
 from typing import Any
 
 import numpy as np
 
+from main.card import NUMBER, Needed, lacking
 from main.config import TrainingConfig
 from main.errors import UserError
 from main.history import Epoch
@@ -28,7 +28,7 @@ from optimize.trainings import Trainings
 from optimize.trial import TrialOutcome, TrialTask, fold_of
 from optimize.trial import run as run_trial
 
-OF_THE_CARD: Mapping[str, type | tuple[type, ...]] = {
+OF_THE_CARD: Needed = {
     "config": dict,
     "values": dict,
     "configuration": str,
@@ -36,9 +36,9 @@ OF_THE_CARD: Mapping[str, type | tuple[type, ...]] = {
     "seed": int,
     "fold": (int, NoneType),
     "data.checksum": str,
-    "test.accuracy": (int, float),
-    "test.low": (int, float),
-    "test.high": (int, float),
+    "test.accuracy": NUMBER,
+    "test.low": NUMBER,
+    "test.high": NUMBER,
     "trained_on.processor": str,
     "trained_on.instruction_sets": list,
     "trained_on.gpus": int,
@@ -46,7 +46,7 @@ OF_THE_CARD: Mapping[str, type | tuple[type, ...]] = {
     "trained_on.precision": str,
     "trained_on.versions": dict,
 }
-"""What is needed of a card, and of which types; anybody may have written it."""
+"""What training again needs of a card; anybody may have written it."""
 UNKNOWN = "what was trained, or on what, is not known"
 
 
@@ -115,7 +115,8 @@ def reproduce(
         raise NothingToExport(f"{results.folder} holds no exported model to be trained again")
     kept = read_model_file(results.model_file)
     card = kept.card or {}
-    _demand(card, results.card_file)
+    if missing := lacking(card, OF_THE_CARD):
+        raise DamagedFile(results.card_file, f"without {', '.join(missing)}", UNKNOWN)
     config = stored_sweep(results)
     try:
         concrete = TrainingConfig.from_dict(card["config"])
@@ -137,20 +138,6 @@ def reproduce(
         low=test["low"],
         high=test["high"],
     )
-
-
-def _demand(card: Mapping[str, Any], file: Path) -> None:
-    missing = [key for key, types in OF_THE_CARD.items() if not _holds(card, key, types)]
-    if missing:
-        raise DamagedFile(file, f"without {', '.join(missing)}", UNKNOWN)
-
-
-def _holds(content: Any, dotted: str, types: type | tuple[type, ...]) -> bool:
-    for key in dotted.split("."):
-        if not isinstance(content, Mapping) or key not in content:
-            return False
-        content = content[key]
-    return isinstance(content, types)
 
 
 def _task(config: SweepConfig, concrete: TrainingConfig, card: Mapping[str, Any]) -> TrialTask:

@@ -12,8 +12,9 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from main.card import NUMBER, Needed, SweepCard, lacking
 from main.document import SUFFIXES
 from main.errors import UserError
 from main.files import UNFINISHED, write_atomically
@@ -40,6 +41,17 @@ if TYPE_CHECKING:
 
 SET_ASIDE = ".before-"
 """Between a folder's name and the moment at which a fresh start renamed it."""
+SHOWN_OF_THE_CARD: Needed = {
+    "configuration": str,
+    "trial": int,
+    "seed": int,
+    "epoch": int,
+    "test.accuracy": NUMBER,
+    "test.low": NUMBER,
+    "test.high": NUMBER,
+    "test.n": int,
+}
+"""What commands and reports show of a card, and so need; anybody may have written it."""
 
 
 class NoSweep(UserError):
@@ -203,14 +215,20 @@ class Results:
         """
         return _read_json(self.verdict_file, needed=())
 
-    def card(self) -> dict[str, Any] | None:
-        """The exported model's card; None while there is none.
+    def card(self) -> SweepCard | None:
+        """The exported model's card, of which what commands and reports show is known to be there; None while there
+        is none.
 
         Raises:
             DamagedFile: the file holds something else.
         """
         remedy = f"make it anew: python -m optimize export {shlex.quote(str(self.folder))}"
-        return _read_json(self.card_file, needed=("test", "trial", "seed"), remedy=remedy)
+        found = _read_json(self.card_file, needed=(), remedy=remedy)
+        if found is None:
+            return None
+        if missing := lacking(found, SHOWN_OF_THE_CARD):
+            raise DamagedFile(self.card_file, f"without {', '.join(missing)}", remedy)
+        return cast(SweepCard, found)
 
     def remove_unfinished(self) -> None:
         """Remove the files that a killed run was writing; for whoever holds the folder's lock.

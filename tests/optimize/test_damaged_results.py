@@ -67,6 +67,26 @@ def test_a_damaged_file_is_named_with_what_to_do(
     assert ("python -m optimize export" if name == "cnn.json" else "run the sweep again") in said
 
 
+@pytest.mark.parametrize("command", ["show", "report"])
+@pytest.mark.parametrize(
+    ("damage", "lacking"),
+    [
+        ({"test": {}}, "test.accuracy, test.low, test.high, test.n"),
+        ({"test": {"accuracy": "high", "low": 0.97, "high": 0.99, "n": 10_000}}, "test.accuracy"),
+        ({"test": None, "configuration": 3}, "configuration, test.accuracy, test.low, test.high, test.n"),
+        ({"epoch": None}, "epoch"),
+    ],
+)
+def test_a_card_that_lacks_what_is_shown_of_it_is_damaged(
+    sweep: Results, command: str, damage: dict[str, object], lacking: str
+) -> None:
+    content = json.loads(exported(sweep).card_file.read_text())
+    sweep.card_file.write_text(json.dumps(content | damage))
+    status, said = ask(command, sweep.folder, columns=1000)
+    assert status == 2
+    assert f"error: {sweep.card_file} is damaged (without {lacking}); make it anew: python -m optimize export" in said
+
+
 def test_a_verdict_of_another_version_is_none(sweep: Results) -> None:
     stored = sweep.verdict()
     assert stored is not None
@@ -106,7 +126,7 @@ def test_a_sweep_that_has_not_ended_is_not_said_to_have_no_complete_trial(sweep:
 def exported(sweep: Results) -> Results:
     """With what stands for a model and its card."""
     test = {"accuracy": 0.98, "low": 0.97, "high": 0.99, "n": 10_000}
-    sweep.write_json(sweep.card_file, {"config": {}, "data": {}, "test": test, "trial": 0, "seed": 0})
+    sweep.write_json(sweep.card_file, {"configuration": "max", "trial": 0, "seed": 0, "epoch": 1, "test": test})
     sweep.model_file.write_bytes(b"")
     return sweep
 

@@ -16,6 +16,7 @@ from optimize.report.tables import STATES, Table, TrialTable, evidence_tables, t
 from optimize.verdict import Verdict
 
 if TYPE_CHECKING:
+    from main.card import SweepCard
     from optimize.results import Results
 
 LEADING = ("choices", "slice", "history")
@@ -95,7 +96,7 @@ def _warnings(verdict: Verdict | None) -> tuple[str, ...]:
     return verdict.warnings + (verdict.factor.warnings if verdict.factor else ())
 
 
-def _facts(evidence: Evidence, card: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+def _facts(evidence: Evidence, card: SweepCard | None) -> tuple[tuple[str, str], ...]:
     """The few figures that stand beside the verdict."""
     counts = evidence.trials["state"].value_counts()
     trials = ", ".join(f"{counts[state]:,} {state}" for state in STATES if counts.get(state))
@@ -125,13 +126,13 @@ def _data(evidence: Evidence) -> str:
     return f"{data['source']}: {n_train:,} to train on, {n_validation:,} to validate on{of_each}"
 
 
-def _model(card: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+def _model(card: SweepCard | None) -> tuple[tuple[str, str], ...]:
     if not card:
         return ()
     trained = wording.trained_on(card["seed"], card.get("fold"))
     facts = [
         ("File", "cnn.h5, with its card cnn.json"),
-        ("Configuration", str(card["configuration"])),
+        ("Configuration", card["configuration"]),
         ("Trained as", f"trial {card['trial']}, {trained}, weights of epoch {card['epoch']}"),
         ("On the test images, scored once", f"test accuracy {accuracy_of(card['test'])}"),
         ("SHA-256", str(card.get("sha256", ""))),
