@@ -8,7 +8,8 @@ from typing import Any
 from main.card import section_of
 from main.wording import accuracy_of, counted, percent, printable
 
-LABEL_WIDTH = 14
+LABEL_WIDTH = len("val_crossentropy")
+"""Columns; that is the longest of the labels."""
 
 
 def card_lines(card: Mapping[str, Any]) -> list[str]:
@@ -32,7 +33,8 @@ def _result(card: Mapping[str, Any]) -> Iterator[str]:
         yield from _line("crossentropy", f"{crossentropy} of the test set, in nats per image")
     for name, metric in section_of(card, "metrics").items():
         if isinstance(metric, Mapping):
-            yield from _line(name, _metric(name, metric))
+            label, _, meaning = name.partition(" ")  # as in `val_accuracy of this file`
+            yield from _line(label, _metric(label, metric, meaning))
     yield from _line("verdict", card.get("verdict"))
 
 
@@ -92,9 +94,9 @@ def _accuracy(test: Mapping[str, Any]) -> str:
         return str(test["accuracy"])
 
 
-def _metric(name: str, metric: Mapping[str, Any]) -> str:
+def _metric(name: str, metric: Mapping[str, Any], meaning: str) -> str:
     figures = {key: _figure(name, metric.get(key)) for key in ("value", "mean", "low", "high")}
-    words = [figures["value"]]
+    words = [f"{figures['value']} {meaning}".strip() if figures["value"] else ""]
     if figures["mean"]:
         words.append(f"{figures['mean']} is the mean")
     if figures["low"] and figures["high"]:

@@ -28,27 +28,42 @@ CARD = {
 def test_a_card_is_read_out_in_the_order_in_which_one_asks() -> None:
     lines = card_lines(CARD)
     assert lines[:5] == [
-        "model          pooling",
-        "question       Which pooling reads digits best?",
-        "configuration  blur",
-        "test accuracy  99.12 % (95 % 98.91 to 99.29, 10,000 images)",
-        "               once",
+        "model            pooling",
+        "question         Which pooling reads digits best?",
+        "configuration    blur",
+        "test accuracy    99.12 % (95 % 98.91 to 99.29, 10,000 images)",
+        "                 once",
     ]
     text = "\n".join(lines)
-    assert "val_accuracy   99.10 %, 99.00 % is the mean, 95 % 98.00 to 99.50, n = 5" in text
-    assert "data           mnist, 55,000 to train on, 5,000 to validate on" in text
-    assert "network        network cnn, filters [32, 64]" in text
-    assert "training       optimizer {name: adam}" in text
-    assert "training run   trial 4, seed 0, epoch 3" in text
-    assert "parameters     34,826" in text
-    assert "trained on     EPYC, bfloat16, 1 thread\n" in text
-    assert lines[-1] == f"sha256         {'ab' * 32}"
+    assert "val_accuracy     99.10 %, 99.00 % is the mean, 95 % 98.00 to 99.50, n = 5" in text
+    assert "data             mnist, 55,000 to train on, 5,000 to validate on" in text
+    assert "network          network cnn, filters [32, 64]" in text
+    assert "training         optimizer {name: adam}" in text
+    assert "training run     trial 4, seed 0, epoch 3" in text
+    assert "parameters       34,826" in text
+    assert "trained on       EPYC, bfloat16, 1 thread\n" in text
+    assert lines[-1] == f"sha256           {'ab' * 32}"
+
+
+def test_every_figure_stands_in_line_with_the_others() -> None:
+    metrics = {
+        "val_crossentropy": {"value": 0.031},
+        "val_accuracy of this file": {"value": 0.9976},
+        "val_crossentropy at the best temperature": {"value": 0.03, "mean": 0.04},
+        "val_loss of none": {},
+    }
+    assert card_lines({"name": "final", "metrics": metrics}) == [
+        "model            final",
+        "val_crossentropy 0.031",
+        "val_accuracy     99.76 % of this file",
+        "val_crossentropy 0.03 at the best temperature, 0.04 is the mean",
+    ]
 
 
 def test_what_a_card_does_not_say_is_left_out() -> None:
-    assert card_lines({"name": "bare"}) == ["model          bare"]
+    assert card_lines({"name": "bare"}) == ["model            bare"]
     odd = {"test": {"accuracy": "high"}, "data": [], "metrics": {"m": 1}, "versions": None, "parameters": "many"}
-    assert card_lines(odd) == ["test accuracy  high"]
+    assert card_lines(odd) == ["test accuracy    high"]
 
 
 def test_the_command_shows_the_card_of_the_file_it_belongs_to(tmp_path) -> None:
