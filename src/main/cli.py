@@ -57,6 +57,24 @@ Data = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"optimize-sweeps {version('optimize-sweeps')}")
+        raise typer.Exit(DONE)
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+]
+
+
+@app.callback()
+def common(_: Version = False) -> None:
+    """One model: train it, see how good it is, use it, and see what it looks at."""
+
+
 class Projection(StrEnum):
     """How deep features are brought to two dimensions."""
 
@@ -289,7 +307,7 @@ def serve(
 
 @app.command()
 def show(model: Model, as_json: Json = False) -> None:
-    """Show a model's card: what it is, how good, on which data, and how it was made."""
+    """Show a model's card: how good it is, and how it was made."""
     with _messages():
         from main.card_text import card_lines
         from main.modelfile import read_card

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from main.cli import Version
 from optimize.terminal import COMPARISON, bad_input, existing_sweep, existing_sweeps, out, results_for, say
 
 if TYPE_CHECKING:
@@ -53,20 +54,8 @@ ChartStyle = Annotated[str | None, typer.Option(help="A matplotlib style or styl
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"optimize-sweeps {version('optimize-sweeps')}")
-        raise typer.Exit(DONE)
-
-
 @app.callback()
-def common(
-    _: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-) -> None:
+def common(_: Version = False) -> None:
     """Declarative hyperparameter sweeps for Keras image classifiers, with a verdict and its uncertainty."""
 
 
@@ -79,7 +68,10 @@ def run(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed trials again.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Set earlier results aside and start anew.")] = False,
 ) -> None:
-    """Run a sweep, or go on where it stopped: train what is missing, judge, draw, export the winner."""
+    """Run a sweep, or go on where it stopped.
+
+    Trains what is missing, judges, draws, and exports the winner.
+    """
     with bad_input():
         _check_all(configs, set_, results)
     worst = DONE
@@ -136,9 +128,10 @@ def lr_range(
     workers: Annotated[int | None, typer.Option(min=0, help="Trainings at once; 0 trains in this process.")] = None,
     results: ResultsDir = None,
 ) -> None:
-    """Let the learning rate rise from batch to batch, and show where training is fastest.
+    """Find a learning rate: let it rise from batch to batch.
 
-    A sweep file without `study.range_test` leaves its results beside the sweep's, in <name>-lr-range.
+    Shows where training is fastest. A sweep file without `study.range_test` leaves its results beside the sweep's, in
+    <name>-lr-range.
     """
     folder = results_for(config, results)
     with bad_input():
@@ -175,7 +168,10 @@ def plan(
     results: ResultsDir = None,
     time: Annotated[bool, typer.Option("--time", help="Time a few steps of its trainings and forecast.")] = False,
 ) -> None:
-    """Show what a sweep would do: its space, trials, networks, and combinations that cannot be built."""
+    """Show what a sweep would do, before anything trains.
+
+    Its space, trials, networks, and combinations that cannot be built.
+    """
     from optimize.plan import make_plan, print_plan
 
     with bad_input():
@@ -192,7 +188,7 @@ def plan(
 
 @app.command()
 def show(sweep: SweepFolder, as_json: Json = False) -> None:
-    """Show where a sweep stands: its trials, what failed and why, and its verdict."""
+    """Show where a sweep stands, what failed, and its verdict."""
     from optimize.show import print_sweep, sweep_summary
 
     with bad_input():
@@ -210,7 +206,10 @@ def plot(
     format: ChartFormat = "png",  # noqa: A002 - the option's name
     style: ChartStyle = None,
 ) -> None:
-    """Draw a sweep's charts anew; with --only also say which of them make no sense for it, and why."""
+    """Draw a sweep's charts anew.
+
+    With --only also says which of them make no sense for it, and why.
+    """
     from optimize import charts
     from optimize.summary import say_skipped
 
@@ -244,7 +243,10 @@ def compare(
     format: ChartFormat = "png",  # noqa: A002 - the option's name
     style: ChartStyle = None,
 ) -> None:
-    """Compare sweeps that share their metric and their data: a table, and charts of their choices and their course."""
+    """Compare sweeps that share their metric and their data.
+
+    A table, and charts of their choices and their course.
+    """
     from optimize import charts
 
     with bad_input():
@@ -269,7 +271,10 @@ def export(
         bool, typer.Option("--ensemble", help="Join the best trials in one model, SWEEP/ensemble/cnn.h5.")
     ] = False,
 ) -> None:
-    """Make a sweep's cnn.h5 and cnn.json anew, from its winner's weights; or join its best trials in one model."""
+    """Make a sweep's cnn.h5 anew, or join its best trials in one.
+
+    From the weights that the sweep has kept, with the model's card.
+    """
     from optimize.conclusion import export_again
     from optimize.ensemble import export_ensemble
 
@@ -288,7 +293,10 @@ def reproduce(
     sweep: SweepFolder,
     workers: Annotated[int | None, typer.Option(min=0, max=1, help="0 trains in this process.")] = None,
 ) -> None:
-    """Train a sweep's exported model again as its card says, and tell whether it comes out the same."""
+    """Train a sweep's exported model again, as its card says.
+
+    Tells whether it comes out the same.
+    """
     from optimize.reproduce import reproduce as train_again
     from optimize.summary import say_epoch
 
@@ -304,7 +312,10 @@ def dashboard(
     sweep: SweepFolder,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1.")] = 8080,
 ) -> None:
-    """Open the sweep's study in optuna-dashboard, for reading, on this machine only; it may run meanwhile."""
+    """Open a sweep's study in optuna-dashboard, for reading.
+
+    On this machine only; the sweep may run meanwhile.
+    """
     from optimize.dashboard import serve_dashboard
 
     with bad_input():
@@ -316,7 +327,7 @@ def tensorboard(
     sweep: SweepFolder,
     folder: Annotated[Path | None, typer.Option("--out", help="Where to write, instead of SWEEP/tensorboard.")] = None,
 ) -> None:
-    """Write the sweep's curves and trials as TensorBoard's event files, with HParams."""
+    """Write a sweep's curves, and HParams, for TensorBoard."""
     from optimize.tensorboard import write_event_files
 
     with bad_input():
@@ -326,7 +337,10 @@ def tensorboard(
 
 @app.command()
 def devices(as_json: Json = False) -> None:
-    """Show what trains here: processors and GPUs, the precision chosen, and a one-second test of their speed."""
+    """Show what trains here, in which precision, and how fast.
+
+    Processors and GPUs, with a one-second test of their speed.
+    """
     from dataclasses import asdict
 
     from optimize.devices import find_devices

@@ -135,11 +135,6 @@ def test_plot_says_what_it_did_not_draw_and_why(folder: Path) -> None:
     assert "contour is not drawn: " in answer.output
 
 
-def test_the_version_is_told() -> None:
-    answer = CliRunner().invoke(app, ["--version"])
-    assert (answer.exit_code, answer.stdout.split()[0]) == (0, "optimize-sweeps")
-
-
 def test_one_sweep_says_what_compare_needs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optimize.results.Results.trials", lambda _: pytest.fail("a table was read"))
     answer = CliRunner().invoke(app, ["compare", str(folder / "pooling")])
