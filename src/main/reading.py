@@ -13,13 +13,14 @@ import yaml
 from main.annotations import KeyPath, dotted
 from main.complaints import LINE_END, ROOT, Complaint, ConfigError, Mark, Place, Source
 from main.yaml12 import NotANumber, Plain, scalar
+from main.yamlfaults import fault_of
 
 DEEPEST = 16
 """Levels of nesting that are read at most."""
 _MOST_COMPLAINTS = 100
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's scanner, ten times as fast
 _JOINERS = "\u200c\u200d\u00ad"  # of emoji and of scripts; the soft hyphen
-_INDENTING_TAB = re.compile(r"^[ ]*\t", re.MULTILINE)
+_NO_INDENTATION = re.compile(r"^[ ]*[\t\u00a0]", re.MULTILINE)  # tabs, and spaces as pages of the web have them
 
 
 def decoded(content: bytes, name: str) -> Source:
@@ -33,10 +34,9 @@ def decoded(content: bytes, name: str) -> Source:
         raise ConfigError([Complaint(source, _mark_at_end(before), "", message)]) from None
     source = Source(name, text)
     complaints = unseen_in(source)
-    complaints += [
-        Complaint(source, _mark_at_end(text[: found.end() - 1]), "", "a tab in the indentation; YAML wants spaces")
-        for found in islice(_INDENTING_TAB.finditer(text), _MOST_COMPLAINTS)
-    ]
+    for found in islice(_NO_INDENTATION.finditer(text), _MOST_COMPLAINTS):
+        message = f"{_name_of(found[0][-1])} in the indentation; YAML wants spaces"
+        complaints.append(Complaint(source, _mark_at_end(text[: found.end() - 1]), "", message))
     if complaints:
         raise ConfigError(complaints)
     return source
@@ -63,34 +63,13 @@ def _is_unseen(character: str) -> bool:
 
 
 def _name_of(character: str) -> str:
-    return "a byte order mark" if character == "\ufeff" else f"the invisible character U+{ord(character):04X}"
+    names = {"\ufeff": "a byte order mark", "\t": "a tab"}
+    return names.get(character) or f"the invisible character U+{ord(character):04X}"
 
 
 def _mark_at_end(text: str) -> Mark:
     *before, last = LINE_END.split(text)
     return Mark(len(before) + 1, len(last) + 1)
-
-
-_YAML_ERRORS = {
-    "found character": "a value cannot begin with this character; quote it",
-    "mapping values are not allowed": "a ':' where no key can stand; quote the value or indent it",
-    "could not find expected ':'": "a key without its ':'",
-    "did not find expected key": "neither a key nor the end of the mapping; check the indentation above",
-    "did not find expected '-'": "neither an element nor the end of a list; check the indentation",
-    "did not find expected ',' or ']'": "expected ',' or ']'",
-    "did not find expected ',' or '}'": "expected ',' or '}'",
-    "found unexpected end of stream": "the closing quote is missing",
-    "did not find expected node content": "a value is missing",
-    "did not find expected <document start>": "text after the end of the data; check the indentation above",
-}
-
-
-def _in_words(error: yaml.MarkedYAMLError) -> str:
-    problem = str(error.problem)
-    for technical, words in _YAML_ERRORS.items():
-        if problem.startswith(technical):
-            return words
-    return f"not YAML: {problem}"
 
 
 class Reader:
@@ -110,22 +89,13 @@ class Reader:
         try:
             data = self._stream()
         except yaml.MarkedYAMLError as error:
-            self._complain(*self._explained(error))
+            fault = fault_of(error, self._text)
+            self._complain(self._mark(fault), (), fault.message)
         except yaml.YAMLError as error:
             self._complain(ROOT, (), str(error).splitlines()[0])
         if self._complaints:
             raise ConfigError(self._complaints)
         return data
-
-    def _explained(self, error: yaml.MarkedYAMLError) -> tuple[Mark, KeyPath, str]:
-        """Where the text stops being YAML, or what is never closed begins; and why."""
-        problem, context = (self._mark(mark) if mark else ROOT for mark in (error.problem_mark, error.context_mark))
-        lines = self._text.splitlines()
-        at_end = problem.line > len(lines) or not lines[problem.line - 1].strip()
-        if at_end and error.context_mark:
-            return context, (), f"begins here and is never closed: {_in_words(error)}"
-        begun = f" (in what begins in line {context.line})" if 0 < context.line < problem.line else ""
-        return problem, (), _in_words(error) + begun
 
     def _stream(self) -> Plain:
         next(self._events)  # the stream's start

@@ -108,9 +108,9 @@ def test_keys_are_words_whatever_they_look_like() -> None:
         ("a: !x 1\n", 1, 4, "the tag !x is not read"),
         ("{[1]: 2}\n", 1, 2, "a key must be a plain word"),
         ("a: .inf\n", 1, 4, "not a finite number"),
-        ("a: [1\nb: 2\n", 2, 2, ""),
+        ("a:\n\u00a0 b: 1\n", 2, 1, "the invisible character U+00A0 in the indentation"),
         ("a: 'b\n", 1, 4, "never closed"),
-        ("a: b: c\n", 1, 5, "a ':' where no key can stand"),
+        ("a: 'b\nc: d\n", 1, 4, "never closed"),
         ("a: @b\n", 1, 4, "cannot begin with this character"),
         ("a:\n    b: 1\n  c: 2\n", 3, 3, ""),
     ],
@@ -119,6 +119,44 @@ def test_refused_by_line(text: str, line: int, column: int, said: str) -> None:
     complaint = refused(text)[0]
     assert (complaint.line, complaint.column) == (line, column)
     assert said in complaint.message
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "said"),
+    [
+        ("a:1\nb: 2\n", 1, 2, "a ':' needs a space after it"),
+        ("a:\n  b: 1\n  c:2\nd: 3\n", 3, 4, "a ':' needs a space after it"),
+        ("a:\n  b: 1\n  c:2\n", 3, 4, "a ':' needs a space after it"),
+        ("a\n  b: 1\n", 1, 1, "a key without its ':'"),
+        ("a: 1\nb\n  c: 1\n", 2, 1, "a key without its ':'"),
+        ("a:\n  b c\n  # d\n\n  e: 1\n", 2, 3, "a key without its ':'"),
+        ("a:\n  b: 1\n    c: 2\n", 3, 5, "further in than the key above, which has a value already"),
+        ("a:\n  b: 'c'\n    d: 2\n", 3, 5, "further in than the key above, which has a value already"),
+        ("a:\n  - b\n c: 1\n", 3, 2, "neither a key nor the end of the mapping"),
+        ("a: b: c\n", 1, 5, "a second ':' in one value; quote the value"),
+        ("a: [1\nb: 2\n", 1, 4, "begins here and is never closed: expected ',' or ']'"),
+        ("a: {b: [1, 2]\nc: 2\n", 1, 4, "begins here and is never closed: expected ',' or '}'"),
+        ("{a: 1\nb: 2}\n", 2, 2, "expected ',' or '}'"),
+        ("a: [1]]\n", 1, 7, "this ']' closes nothing"),
+        ("a: 1\nb: {c: 1}}\n", 2, 10, "this '}' closes nothing"),
+        ("a: 'What's this?'\n", 1, 10, "text after the value; quote all of it"),
+        ("a: *so* it is\n", 1, 4, "a value cannot begin with this character; quote it"),
+        ("a: > b\n", 1, 4, "a value cannot begin with this character; quote it"),
+        ("a: ? b\n", 1, 4, "a value cannot begin with this character; quote it"),
+        ("a: - b\n", 1, 4, "a list begins in a line of its own"),
+    ],
+)
+def test_what_a_parser_notices_late_is_told_where_it_was_done(text: str, line: int, column: int, said: str) -> None:
+    complaint = refused(text)[0]
+    assert (complaint.line, complaint.column) == (line, column), complaint
+    assert said in complaint.message
+
+
+def test_a_colon_without_its_space_is_told_within_braces() -> None:
+    if reading._LOADER is yaml.SafeLoader:
+        pytest.skip("PyYAML's own parser reads `b:[1]` as a word")
+    complaint = refused("a: {b:[1]}\n")[0]
+    assert (complaint.column, complaint.message) == (6, "a ':' needs a space after it")
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:

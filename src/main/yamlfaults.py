@@ -1,0 +1,135 @@
+"""Where a text stops being YAML, and why, in words: a parser notices some faults only lines after they are made."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import yaml
+
+from main.complaints import LINE_END
+
+_UNQUOTED = "a value cannot begin with this character; quote it"
+_SPACELESS = "a ':' needs a space after it"
+_INLINE_LIST = "a list begins in a line of its own; a value that begins with '-' is quoted"
+_SAYINGS = {
+    "found character": _UNQUOTED,
+    "mapping keys are not allowed": _UNQUOTED,
+    "block sequence entries are not allowed": _INLINE_LIST,
+    "sequence entries are not allowed": _INLINE_LIST,
+    "mapping values are not allowed": "a ':' where no key can stand; quote the value or indent it",
+    "found unexpected ':'": _SPACELESS,
+    "did not find expected key": "neither a key nor the end of the mapping; check the indentation above",
+    "did not find expected '-'": "neither an element nor the end of a list; check the indentation",
+    "did not find expected ',' or ']'": "expected ',' or ']'",
+    "did not find expected ',' or '}'": "expected ',' or '}'",
+    "expected ',' or ']'": "expected ',' or ']'",
+    "expected ',' or '}'": "expected ',' or '}'",
+    "expected <block end>": "neither a key nor the end of the mapping; check the indentation above",
+    "found unexpected end of stream": "the closing quote is missing",
+    "did not find expected node content": "a value is missing",
+    "did not find expected <document start>": "text after the end of the data; check the indentation above",
+}
+"""By how the parser's message begins."""
+_FIRST_CHARACTER = (
+    "did not find expected alphabetic or numeric",
+    "did not find expected comment or line break",
+    "expected alphabetic or numeric",
+    "expected a comment or a line break",
+)
+"""Complaints of what follows a '&', '*', '|' or '>', which few who write a value mean to begin it with."""
+_UNCLOSED = ("did not find expected ',' or", "expected ',' or")
+_NO_KEY = ("did not find expected key", "expected <block end>")
+_KEY = re.compile(r"\s*(- +)*[^\s#:]+ *:([ \t]|$)")
+_UP_TO_A_COLON = re.compile(r"\s*(- +)*[^\s:]+ *")
+_SPACELESS_KEY = re.compile(r"\s*[\w.]+:[^ ]")
+
+
+class Fault(NamedTuple):
+    """One place of a text; line and column count from 0."""
+
+    line: int
+    column: int
+    message: str
+
+
+def fault_of(error: yaml.MarkedYAMLError, text: str) -> Fault:
+    """Where a text is no YAML, or where what is never closed begins; and why."""
+    return _Faulty(error, text).fault()
+
+
+class _Faulty:
+    def __init__(self, error: yaml.MarkedYAMLError, text: str) -> None:
+        self._said = str(error.problem)
+        self._at, self._begun = error.problem_mark, error.context_mark
+        self._lines = LINE_END.split(text)
+
+    def fault(self) -> Fault:
+        if self._at is None:
+            return Fault(0, 0, self._in_words())
+        if self._begun and self._said.startswith(_FIRST_CHARACTER):
+            return _at(self._begun, _UNQUOTED)
+        if self._begun and self._said.startswith("could not find expected ':'"):
+            return self._keyless(self._begun.line)
+        line = self._line(self._at.line)
+        if self._said.startswith("mapping values are not allowed"):
+            first = _UP_TO_A_COLON.fullmatch(line[: self._at.column])
+            return self._misplaced_key() if first else _at(self._at, "a second ':' in one value; quote the value")
+        if self._begun and self._is_never_closed():
+            return _at(self._begun, f"begins here and is never closed: {self._in_words()}")
+        if self._said.startswith(_NO_KEY):
+            return _at(self._at, self._after_a_value()) if line[: self._at.column].strip() else self._misplaced_key()
+        return _at(self._at, self._in_words() + self._where_begun())
+
+    def _misplaced_key(self) -> Fault:
+        """A key that can stand nowhere, as the line above was to be one and is none, or as it is too far in."""
+        number = next((n for n in reversed(range(self._at.line)) if self._is_content(n)), self._at.line)
+        above, start = self._line(number).rstrip(), _indentation(self._line(self._at.line))
+        further_in = start - _indentation(above)
+        if further_in >= 0 and not _KEY.match(above) and not above.endswith(("]", "}", ",", "'", '"')):
+            return self._keyless(number)
+        if further_in > 0 and not above.endswith(":"):
+            return Fault(self._at.line, start, "further in than the key above, which has a value already")
+        return _at(self._at, self._in_words() + self._where_begun())
+
+    def _keyless(self, number: int) -> Fault:
+        """A line that was to begin with a key."""
+        line = self._line(number)
+        if spaceless := _SPACELESS_KEY.match(line):
+            return Fault(number, spaceless.end() - 2, _SPACELESS)
+        return Fault(number, _indentation(line), "a key without its ':'")
+
+    def _is_never_closed(self) -> bool:
+        """Whether the text ends, or goes on with what stands no further in, before something is closed."""
+        line = self._line(self._at.line)
+        if not line.strip():
+            return True
+        within = self._at.line > self._begun.line and self._begun.column > 0
+        no_further_in = _indentation(line) <= _indentation(self._line(self._begun.line))
+        return within and no_further_in and self._said.startswith(_UNCLOSED)
+
+    def _after_a_value(self) -> str:
+        first = self._line(self._at.line)[self._at.column :][:1]
+        return f"this '{first}' closes nothing" if first in ("]", "}") else "text after the value; quote all of it"
+
+    def _where_begun(self) -> str:
+        begun = self._begun.line if self._begun else self._at.line
+        return f" (in what begins in line {begun + 1})" if begun < self._at.line else ""
+
+    def _in_words(self) -> str:
+        said = (words for begin, words in _SAYINGS.items() if self._said.startswith(begin))
+        return next(said, f"not YAML: {self._said}")
+
+    def _line(self, number: int) -> str:
+        return self._lines[number] if number < len(self._lines) else ""
+
+    def _is_content(self, number: int) -> bool:
+        return bool(self._line(number).strip()) and not self._line(number).lstrip().startswith("#")
+
+
+def _at(mark: Any, message: str) -> Fault:
+    return Fault(mark.line, mark.column, message)
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
