@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from main.annotations import KeyPath, dotted, is_index
+from main.annotations import KeyPath, dotted, is_index, value_at
 from main.complaints import ROOT, Complaint, ConfigError, Mark, Place, Source
 from main.nearest import nearest_to
 from main.reading import Reader, decoded, unseen_in
@@ -20,6 +20,8 @@ LARGEST_FILE = 64 * 1024
 """Bytes of a file that are read at most."""
 
 
+IN_PLACE_OF_A_VALUE = ("choices", "low", "high", "winner")
+"""Keys of mappings that a sweep file may have where a value would stand."""
 SUFFIXES = (".yaml", ".yml")
 """Of the files that people write."""
 
@@ -66,9 +68,12 @@ class Document:
         value = reader.read() if text.strip() else None
         path, data = _assigned(self.data, (), keys, value, source)
         place = Place(source, ROOT, Mark(1, offset + 1))
-        places = {key: found for key, found in self.places.items() if key[: len(path)] != path}
+        gone = _given_way(self.data, path)
+        places = {key: found for key, found in self.places.items() if key[: len(gone)] != gone}
         for length in range(1, len(path)):
             places.setdefault(path[:length], Place(source, ROOT, ROOT))
+        if gone == path and isinstance(value_at(self.data, path[:-1]), str):
+            places[(*path[:-1], "name")] = self.place(path[:-1])
         places[path] = place
         places |= {path + below: found for below, found in reader.places.items() if below}
         assert isinstance(data, dict)
@@ -147,25 +152,40 @@ _KINDS: dict[type | tuple[type, ...], str] = {
 }
 
 
-def _first_key(data: Plain, keys: list[str]) -> list[str]:
-    """`keys`, the first of them joined where the mapping has such a key: `model.pooling`, in a baseline."""
+def _first_key(data: Plain, path: KeyPath, keys: list[str]) -> list[str]:
+    """`keys` below `path`, those joined that are one key: `model.pooling`, in a baseline, a start point or a `when`."""
     if isinstance(data, dict):
         for length in range(len(keys), 1, -1):
             joined = ".".join(keys[:length])
             if joined in data:
                 return [joined, *keys[length:]]
-    return keys
+    is_keyed_by_paths = path[-1:] in (("baseline",), ("when",)) or path[-2:-1] == ("start",)
+    return [".".join(keys)] if keys and is_keyed_by_paths else keys
+
+
+def _gives_way(data: Plain, path: KeyPath, key: str | int) -> bool:
+    """Whether the value at `path` gives way to what is set at `key` in it: `model.pooling=max` to choices."""
+    is_swept = isinstance(data, dict) and not data.keys().isdisjoint(IN_PLACE_OF_A_VALUE)
+    return bool(path) and key in IN_PLACE_OF_A_VALUE and not is_swept
+
+
+def _given_way(data: Plain, path: KeyPath) -> KeyPath:
+    """What is gone when something is set at `path`: what stood there, or a value around it that gave way to it."""
+    around = (path[:length] for length in range(len(path)))
+    return next((at for at in around if _gives_way(value_at(data, at), at, path[len(at)])), path)
 
 
 def _assigned(data: Plain, path: KeyPath, keys: list[str], value: Plain, source: Source) -> tuple[KeyPath, Plain]:
     """`data` with `value` at `keys` below `path`, and the whole path that this came to.
 
     A key set under a word keeps the word as `name`: under `optimizer: sgd`, `optimizer.momentum=0.9` is
-    `{name: sgd, momentum: 0.9}`.
+    `{name: sgd, momentum: 0.9}`. Choices, and an end of a range, take the place of a value instead.
     """
     if not keys:
         return path, value
-    key, *rest = _first_key(data, keys)
+    key, *rest = _first_key(data, path, keys)
+    if _gives_way(data, path, key):
+        data = None
     if isinstance(data, tuple):
         if not is_index(key) or int(key) >= len(data):
             message = f"{dotted(path)} has {len(data)} elements, the first of them {dotted((*path, 0))}"

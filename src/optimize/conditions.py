@@ -45,8 +45,7 @@ def _allowed(swept: Mapping[str, Parameter], path: str, other: str, wanted: Plai
     """The choices of `other` that `wanted` names, or what is wrong with it."""
     where = (*keys_of(path), "when", other)
     if other not in swept:
-        message, hint = not_swept(other, swept)
-        return Problem(where, f"{message}, so that it decides nothing", hint, at_key=True)
+        return Problem(where, *not_swept(other, swept, ", so that it decides nothing"), at_key=True)
     parent = swept[other]
     if not isinstance(parent, Choices):
         return Problem(where, "a range; only choices decide whether another parameter counts", at_key=True)
@@ -85,13 +84,14 @@ def _circle(path: str, swept: Mapping[str, Parameter]) -> list[str]:
     return []
 
 
-def not_swept(path: str, swept: Iterable[str]) -> tuple[str, str]:
+def not_swept(path: str, swept: Iterable[str], consequence: str = "") -> tuple[str, str]:
     """Message and hint about a path that is none of those that are swept."""
     paths = tuple(swept)
     lasts = {known.split(".")[-1]: known for known in paths}
-    near = nearest_to(path.split(".")[-1], lasts)
-    meant = f"; did you mean '{lasts[near]}'?" if near else ""
-    return f"'{path[:80]}' is not swept{meant}", f"swept here: {', '.join(paths) or 'nothing'}"
+    below = next((known for known in paths if known.startswith(f"{path}.")), None)  # of `model: {pooling: max}`
+    near = below or lasts.get(nearest_to(path.split(".")[-1], lasts) or "")
+    meant = f"; did you mean '{near}'?" if near else ""
+    return f"'{path[:80]}' is not swept{consequence}{meant}", f"swept here: {', '.join(paths) or 'nothing'}"
 
 
 def satisfied(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -231,6 +231,33 @@ def test_an_override_reaches_a_key_that_is_a_path() -> None:
     }
 
 
+@pytest.mark.parametrize("at", ["study.baseline", "study.start.0", "train.epochs.when"])
+def test_where_keys_are_paths_an_override_sets_one_key(at: str) -> None:
+    text = "study: {baseline: {train.loss: mse}, start: [{}]}\ntrain: {epochs: {choices: [1, 2]}}\n"
+    point: object = loaded(text, f"{at}.model.pooling=blur").data
+    for key in at.split("."):
+        point = point[int(key)] if isinstance(point, tuple) else point[key]  # type: ignore[index]
+    assert isinstance(point, dict)
+    assert point["model.pooling"] == "blur"
+    assert loaded("a: 1\n", "study.baseline.model.pooling=").data["study"] == {"baseline": {"model.pooling": None}}
+
+
+@pytest.mark.parametrize("written", ["max", "0.5", "[32, 64]", "{name: max, x: 1}", ""])
+def test_choices_and_ranges_of_an_override_take_the_place_of_a_value(written: str) -> None:
+    document_ = loaded(f"model:\n  pooling: {written}\n", "model.pooling.low=1", "model.pooling.high=2")
+    assert document_.data == {"model": {"pooling": {"low": 1, "high": 2}}}
+    for path in (("model", "pooling"), ("model", "pooling", "low")):
+        assert document_.complaint(path, "so").place == "--set model.pooling.low=1"
+    assert loaded("a: 1\n", "choices=[1]").data == {"a": 1, "choices": (1,)}  # of the whole file there is none
+
+
+def test_a_word_that_an_override_makes_a_name_stands_where_it_stood() -> None:
+    complaint = loaded("train: {optimizer: sdg}\n", "train.optimizer.momentum=0.9").complaint(
+        ("train", "optimizer", "name"), "so"
+    )
+    assert (complaint.place, complaint.column) == ("x.yaml:1:20", 20)
+
+
 def test_an_override_of_bytes_that_are_no_utf8_is_refused() -> None:
     assert "no UTF-8" in refused(TEXT, "question=caf\udce9")[0].message
 
