@@ -50,12 +50,12 @@ def _allowed(swept: Mapping[str, Parameter], path: str, other: str, wanted: Plai
     if not isinstance(parent, Choices):
         return Problem(where, "a range; only choices decide whether another parameter counts", at_key=True)
     if wanted in parent:
-        return (wanted,)
+        return (parent.own(wanted),)
     several = wanted if isinstance(wanted, tuple) and wanted else (wanted,)
     for value in several:
         if value not in parent:
             return Problem(where, *unknown_value(value, parent.values))
-    return several
+    return tuple(map(parent.own, several))
 
 
 def _ordered(swept: Mapping[str, Parameter]) -> tuple[tuple[Parameter, ...], dict[str, list[str]]]:

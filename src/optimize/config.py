@@ -337,8 +337,6 @@ def _question(space: SearchSpace) -> str:
 
 def _in_space(study: StudyConfig, space: SearchSpace) -> StudyConfig:
     """The study with the values of its points as they stand in the search space."""
-    start = tuple({path: space[path].own(value) for path, value in point.items()} for point in study.start)
-    baseline = study.baseline
-    if baseline is not None:
-        baseline = space.complete({path: space[path].own(value) for path, value in baseline.items()})
+    start = tuple(map(space.own, study.start))
+    baseline = None if study.baseline is None else space.complete(space.own(study.baseline))
     return study.model_copy(update={"start": start, "baseline": baseline})

@@ -245,7 +245,7 @@ def _baseline(draft: Draft) -> Iterator[Problem]:
     yield from problems
     if problems:
         return
-    complete = draft.space.complete(baseline)
+    complete = draft.space.complete(draft.space.own(baseline))
     for path in complete:
         if path not in baseline and isinstance(draft.space[path], Range):
             yield Problem(("study", "baseline"), f"{path} is a range, so that the baseline must say it")
@@ -259,7 +259,7 @@ def _start(draft: Draft) -> Iterator[Problem]:
         where = ("study", "start", index)
         problems = list(_point(draft.space, point, where))
         yield from problems
-        for path in () if problems else turned_off(draft.space, point):
+        for path in () if problems else turned_off(draft.space, draft.space.own(point)):
             yield Problem((*where, path), _TURNED_OFF, at_key=True)
 
 

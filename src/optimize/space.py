@@ -58,7 +58,7 @@ class Choices:
         return any(_same(value, own) for own in self.values)
 
     def own(self, value: Value) -> Value:
-        """The choice that equals `value`: 0.001 for 1e-3."""
+        """The choice that equals `value`: 0.001 for 1e-3, `sgd` for {name: sgd}."""
         return next(own for own in self.values if _same(value, own))
 
     def written(self) -> dict[str, Any]:
@@ -198,6 +198,10 @@ class SearchSpace:
         """Full paths of all that is swept."""
         return tuple(parameter.path for parameter in self.parameters)
 
+    def own(self, point: Values) -> dict[str, Value]:
+        """The values of a point, each of which lies in the space, as they stand there."""
+        return {path: self[path].own(value) for path, value in point.items()}
+
     def values_of(self, path: str) -> list[Value]:
         """Values that a field takes somewhere in the space, of a range its ends; empty where the field is not swept.
 
@@ -334,8 +338,13 @@ def _stored(value: Value) -> bool | int | float | str | None:
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two values are equal; a boolean is no number."""
+    """Whether two values are equal; a boolean is no number, and `sgd` is short for {name: sgd}."""
+    one, other = _short(one), _short(other)
     return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _short(value: object) -> object:
+    return value["name"] if isinstance(value, dict) and value.keys() == {"name"} else value
 
 
 def _when(condition: Condition) -> dict[str, Any]:

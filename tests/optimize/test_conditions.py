@@ -28,6 +28,30 @@ def test_conditions_may_follow_each_other() -> None:
     assert {cell["model.activation"] for cell in on} == {"leaky_relu"}
 
 
+@pytest.mark.parametrize("choice", ["sgd", "{name: sgd}"])
+@pytest.mark.parametrize("named", ["sgd", "{name: sgd}", "[adam, {name: sgd}]"])
+def test_a_word_is_short_for_the_mapping_with_that_name(choice: str, named: str) -> None:
+    text = FILE + f"train:\n  optimizer: {{choices: [{choice}, rmsprop, adam]}}\n"
+    text += f"  loss: {{choices: [mse, mae], when: {{train.optimizer: {named}}}}}\n"
+    on = {str(cell["train.optimizer"]) for cell in loaded(text).space.cells() if "train.loss" in cell}
+    assert ("rmsprop" not in on, len(on)) == (True, 2 if "adam" in named else 1)
+
+
+@pytest.mark.parametrize(("choice", "point"), [("sgd", "{name: sgd}"), ("{name: sgd}", "sgd")])
+def test_a_point_may_name_a_choice_either_way(choice: str, point: str) -> None:
+    text = FILE.replace(
+        "leaky_relu_slope: {choices: [0.1, 0.2], when: {model.activation: leaky_relu}}", "padding: same"
+    )
+    text += f"train:\n  optimizer: {{choices: [adam, {choice}]}}\n"
+    text += f"  loss: {{choices: [mse, mae], when: {{train.optimizer: {choice}}}}}\n"
+    values = f"{{train.optimizer: {point}, train.loss: mae, model.dropout: 0.3}}"
+    config = loaded(f"{text}study: {{sampler: random, trials: 9, baseline: {values}, start: [{values}]}}\n")
+    own = config.space["train.optimizer"].own("sgd")
+    assert config.study.start[0]["train.optimizer"] == own
+    assert config.study.baseline is not None
+    assert (config.study.baseline["train.optimizer"], config.study.baseline["train.loss"]) == (own, "mae")
+
+
 def test_a_list_that_is_a_choice_is_that_choice() -> None:
     text = FILE + "  filters: {choices: [[8], [8, 16]]}\n"
     text += "train: {loss: {choices: [mse, mae], when: {model.filters: [8, 16]}}}\n"
@@ -38,7 +62,8 @@ def test_a_list_that_is_a_choice_is_that_choice() -> None:
     ("when", "path", "said"),
     [
         ("{model.activaton: relu}", "when.model.activaton", "is not swept; did you mean 'model.activation'?"),
-        ("{activation: relu}", "when.activation", "did you mean 'model.activation'?"),
+        ("{activation: relu}", "when.activation", "so that it decides nothing; did you mean 'model.activation'?"),
+        ("{model: {activation: relu}}", "when.model", "did you mean 'model.activation'?"),
         ("{model.padding: same}", "when.model.padding", "'model.padding' is not swept, so that it decides nothing"),
         ("{model.activation: tanh}", "when.model.activation", "unknown value 'tanh'"),
         ("{model.activation: [relu, tanh]}", "when.model.activation", "unknown value 'tanh'"),

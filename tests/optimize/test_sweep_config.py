@@ -9,9 +9,11 @@ import pytest
 
 from main.complaints import ConfigError
 from main.config import TrainConfig
+from main.document import IN_PLACE_OF_A_VALUE
 from models import CnnSpec
 from optimize.algorithms import GridSampler, TpeSampler
 from optimize.config import SweepConfig, load_config
+from optimize.forms import FORMS
 from optimize.space import Choices, Range
 
 Load = Callable[..., SweepConfig]
@@ -428,3 +430,11 @@ def test_what_the_winner_was_not_compared_with_cannot_stay(load: Load, tmp_path:
 def test_a_verdict_that_decides_nothing_here_is_refused(load: Load, tmp_path: Path, content: Any, said: str) -> None:
     verdict(tmp_path, "filters", content)
     assert said in complaints(load, WINNER)[0]
+
+
+def test_choices_of_the_command_line_take_the_place_of_a_value(tmp_path: Path) -> None:
+    assert set(FORMS) == set(IN_PLACE_OF_A_VALUE)
+    path = tmp_path / "x.yaml"
+    path.write_text("data: {source: digits}\nmodel: {pooling: max}\n")
+    space = load_config(path, ["model.pooling.choices=[max, blur]"]).space
+    assert [(parameter.path, str(parameter)) for parameter in space.parameters] == [("model.pooling", "max, blur")]
