@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from main.checking import Problem, complaints
@@ -14,10 +14,10 @@ from optimize.combinations import combined, written_path
 from optimize.conditions import satisfied, shown
 from optimize.config import SweepConfig
 from optimize.paths import are_nested, keys_of
-from optimize.space import Choices, Parameter, Range, SearchSpace, Value
+from optimize.space import Choices, Parameter, SearchSpace, Value
 
 MOST_LOOKED_AT = 20_000
-_ENDS_ALONE = 64  # a range of more whole numbers than this is looked at where it begins and ends
+_ENDS_ALONE = 64  # a range of more numbers than this is looked at where it begins and ends
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class PlannedNetwork:
 def planned_networks(config: SweepConfig, input_shape: ImageShape, n_classes: int) -> tuple[PlannedNetwork, ...]:
     """Every distinct network of a sweep, in the order of the grid.
 
-    Of ranges the ends are looked at, and all whole numbers between where they are few. Where these make more than
-    20,000 combinations, each value is looked at with all else as it is first, and combinations of choices and of the
-    ends of ranges only; of more than 20,000 of these pairs of values, 20,000 of them, so that a network which takes
+    Of ranges the ends are looked at, and all steps and whole numbers between where they are few. Where these make more
+    than 20,000 combinations, each value is looked at with all else as it is first, and combinations of choices and of
+    the ends of ranges only; of more than 20,000 of these pairs of values, 20,000 of them, so that a network which takes
     three values to become impossible may pass.
 
     Args:
@@ -121,12 +121,12 @@ def _decides_sizes(path: str) -> bool:
 
 
 def _values(parameter: Parameter) -> tuple[Value, ...]:
-    if isinstance(parameter, Range):
-        low, high = parameter.low, parameter.high
-        if parameter.integer and (high - low) / (parameter.step or 1) < _ENDS_ALONE:
-            return tuple(range(int(low), int(high) + 1, int(parameter.step or 1)))
-        return (low, high)
-    return parameter.values
+    if isinstance(parameter, Choices):
+        return parameter.values
+    stepped = replace(parameter, step=parameter.step or 1) if parameter.integer else parameter
+    if stepped.step is None or (stepped.high - stepped.low) / stepped.step >= _ENDS_ALONE:
+        return (stepped.low, stepped.high)
+    return stepped.grid()
 
 
 def _impossible(space: SearchSpace, values: dict[str, Value], error: ImpossibleNetwork) -> Problem:

@@ -45,6 +45,15 @@ def test_whole_numbers_of_a_short_range_are_all_looked_at_of_others_the_ends() -
     assert len(networks(HEAD + "  network: mlp\n  hidden_units: [{low: 1, high: 4096}]\n" + tail)) == 2
 
 
+def test_steps_of_a_short_range_are_all_looked_at_of_others_the_ends() -> None:
+    def looked_at(step: float) -> list[object]:
+        found = networks(HEAD + f"  dropout: {{low: 0, high: 0.9, step: {step}}}\n")
+        return [values["model.dropout"] for network in found for values in network.values]
+
+    assert looked_at(0.3) == [0.0, 0.3, 0.6, 0.9]
+    assert looked_at(0.01) == [0.0, 0.9]
+
+
 def test_a_kernel_larger_than_what_pooling_left_is_told_by_line_with_the_combination() -> None:
     text = HEAD + "  filters: {choices: [[8, 8], [8, 8, 8]]}\n  kernel_size: {choices: [3, 7]}\n"
     assert impossible(loaded(text)) == [
