@@ -137,9 +137,12 @@ def lr_range(
     with bad_input():
         loaded = _load(config, set_, folder)
         if loaded.study.range_test is None:
-            from optimize.rangetest import as_range_test
+            from optimize.rangetest import as_range_test, swept_rates
 
+            rates = swept_rates(loaded.space)
             loaded = _load(config, [*(set_ or ()), *as_range_test(loaded)], folder)
+            if rates:
+                say(f"not swept: {', '.join(rates)}; a range test sets the rate itself")
     raise typer.Exit(_range_test(loaded, results=folder, workers=workers))
 
 

@@ -13,6 +13,7 @@ from main.data import fallback, load_training
 from main.errors import UserError
 from main.names import LONGEST
 from main.provenance import now
+from main.yaml12 import flow
 from optimize.config import SweepConfig
 from optimize.engine import Engine, TrialRunner
 from optimize.networks import planned_networks
@@ -22,7 +23,9 @@ from optimize.ratereading import RateCurve, RateReading, read_curves, rising_rat
 from optimize.ratetrial import RateOutcome, RateTask
 from optimize.ratetrial import run as run_rising
 from optimize.results import Results
+from optimize.rules import RATES
 from optimize.sections import RangeTestConfig
+from optimize.space import SearchSpace
 from optimize.staff import Staff
 from optimize.trainings import Trainings
 from optimize.trial import TrialOutcome, TrialTask
@@ -38,6 +41,7 @@ OF_TRIALS = {
     "stop": "{}", "metric": "val_accuracy",
 }  # fmt: skip
 """Keys of a study that no range test has, and what leaves them out."""
+_OF_RATES = tuple(f"{path}." for path in RATES)
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,21 @@ class RangeTested:
 def as_range_test(config: SweepConfig) -> list[str]:
     """What to set in a sweep's file to make it a range test, in a folder beside the sweep's.
 
-    What is about trials is left out, and so is a schedule, which the rising rate replaces.
+    What is about trials is left out, and so are a schedule and swept rates, which the rising rate replaces.
     """
-    study = [f"study.{key}={value}" for key, value in OF_TRIALS.items() if getattr(config.study, key)]
-    swept = "train.schedule" in config.space or "train" in config.space
-    if config.base.train.schedule.name != "constant" and not swept:
-        study.append("train.schedule=constant")
-    return [*study, "study.range_test={}", f"name={config.name[: LONGEST - len(BESIDE)]}{BESIDE}"]
+    changes = [f"study.{key}={value}" for key, value in OF_TRIALS.items() if getattr(config.study, key)]
+    rates = swept_rates(config.space)
+    changes += [f"{path}={flow(config.written(path))}" for path in rates]
+    kept = {"train", "train.schedule"} & set(config.space.paths) - set(rates)
+    if config.base.train.schedule.name != "constant" and not kept:
+        changes.append("train.schedule=constant")
+    return [*changes, "study.range_test={}", f"name={config.name[: LONGEST - len(BESIDE)]}{BESIDE}"]
+
+
+def swept_rates(space: SearchSpace) -> list[str]:
+    """Paths of the learning rates and schedules that a space sweeps, without those that other parameters wait for."""
+    awaited = {path for parameter in space.parameters for path in parameter.when}
+    return [path for path in space.paths if path not in awaited and f"{path}.".startswith(_OF_RATES)]
 
 
 def run_range_test(

@@ -17,7 +17,8 @@ from optimize.sections import StopConfig, StudyConfig
 from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
 
 MOST_TRIALS = 100_000
-_RATES = ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule")
+RATES = ("train.learning_rate", "train.optimizer.learning_rate", "train.schedule")
+"""What says which learning rate is used when, and what a range test sets itself."""
 MEANING_OF_LOSS = ("train.loss", "train.label_smoothing", "model.l2")
 """What changes what a val_loss means."""
 
@@ -142,7 +143,7 @@ def _is_of_one(draft: Draft) -> bool:
 
 
 def _something(draft: Draft) -> Iterator[Problem]:
-    if not draft.space.parameters and not _is_of_one(draft):
+    if not draft.space.parameters and not _is_of_one(draft) and draft.study.range_test is None:
         message = "nothing is swept: no choices and no range stand under `model` or `train`"
         hint = (
             "write, say, `pooling: {choices: [max, average]}`, or `seeds: 5` in `study` to train what is written five "
@@ -175,14 +176,14 @@ def _comparable(draft: Draft) -> Iterator[Problem]:
 
 
 _TURNED_OFF = "does not count beside the other values, by its `when` or by one above it"
-_ONE_RATE = "write one rate, and sweep something else or write `seeds`; what is swept is compared, each at every rate"
+_ONE_RATE = "write one rate; what else is swept is compared, each at every rate"
 
 
 def _rising_rate(draft: Draft) -> Iterator[Problem]:
     """A range test sets the rate itself, whatever a file says of it."""
     if draft.study.range_test is None:
         return
-    for path in _RATES:
+    for path in RATES:
         if any(swept == path or swept.startswith(f"{path}.") for swept in draft.space.paths):
             yield Problem(keys_of(path), "has no effect in a range test, which sets the rate itself", _ONE_RATE)
     for parameter in draft.space.parameters:
@@ -195,7 +196,7 @@ def _rising_rate(draft: Draft) -> Iterator[Problem]:
 
 def _differ_in_rates_alone(parameter: Choices) -> bool:
     without = list(parameter.values)
-    for path in _RATES:
+    for path in RATES:
         if path.startswith(f"{parameter.path}."):
             below = keys_of(path.removeprefix(f"{parameter.path}."))
             without = [removed(choice, below) for choice in without]

@@ -18,7 +18,7 @@ from main.errors import UserError
 from optimize.cli import app
 from optimize.config import SweepConfig, load_config
 from optimize.engine import TrialRunner
-from optimize.rangetest import run_range_test
+from optimize.rangetest import as_range_test, run_range_test
 from optimize.ratetrial import RateTask
 from optimize.ratetrial import run as run_rising
 from optimize.results import NoSweep, Results
@@ -239,7 +239,7 @@ def test_the_range_test_of_a_sweep_file_stands_beside_the_sweep(
         assert str(answer.exception) == name, answer.output
 
 
-@pytest.mark.parametrize("config", ["pooling", "kernel_size", "loss", "activation", "final"])
+@pytest.mark.parametrize("config", ["pooling", "kernel_size", "learning_rate", "loss", "activation", "final"])
 def test_a_sweep_file_that_comes_with_the_project_has_a_range_test(
     config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,3 +254,35 @@ def test_a_sweep_file_that_comes_with_the_project_has_a_range_test(
     answer = CliRunner().invoke(app, ["lr-range", str(file), "--results", str(tmp_path)])
     assert "was stopped" in answer.output
     assert taken[0].name == f"{config}-lr-range"
+    assert ("not swept: train.learning_rate; a range test sets" in answer.output) is (config == "learning_rate")
+
+
+@pytest.mark.parametrize(
+    ("train", "left"),
+    [
+        ("learning_rate: {choices: [0.1, 0.2]}", []),
+        ("schedule: {choices: [cosine, constant]}, loss: {choices: [mse, mae]}", ["train.loss"]),
+        ("schedule: {name: exponential, decay: {choices: [0.8, 0.9]}}", []),
+        ("optimizer: {name: sgd, learning_rate: {low: 0.1, high: 0.2, step: 0.1}, momentum: 0.9}", []),
+        (
+            "optimizer: {choices: [sgd, adam]}, learning_rate: {choices: [0.1, 0.2], when: {train.optimizer: sgd}}",
+            ["train.optimizer"],
+        ),
+    ],
+)
+def test_rates_that_a_file_sweeps_are_left_out_of_its_range_test(train: str, left: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "rates.yaml"
+    path.write_text(f"data: {{source: digits}}\nmodel: {{}}\ntrain: {{{train}}}\n")
+    test = load_config(path, as_range_test(load_config(path)))
+    assert list(test.space.paths) == left
+    assert (test.base.train.schedule.name, test.study.seeds) == ("constant", (0, 1, 2, 3, 4))
+    if "momentum" in train:
+        assert test.base.train.optimizer.momentum == 0.9
+
+
+def test_a_rate_that_another_value_waits_for_stays_and_is_complained_of(tmp_path: Path) -> None:
+    path = tmp_path / "rates.yaml"
+    waiting = "epochs: {choices: [1, 2], when: {train.learning_rate: 0.1}}"
+    path.write_text(f"data: {{}}\nmodel: {{}}\ntrain: {{learning_rate: {{choices: [0.1, 0.2]}}, {waiting}}}\n")
+    with pytest.raises(ConfigError, match=r"train\.learning_rate: has no effect in a range test"):
+        load_config(path, as_range_test(load_config(path)))
