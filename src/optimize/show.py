@@ -29,9 +29,12 @@ STATES = ("complete", "pruned", "failed", "interrupted")
 
 
 def sweep_summary(results: Results) -> dict[str, Any]:
-    """The sweep in one JSON-able mapping: trials by state, why trials failed, the verdict and the model."""
+    """The sweep in one JSON-able mapping: trials by state, why trials failed, the verdict and the model.
+
+    Planned are, of a race, at most as many trials as it has before it drops a choice; once it has ended, those it ran.
+    """
     trials, provenance, card = results.trials(), results.provenance(), results.card()
-    config, verdict = stored_sweep(results), read_verdict(results)
+    config, verdict, ended = stored_sweep(results), read_verdict(results), provenance.get("ended")
     failed = trials[trials["state"] == "failed"]
     counts = Counter(trials["state"])
     return {
@@ -40,8 +43,9 @@ def sweep_summary(results: Results) -> dict[str, Any]:
         "metric": config.study.metric,
         "data": provenance["data"],
         "trials": {state: counts[state] for state in STATES if counts[state]},
-        "planned": sum(planned_trials(config)),
-        "ended": provenance.get("ended"),
+        "planned": len(trials) if config.study.race and ended else sum(planned_trials(config)),
+        "race": config.study.race,
+        "ended": ended,
         "retried": int((trials["attempts"] > 1).sum()),
         "failures": {str(row["trial"]): row["reason"] for _, row in failed.iterrows()},
         "verdict": verdict.to_dict() if verdict else None,
@@ -54,7 +58,8 @@ def _unfinished(summary: Mapping[str, Any], ended: int) -> str:
     """What a sweep that has not ended waits for."""
     if summary["verdict"] and ended >= summary["planned"] and not summary["model"]:
         return "every trial has ended, but no model has been exported: it is when the sweep is run again"
-    of_all = f"{ended:,} of {wording.counted(summary['planned'], 'trial')}"
+    at_most = "at most " if summary["race"] else ""
+    of_all = f"{ended:,} of {at_most}{wording.counted(summary['planned'], 'trial')}"
     return (
         f"{of_all} {'has' if ended == 1 else 'have'} ended, but the sweep has not: "
         "it runs now, or goes on when it is run again"

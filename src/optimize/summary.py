@@ -40,6 +40,8 @@ def summarise(result: SweepResult) -> None:
     if card is not None and result.exported:
         say(f"model    {result.results.model_file}  {card['configuration']}: test accuracy {accuracy_of(card['test'])}")
         say(f"next     python -m main evaluate {shlex.quote(str(result.results.model_file))}")
+    else:
+        say(f"next     python -m optimize show {shlex.quote(str(folder))}")
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
 
 

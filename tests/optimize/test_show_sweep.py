@@ -7,7 +7,9 @@ import fake_results
 import pytest
 from rich.console import Console
 
-from optimize.show import print_sweep
+from optimize.show import print_sweep, sweep_summary
+from optimize.summary import summarise
+from optimize.sweep import SweepResult
 from optimize.verdict import read_verdict
 from optimize.wording import value_text
 
@@ -34,3 +36,26 @@ def test_a_sweep_that_has_not_ended_says_how_many_trials_have(tmp_path: Path, en
     text = io.StringIO()
     print_sweep(results, Console(file=text, width=120, color_system=None))
     assert said in text.getvalue()
+
+
+@pytest.mark.parametrize(("ended", "planned"), [("2026-01-01T00:00:00+00:00", 17), (None, 20)])
+def test_a_race_plans_at_most_what_a_grid_would_and_ends_with_what_it_ran(
+    tmp_path: Path, ended: str | None, planned: int
+) -> None:
+    results = fake_results.made(tmp_path, "pooling", study={"seeds": 5, "race": True})
+    results.write_json(results.provenance_file, {**results.provenance(), "ended": ended})
+    lines = results.trials_file.read_text().splitlines(keepends=True)
+    results.trials_file.write_text("".join(lines[:18]))  # a choice was dropped after two seeds
+    assert sweep_summary(results)["planned"] == planned
+    text = io.StringIO()
+    print_sweep(results, Console(file=text, width=120, color_system=None))
+    assert ("17 of at most 20 trials have ended" in text.getvalue()) is (ended is None)
+
+
+def test_a_run_that_exported_nothing_says_where_to_look_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = fake_results.made(tmp_path, "pooling", study={"seeds": 1})
+    summarise(SweepResult("done", 4, results, read_verdict(results), exported=False))
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("model", "next"))]
+    assert said == [f"next     python -m optimize show {results.folder}"]
