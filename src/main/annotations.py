@@ -53,7 +53,7 @@ def annotation_at(model: type[BaseModel], path: KeyPath, data: Plain) -> Any:
     annotation: Any = model
     for depth, key in enumerate(path):
         if isinstance(key, int):
-            members = tuple(_elements(annotation))
+            members = tuple(elements(annotation))
             annotation = Union[members] if members else None  # noqa: UP007 - of as many as there are
             continue
         section = section_of(annotation, value_at(data, path[:depth]))
@@ -120,7 +120,7 @@ def kinds(annotation: Any) -> frozenset[type]:
     return frozenset(found)
 
 
-def _elements(annotation: Any) -> Iterator[Any]:
+def elements(annotation: Any) -> Iterator[Any]:
     """What an element of a list may be, for each list among what `annotation` allows."""
     for leaf in leaves(annotation):
         if get_origin(leaf) is tuple:

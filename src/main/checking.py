@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_origin
 
@@ -12,6 +11,7 @@ from pydantic_core import ErrorDetails
 from main.annotations import KeyPath, annotation_at, leaves, section_of, sections, tags, value_at, words
 from main.complaints import Complaint
 from main.document import Document, described
+from main.meant import how_to_write
 from main.nearest import did_you_mean
 from main.yaml12 import Plain, flow
 
@@ -122,7 +122,7 @@ def _wrong_type(found: _Finding) -> Problem:
     """Says all that may be written; of what may be abbreviated, pydantic knows the whole alone."""
     refused = [_EXPECTED[details["type"]] for details in found.group]
     expected = _or(_written_kinds(found.annotation) or list(dict.fromkeys(refused)))
-    hint = _meant(expected, found.value)
+    hint = how_to_write(expected, found.value, found.annotation)
     if not hint and "mapping" in expected:
         names, whole = words(found.annotation), sections(found.annotation)
         keys = _listed(whole[0]) if len(whole) == 1 else ""
@@ -234,22 +234,6 @@ _RULES = {
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
 }
-_GROUPED = re.compile(r"[0-9]+(_[0-9]+)*|[1-9][0-9]{0,2}(,[0-9]{3})+")
-_DECIMAL_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
-_OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
-
-
-def _meant(expected: str, value: Plain) -> str:
-    """How to write what somebody probably meant."""
-    if not isinstance(value, str):
-        return ""
-    if "true or false" in expected and value.lower() in _OLD_BOOLEANS:
-        return f"write {_OLD_BOOLEANS[value.lower()]}; {value} is a word in YAML 1.2"
-    if "number" in expected and _GROUPED.fullmatch(value):
-        return f"write {value.replace('_', '').replace(',', '')}"
-    if "number" in expected and (decimals := _DECIMAL_COMMA.fullmatch(value)):
-        return f"write {decimals[1]}.{decimals[2]}, with a point"
-    return ""
 
 
 def _real(details: ErrorDetails, data: Plain) -> KeyPath:

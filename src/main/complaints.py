@@ -38,7 +38,7 @@ class Source:
     """What it is called in complaints: the file as it was named, or `--set train.epochs=x`."""
     text: str
     is_file: bool = True
-    """Whether a line and a column mean anything to the person who wrote it."""
+    """Whether a line and a column mean anything to the person who wrote it: not of a file that could not be read."""
 
 
 class Place(NamedTuple):

@@ -91,11 +91,11 @@ def read(path: Path | str, overrides: Iterable[str] = ()) -> Document:
         with Path(path).open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        meant = _meant(Path(path)) if isinstance(error, FileNotFoundError) else None
+        meant = _meant(Path(path)) if isinstance(error, FileNotFoundError | IsADirectoryError) else None
         message = f"cannot be read: {error.strerror}" + (f"; did you mean '{meant}'?" if meant else "")
-        raise ConfigError([Complaint(Source(name, ""), ROOT, "", message)]) from None
+        raise ConfigError([Complaint(Source(name, "", is_file=False), ROOT, "", message)]) from None
     except ValueError as error:  # a NUL in the name
-        raise ConfigError([Complaint(Source(name, ""), ROOT, "", f"cannot be read: {error}")]) from None
+        raise ConfigError([Complaint(Source(name, "", is_file=False), ROOT, "", f"cannot be read: {error}")]) from None
     return parse(content, name, overrides)
 
 
@@ -113,7 +113,7 @@ def parse(content: bytes, name: str, overrides: Iterable[str] = ()) -> Document:
     """The document in the bytes of a file called `name`; see `read`."""
     if len(content) > LARGEST_FILE:
         message = f"larger than {LARGEST_FILE // 1024} KiB, which no sweep file needs"
-        raise ConfigError([Complaint(Source(name, ""), ROOT, "", message)])
+        raise ConfigError([Complaint(Source(name, "", is_file=False), ROOT, "", message)])
     source = decoded(content, name)
     reader = Reader(source, source.text)
     data = reader.read()

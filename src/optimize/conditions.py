@@ -88,9 +88,10 @@ def not_swept(path: str, swept: Iterable[str], consequence: str = "") -> tuple[s
     """Message and hint about a path that is none of those that are swept."""
     paths = tuple(swept)
     lasts = {known.split(".")[-1]: known for known in paths}
-    below = next((known for known in paths if known.startswith(f"{path}.")), None)  # of `model: {pooling: max}`
-    near = below or lasts.get(nearest_to(path.split(".")[-1], lasts) or "")
-    meant = f"; did you mean '{near}'?" if near else ""
+    near = nearest_to(path.split(".")[-1], lasts)
+    meant = f"; did you mean '{lasts[near]}'?" if near else ""
+    if below := next((known for known in paths if known.startswith(f"{path}.")), None):  # of `model: {pooling: max}`
+        meant = f"; write a whole path, such as {below}"
     return f"'{path[:80]}' is not swept{consequence}{meant}", f"swept here: {', '.join(paths) or 'nothing'}"
 
 

@@ -8,21 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from main.annotations import KeyPath, value_at
 from main.checking import Problem, check, complaints
 from main.complaints import ConfigError
-from main.config import SECTIONS, DataConfig, Section, TrainConfig, TrainingConfig, check_training
+from main.config import SECTIONS, DataConfig, Section, TrainingConfig, check_training
 from main.document import Document, read
 from main.names import Name, valid_name
-from main.nearest import did_you_mean
 from main.yaml12 import Plain
-from models import networks
 from optimize.combinations import check_combinations, substituted
 from optimize.conditions import conditioned
 from optimize.extraction import extract
-from optimize.forms import USAGE, forms_within
+from optimize.forms import forms_within
+from optimize.homes import of_a_sweep
 from optimize.paths import SWEEPABLE, keys_of, placed, removed
 from optimize.results import Results
 from optimize.rules import Draft, missing_packages, most_epochs, study_problems, sweep_problems
@@ -36,8 +35,6 @@ RESULTS = Path("results")
 """The folder of all results."""
 LONGEST_QUESTION = 200
 MOST_SWEPT = 100
-_WHOLE_FORMS = ("choices", "winner")
-"""Keys of what may stand in place of a mapping."""
 _TOO_MANY = f"one value more than the {MOST_SWEPT} that can be swept at most"
 
 
@@ -209,7 +206,9 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
             problems += sweep_problems(Draft(study, swept.space, swept.base))
     problems = [*misplaced, *(problem for problem in problems if problem.path not in written)]
     if problems or file is None or swept.base is None:
-        raise ConfigError(complaints(document, [_at_home(problem) for problem in problems]))
+        raise ConfigError(
+            complaints(document, [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems])
+        )
     return SweepConfig(
         file.name or stem,
         file.question or _question(swept.space),
@@ -294,34 +293,6 @@ def _bad_name(stem: str) -> list[Problem]:
         message = f"the sweep would be named after its file, but {error}"
         return [Problem(("name",), message, "write `name: ...` into the file")]
     return []
-
-
-def _at_home(problem: Problem) -> Problem:
-    """A problem with a key, saying where that key belongs if it is a section, or one of another section's."""
-    if not problem.at_key or problem.message != "unknown key":  # one that is near is rather meant
-        return problem
-    *around, key = problem.path
-    if key == "seed":
-        return problem._replace(message="unknown key here; trainings have the seeds of `study.seeds`", hint="")
-    if len(around) == 1 and key in SweepFile.model_fields:  # before `data` is asked, which has a `train` too
-        return problem._replace(message="unknown key here; it belongs at the left edge of the file", hint="")
-    homes = [name for name, kinds in _homes().items() if any(key in kind.model_fields for kind in kinds)]
-    elsewhere = [name for name in homes if [name] != around[:1]]
-    if not elsewhere:
-        meant = did_you_mean(str(key), _WHOLE_FORMS) if around[:1] in (["model"], ["train"]) else ""
-        return problem._replace(message=f"{problem.message}{meant}", hint=USAGE if meant else problem.hint)
-    return problem._replace(message=f"unknown key here; it belongs in `{elsewhere[0]}`", hint="")
-
-
-def _homes() -> dict[str, tuple[type[BaseModel], ...]]:
-    """By section, the kinds of it that there are."""
-    return {
-        "data": (DataConfig,),
-        "model": tuple(networks().values()),
-        "train": (TrainConfig,),
-        "study": (StudyConfig,),
-        "run": (RunConfig,),
-    }
 
 
 def _question(space: SearchSpace) -> str:

@@ -14,7 +14,7 @@ from main.checking import Problem, check, unknown_key
 from main.config import Section, TrainConfig
 from main.yaml12 import Plain, flow, plain
 from models import CnnSpec, networks
-from optimize.forms import FORM_KEYS, USAGE, ChoicesForm, RangeForm, WinnerForm, form_of, forms_within
+from optimize.forms import FORM_KEYS, FORMS, USAGE, ChoicesForm, RangeForm, WinnerForm, form_of, forms_within
 from optimize.paths import SWEEPABLE, keys_of, removed
 from optimize.space import Choices, Parameter, Range, label
 
@@ -125,6 +125,8 @@ class _Extractor:
         return _BROKEN
 
     def _form(self, form: type[Section], value: dict[str, Plain], path: KeyPath) -> Plain | _Broken:
+        if beside := self._beside_a_whole(value, path):
+            return self._broken(path, beside)
         read, problems = check(form, value, path)
         message = "a choice holds no choices of its own; sweep it by itself, with `when`"
         choices = value.get("choices")
@@ -136,6 +138,16 @@ class _Extractor:
         if read is None or problems:
             return self._broken(path, *problems)
         return self._forms[form](read, path)
+
+    def _beside_a_whole(self, value: dict[str, Plain], path: KeyPath) -> Problem | None:
+        """A form that stands for a whole section, beside keys of that section: it is too far to the left."""
+        models = self._models[str(path[0])] if len(path) == 1 else ()
+        own = [key for key in value if any(key in model.model_fields for model in models)]
+        if not own:
+            return None
+        key = next(key for key in FORMS if key in value)
+        message = f"stands for the whole of `{path[0]}`, yet beside {', '.join(own)}"
+        return Problem((*path, key), message, "indent it under the key that it is for", at_key=True)
 
     def _choices(self, form: ChoicesForm, path: KeyPath) -> Plain:
         self._note(Choices(dotted(path), form.choices), form.when)

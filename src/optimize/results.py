@@ -59,7 +59,9 @@ class NoSweep(UserError):
 
 
 def _meant(named: Path, sweep_file: str) -> Path | None:
-    """The sweep under `results` that was probably meant: in another folder, misspelt, or named by its sweep file."""
+    """The sweep that was probably meant: by a file of its own, misspelt, in another folder, or by its sweep file."""
+    if (named.parent / sweep_file).is_file():
+        return named.parent
     name = named.stem if named.suffix in SUFFIXES else named.name
     called: dict[str, Path] = {}
     for depth in ("*", "*/*"):

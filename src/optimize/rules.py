@@ -157,7 +157,8 @@ def _grid(draft: Draft) -> Iterator[Problem]:
         return
     endless = [p for p in draft.space.parameters if isinstance(p, Range) and p.step is None]
     for parameter in endless:
-        hint = "write a `step`, or choices, or another sampler, such as `sampler: tpe` with `trials: 50`"
+        step = "" if parameter.log else "a `step`, or "  # which a logarithmic range does not take
+        hint = f"write {step}choices, or another sampler, such as `sampler: tpe` with `trials: 50`"
         yield Problem(keys_of(parameter.path), "a grid takes no range without a step", hint)
     if endless:
         return

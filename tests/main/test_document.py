@@ -186,13 +186,14 @@ def test_a_large_file_is_not_read() -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml:1:1: cannot be read: No such file or directory$"):
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read: No such file or directory$"):
         read(tmp_path / "none.yaml")
 
 
 def test_the_file_that_was_meant_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("configs/study").mkdir(parents=True)
+    for folder in ("configs/study", "results/pooling"):
+        Path(folder).mkdir(parents=True)
     for name in ("pooling", "study/loss"):
         Path(f"configs/{name}.yaml").touch()
     for named, meant in {
@@ -200,8 +201,9 @@ def test_the_file_that_was_meant_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         "pooling.yaml": "configs/pooling.yaml",
         "configs/poling.yaml": "configs/pooling.yaml",
         "configs/study/lost.yaml": "configs/study/loss.yaml",
+        "results/pooling": "configs/pooling.yaml",
     }.items():
-        with pytest.raises(ConfigError, match=rf"No such file or directory; did you mean '{meant}'\?$"):
+        with pytest.raises(ConfigError, match=rf" a?.* directory; did you mean '{meant}'\?$"):
             read(named)
 
 

@@ -61,9 +61,9 @@ def test_a_list_that_is_a_choice_is_that_choice() -> None:
 @pytest.mark.parametrize(
     ("when", "path", "said"),
     [
-        ("{model.activaton: relu}", "when.model.activaton", "is not swept; did you mean 'model.activation'?"),
+        ("{model.activaton: relu}", "when.model.activaton", "decides nothing; did you mean 'model.activation'?"),
         ("{activation: relu}", "when.activation", "so that it decides nothing; did you mean 'model.activation'?"),
-        ("{model: {activation: relu}}", "when.model", "did you mean 'model.activation'?"),
+        ("{model: {activation: relu}}", "when.model", "write a whole path, such as model."),
         ("{model.padding: same}", "when.model.padding", "'model.padding' is not swept, so that it decides nothing"),
         ("{model.activation: tanh}", "when.model.activation", "unknown value 'tanh'"),
         ("{model.activation: [relu, tanh]}", "when.model.activation", "unknown value 'tanh'"),

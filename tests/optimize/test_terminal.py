@@ -49,7 +49,7 @@ def test_a_sweep_that_lies_in_a_folder_of_sweeps_is_found_for_whoever_looks_else
         match=r"no sweep here, nor in results/loss \(sweep.yaml is missing\); did you mean 'results/study/loss'\?",
     ):
         Results.existing("loss")
-    for named in ("los", "configs/loss.yaml", "configs/study/loss.yaml"):
+    for named in ("los", "configs/loss.yaml", "configs/study/loss.yaml", "results/study/loss/cnn.h5"):
         with pytest.raises(NoSweep, match=r"did you mean 'results/study/loss'\?"):
             Results.existing(named)
     for named in ("activation", "study", ".", "/"):

@@ -1,0 +1,78 @@
+"""Complaints that lead to where a key belongs, and to how values are swept."""
+
+import pytest
+from loading import refused
+
+GOOD = """\
+data: {source: digits}
+model:
+  pooling: {choices: [max, average]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "said"),
+    [
+        ("train: {dropout: 0.5}", "train.dropout", "unknown key here; it belongs in `model`"),
+        ("train: {momentum: 0.9}", "train.momentum", "unknown key here; it belongs in `train.optimizer`"),
+        ("train: {patience: 3}", "train.patience", "unknown key here; it belongs in `train.early_stopping`"),
+        ("train: {warmup: 3}", "train.warmup", "unknown key here; it belongs in `train.schedule`"),
+        ("study: {time: 3h}", "study.time", "unknown key here; it belongs in `study.stop`"),
+        ("train: {lr: 0.1}", "train.lr", "unknown key; did you mean 'learning_rate'?"),
+        ("train: {metrics: [accuracy]}", "train.metrics", "unknown key here; did you mean 'study.metric'?"),
+        ("train: {validation_split: 1}", "train.validation_split", "unknown key here; did you mean 'data.validation'?"),
+        ("study: {direction: maximize}", "study.direction", "unknown key here; it follows from `study.metric`"),
+        ("study: {n_trials: 9}", "study.n_trials", "unknown key; did you mean 'trials'?"),
+        ("train: {seed: 9}", "train.seed", "unknown key here; trainings have the seeds of `study.seeds`"),
+        ("train: {study: 9}", "train.study", "unknown key here; it belongs at the left edge of the file"),
+        ("train: {zzzz: 9}", "train.zzzz", "unknown key"),
+        ("run: {patience: 9}", "run.patience", "unknown key"),
+    ],
+)
+def test_a_key_is_told_where_it_belongs(written: str, path: str, said: str) -> None:
+    complaint = refused(f"{GOOD}{written}\n")[0]
+    assert (complaint.path, complaint.message) == (path, said)
+
+
+def test_a_key_of_another_section_is_no_misspelt_one_of_its_own() -> None:
+    complaint = refused(f"{GOOD}  optimizer: adam\n")[0]  # near `initializer`, of the network
+    assert (complaint.message, complaint.hint) == ("unknown key here; it belongs in `train`", "")
+    assert "did you mean 'network'?" in refused(f"{GOOD}  name: cnn\n")[0].message
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("batch_size: [32, 64]", "to try each, write {choices: [32, 64]}"),
+        ("loss: [mse, mae]", "to try each, write {choices: [mse, mae]}"),
+        ("loss: mse, mae", "to try each, write {choices: [mse, mae]}"),
+        (
+            "optimizer: [{name: sgd, momentum: 0.9}, adam]",
+            "to try each, write {choices: [{name: sgd, momentum: 0.9}, ad",
+        ),
+        (f"batch_size: {list(range(100))}", "to try each, write {choices: [...]}"),
+        ("augment: [{shift: 0.1}]", "its keys are shift"),
+        ("batch_size: {choices: [[32, 64]]}", ""),
+        ("batch_size: []", ""),
+    ],
+)
+def test_several_values_where_one_stands_are_told_how_they_are_swept(written: str, hint: str) -> None:
+    found = refused(f"{GOOD}train:\n  {written}\n")[0].hint
+    assert found.startswith(hint)
+    assert bool(found) is bool(hint)
+
+
+def test_choices_too_far_to_the_left_are_one_complaint() -> None:
+    text = "data: {}\nmodel:\n  dropout: 0.5\n  pooling:\n  choices: [max, average]\n"
+    assert [(complaint.headline, complaint.hint) for complaint in refused(text)] == [
+        (
+            "x.yaml:5:3: model.choices: stands for the whole of `model`, yet beside dropout, pooling",
+            "indent it under the key that it is for",
+        )
+    ]
+
+
+def test_a_logarithmic_range_in_a_grid_is_not_told_to_take_a_step() -> None:
+    text = f"{GOOD}train: {{learning_rate: {{low: 0.1, high: 1, log: true}}}}\n"
+    assert refused(text)[0].hint.startswith("write choices, or another sampler")
+    assert refused(text.replace(", log: true", ""))[0].hint.startswith("write a `step`, or choices")
