@@ -1,5 +1,6 @@
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,25 @@ def bench(tmp_path: Path, sweep: Callable[[str], SweepConfig]) -> Callable[[str]
     return lambda text: Bench(sweep(text), Results(tmp_path / "results"))
 
 
+@contextmanager
+def _drawing_nothing() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("optimize.charts.draw", lambda *_, **__: None)
+        patch.setattr("optimize.report.write", lambda results, *_: results.report.touch())
+        yield
+
+
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sweeps of this process have no charts and no report, which take longer than small trainings."""
-    for drawing in ("charts.draw", "report.write"):
-        monkeypatch.setattr(f"optimize.{drawing}", lambda *_, **__: None)
+def undrawn() -> Iterator[None]:
+    """Sweeps of this process have no charts and an empty report: to draw takes longer than small trainings do."""
+    with _drawing_nothing():
+        yield
+
+
+@pytest.fixture(scope="session")
+def drawing_nothing() -> Callable[[], AbstractContextManager[None]]:
+    """What `undrawn` is to a test, for sweeps that fixtures of a wider scope run."""
+    return _drawing_nothing
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -121,10 +123,13 @@ def test_a_network_that_is_sure_and_wrong_costs_a_finite_amount() -> None:
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swept(
+    tmp_path_factory: pytest.TempPathFactory, drawing_nothing: Callable[[], AbstractContextManager[None]]
+) -> Path:
     folder = tmp_path_factory.mktemp("ensemble")
     (folder / "small.yaml").write_text(SWEEP)
-    run_sweep(load_config(folder / "small.yaml"), results_dir=folder, observer=Witness())
+    with drawing_nothing():
+        run_sweep(load_config(folder / "small.yaml"), results_dir=folder, observer=Witness())
     return folder / "small"
 
 

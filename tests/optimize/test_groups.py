@@ -1,13 +1,18 @@
 """Sweep files in folders: sweeps of one name are two, and none lies in another."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import optuna
 import pytest
 
+import stubs
 from main.errors import UserError
-from optimize import load_config, run_sweep
+from optimize import load_config
 from optimize.config import SweepConfig
+from optimize.sweep import run_sweep
 from sweeps import Witness
 
 SWEEP = """\
@@ -18,6 +23,9 @@ train:
   learning_rate: {choices: [1e-3, 1e-2]}
 study: {seeds: 1}
 """
+
+
+run_here = partial(run_sweep, observer=Witness(), workers=0, run=stubs.learn)
 
 
 def sweep_file(path: str) -> SweepConfig:
@@ -31,26 +39,29 @@ def test_sweeps_of_one_name_in_two_folders_share_neither_results_nor_a_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
     for path, folder, study in (
         ("configs/loss.yaml", "results/loss", "loss"),
         ("configs/study/loss.yaml", "results/study/loss", "study/loss"),
     ):
-        done = run_sweep(sweep_file(path), observer=Witness(), workers=0)
+        done = run_here(sweep_file(path))
         assert (done.trained, done.results.folder) == (2, Path(folder))
         assert optuna.get_all_study_names(f"sqlite:///{done.results.study_file}") == [study]
-    fresh = run_sweep(load_config("configs/study/loss.yaml"), observer=Witness(), workers=0, fresh=True)
-    assert fresh.trained == 2
-    assert run_sweep(load_config("configs/loss.yaml"), observer=Witness(), workers=0).trained == 0
+    assert run_here(load_config("configs/study/loss.yaml"), fresh=True).trained == 2
+    assert run_here(load_config("configs/loss.yaml")).trained == 0
 
 
 @pytest.fixture(scope="module")
-def two_sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_sweeps(
+    tmp_path_factory: pytest.TempPathFactory, drawing_nothing: Callable[[], AbstractContextManager[None]]
+) -> Path:
     """A folder in which configs/loss.yaml and configs/study/loss.yaml have been run."""
     folder = tmp_path_factory.mktemp("two")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, drawing_nothing():
         patch.chdir(folder)
+        patch.setattr("optimize.sweep._export", lambda *_: True)
         for path in ("configs/loss.yaml", "configs/study/loss.yaml"):
-            run_sweep(sweep_file(path), observer=Witness(), workers=0)
+            run_here(sweep_file(path))
     return folder
 
 
@@ -67,5 +78,5 @@ def test_no_sweeps_folder_lies_in_anothers(
 ) -> None:
     monkeypatch.chdir(two_sweeps)
     with pytest.raises(UserError, match=said):
-        run_sweep(sweep_file(path), observer=Witness(), workers=0, fresh=fresh)
+        run_here(sweep_file(path), fresh=fresh)
     assert Path("results/study/loss/sweep.yaml").exists()

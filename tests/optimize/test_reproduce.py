@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,11 +34,14 @@ pytestmark = pytest.mark.training
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, drawing_nothing: Callable[[], AbstractContextManager[None]]
+) -> Path:
     """A finished sweep's folder without its trials, as one commits it."""
     folder = tmp_path_factory.mktemp("reproduce")
     (folder / "small.yaml").write_text(SWEEP)
-    run_sweep(load_config(folder / "small.yaml"), results_dir=folder / "results", observer=Witness())
+    with drawing_nothing():
+        run_sweep(load_config(folder / "small.yaml"), results_dir=folder / "results", observer=Witness())
     (folder / "committed").mkdir()
     for name in KEPT:
         shutil.copy(folder / "results" / "small" / name, folder / "committed" / name)
