@@ -25,6 +25,7 @@ from main.evaluate import (
     source_in,
 )
 from main.evaluation import Calibration, Evaluation, Proportion, mean_crossentropy
+from main.evaluation_charts import MAX_PANELS, NUMBERED_CLASSES
 from main.figures import RULES
 from main.modelfile import ModelFileError, load_model, write_model_file
 
@@ -164,7 +165,12 @@ def test_class_named_like_a_formula_is_neutral_in_tables():
 
 @pytest.mark.parametrize(
     ("labels", "n_classes"),
-    [([0, 1, 2, 2, 1, 0, 0], 3), ([0, 0, 0], 2), (list(range(32)) * 2, 32), ([0, 1, 1], 2)],
+    [
+        ([0, 1, 2, 2, 1, 0, 0], 3),
+        ([0, 0, 0], 2),
+        (list(range(MAX_PANELS + 1)) * 2, NUMBERED_CLASSES + 1),
+        ([0, 1, 1], 2),
+    ],
     ids=["mistakes", "one class only", "many classes", "no mistakes"],
 )
 def test_charts_are_drawn_of_any_evaluation(labels, n_classes, tmp_path, request):
