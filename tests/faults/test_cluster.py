@@ -72,6 +72,15 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     started.end()
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler and one worker, for tests that leave both as they are."""
+    started = Cluster(tmp_path_factory.mktemp("cluster"))
+    started.start_worker()
+    yield started
+    started.end()
+
+
 def on_cluster(cluster: Cluster, epochs: int = 10) -> str:
     return POOLING.replace("epochs: 3", f"epochs: {epochs}") + f"run: {{engine: '{cluster.address}'}}\n"
 
@@ -95,7 +104,7 @@ def test_a_scheduler_that_goes_away_and_comes_back_loses_nothing(
     stub_sweep: Make, cluster: Cluster, number: int
 ) -> None:
     worker = cluster.start_worker()
-    sweep = stub_sweep(on_cluster(cluster, epochs=40).replace("run: {", "run: {retries: 0, "), stub="slow")
+    sweep = stub_sweep(on_cluster(cluster, epochs=15).replace("run: {", "run: {retries: 0, "), stub="slow")
     run = sweep.start()
     wait_for(lambda: "started 1" in run.said(), "a trial that runs after the first outcome")
     cluster.kill(cluster.scheduler, number)
@@ -109,11 +118,10 @@ def test_a_scheduler_that_goes_away_and_comes_back_loses_nothing(
     assert "Traceback" not in run.said()
 
 
-def test_what_a_killed_coordinator_has_left_running_ends_with_its_epoch(stub_sweep: Make, cluster: Cluster) -> None:
+def test_what_a_killed_coordinator_has_left_running_ends_with_its_epoch(stub_sweep: Make, standing: Cluster) -> None:
     """Or the worker would train for nobody, and the next coordinator's trials would wait for it."""
-    cluster.start_worker()
-    run = stub_sweep(on_cluster(cluster, epochs=10_000), stub="slow").start()
-    with Client(cluster.address, set_as_default=False) as client:
+    run = stub_sweep(on_cluster(standing, epochs=10_000), stub="slow").start()
+    with Client(standing.address, set_as_default=False) as client:
 
         def busy() -> bool:
             return any(client.run(lambda dask_worker: bool(dask_worker.active_threads)).values())
@@ -177,19 +185,17 @@ def test_a_scheduler_lost_while_its_workers_are_looked_at_is_waited_for(cluster:
 
 
 def test_a_worker_of_other_versions_ends_the_sweep_whatever_else_runs(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    standing: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster.start_worker()
     monkeypatch.setattr(workers, "compare_versions", lambda theirs, ours: [f"{a}: keras 3.0.0" for a in theirs])
-    engine = cluster_engine(stubs.learn, cluster.address)
+    engine = cluster_engine(stubs.learn, standing.address)
     with pytest.raises(VersionMismatch, match=r"tcp://.*: keras 3\.0\.0"):
         wait_for(engine.slots, "the worker")
     engine.close()
 
 
-def test_a_worker_that_left_before_it_could_be_asked_is_not_used_and_blames_nobody(cluster: Cluster) -> None:
-    cluster.start_worker()
-    with Client(cluster.address, set_as_default=False) as client:
+def test_a_worker_that_left_before_it_could_be_asked_is_not_used_and_blames_nobody(standing: Cluster) -> None:
+    with Client(standing.address, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=60)
         (here,) = client.scheduler_info()["workers"]
         asked = [here, "tcp://127.0.0.1:9"]
@@ -211,13 +217,12 @@ def test_a_scheduler_that_is_not_there_is_named(stub_sweep: Make, cluster: Clust
         cluster_engine(stubs.learn, cluster.address, patience="1 s")
 
 
-def test_a_worker_of_other_versions_is_refused_by_name(cluster: Cluster) -> None:
-    cluster.start_worker()
-    with Client(cluster.address, set_as_default=False) as client:
+def test_a_worker_of_other_versions_is_refused_by_name(standing: Cluster) -> None:
+    with Client(standing.address, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=60)
     ours = {**workers.package_versions(), "keras": "3.0.0"}
     with (
         pytest.raises(VersionMismatch, match=r"tcp://.*: keras .*, here 3\.0\.0"),
-        Client(cluster.address, set_as_default=False) as client,
+        Client(standing.address, set_as_default=False) as client,
     ):
         workers.refuse_other_versions(client, list(client.scheduler_info()["workers"]), ours)
