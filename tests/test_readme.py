@@ -64,7 +64,7 @@ def test_the_lines_of_python_run_as_a_script_as_they_stand(tmp_path: Path, *, fo
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "pooling.yaml").write_text(
         "data: {source: digits, train: 300}\nmodel: {network: cnn, filters: [4], pooling: {choices: [max, average]}}\n"
-        "train: {epochs: 1}\nstudy: {seeds: 2}\n"
+        "train: {epochs: 1}\nstudy: {seeds: 2}\nrun: {workers: 1}\n"
     )
     (tmp_path / "script.py").write_text(lines[1])
     elsewhere = tmp_path / ("deep" * 25)  # a fork server's socket would have too long a path there
