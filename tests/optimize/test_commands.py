@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import stubs
+from main.cli import app as main_app
 from optimize.cli import app
 from optimize.config import SweepConfig
 from optimize.forecast import Forecast
@@ -31,6 +32,14 @@ train: {epochs: 2, batch_size: 64}
 study: {seeds: 2}
 run: {workers: 1, precision: float32}
 """
+PROGRAM = """
+import sys
+from optimize.cli import app
+try:
+    app()
+finally:
+    print([m for m in ("keras", "tensorflow") if m in sys.modules], file=sys.stderr)
+"""
 
 
 def call(*arguments: str | Path) -> Result:
@@ -43,12 +52,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     (folder / "tiny.yaml").write_text(TINY)
     answer = subprocess.run(
-        [sys.executable, "-m", "optimize", "run", str(folder / "tiny.yaml"), "--results", str(folder)],
+        [sys.executable, "-c", PROGRAM, "run", str(folder / "tiny.yaml"), "--results", str(folder)],
         capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stdout + answer.stderr
     (folder / "said.txt").write_text(answer.stdout)
-    assert answer.stderr == ""
+    (folder / "complaints.txt").write_text(answer.stderr)
     return folder / "tiny"
 
 
@@ -60,6 +69,13 @@ def test_run_says_each_trial_the_files_the_next_command_and_the_verdict_last(fin
     for word in ("report", "tables", "model", "next"):
         assert any(line.startswith(word) for line in lines), word
     assert any(f"python -m main evaluate {finished / 'cnn.h5'}" in line for line in lines)
+
+
+@pytest.mark.training
+def test_run_complains_of_nothing_and_never_imports_keras(finished: Path) -> None:
+    """Its workers do: they train, and export the winner."""
+    assert (finished.parent / "complaints.txt").read_text() == "[]\n"
+    assert (finished / "cnn.h5").exists()
 
 
 @pytest.mark.training
@@ -94,20 +110,15 @@ def test_plot_report_and_export_make_their_files_anew(finished: Path) -> None:
     assert "Which pooling reads digits best?" in (finished / "report.html").read_text()
     before = (finished / "cnn.h5").read_bytes()
     (finished / "cnn.h5").unlink()
-    exported = subprocess.run(
-        [sys.executable, "-m", "optimize", "export", str(finished)], capture_output=True, text=True
-    )
-    assert exported.returncode == 0, exported.stderr
+    exported = call("export", finished)
+    assert exported.exit_code == 0, exported.output
     assert abs(len((finished / "cnn.h5").read_bytes()) - len(before)) < 4096
 
 
 @pytest.mark.training
 def test_main_evaluates_what_the_sweep_exported(finished: Path) -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "main", "evaluate", str(finished / "cnn.h5"), "--json"],
-        capture_output=True, text=True, cwd=finished,
-    )  # fmt: skip
-    assert answer.returncode == 0, answer.stderr
+    answer = CliRunner().invoke(main_app, ["evaluate", str(finished / "cnn.h5"), "--json"])
+    assert answer.exit_code == 0, answer.output
     card = json.loads((finished / "cnn.json").read_text())
     assert json.loads(answer.stdout)["accuracy"]["value"] == pytest.approx(card["test"]["accuracy"])
 
@@ -138,6 +149,7 @@ def test_bad_input_is_one_message_and_exit_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.training
 def test_reports_and_charts_are_made_of_every_sweep_in_a_folder(finished: Path) -> None:
     """As their help says."""
     (finished / "report.html").unlink()
