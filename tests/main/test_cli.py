@@ -135,7 +135,8 @@ train: {epochs: 2, optimizer: sgd, learning_rate: 1e3}
 
 
 @pytest.mark.training
-def test_evaluation_as_json_and_with_other_data(run, model_file, here):
+def test_evaluation_as_json_and_with_other_data(run, model_file, here, monkeypatch):
+    monkeypatch.setattr("main.evaluation_charts.draw", lambda evaluation, folder: ())  # test_evaluate.py looks at them
     result = run("evaluate", model_file, "--json", "--data", "digits", "--out", here / "there")
     summary = json.loads(result.stdout)
     assert summary["accuracy"]["n"] == 360

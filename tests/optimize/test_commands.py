@@ -116,7 +116,8 @@ def test_plot_report_and_export_make_their_files_anew(finished: Path) -> None:
 
 
 @pytest.mark.training
-def test_main_evaluates_what_the_sweep_exported(finished: Path) -> None:
+def test_main_evaluates_what_the_sweep_exported(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("main.evaluation_charts.draw", lambda evaluation, folder: ())
     answer = CliRunner().invoke(main_app, ["evaluate", str(finished / "cnn.h5"), "--json"])
     assert answer.exit_code == 0, answer.output
     card = json.loads((finished / "cnn.json").read_text())
@@ -251,6 +252,7 @@ def test_a_signal_while_nothing_trains_ends_the_command_with_a_word(
     assert words in answer.output
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_run_starts_anew_and_tries_failures_again_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
 
@@ -259,6 +261,7 @@ def test_run_starts_anew_and_tries_failures_again_where_told(tmp_path: Path, mon
         return run_sweep(*args, **options, run=stubs.learn)
 
     monkeypatch.setattr("optimize.sweep.run_sweep", run)
+    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
     (tmp_path / "tiny.yaml").write_text(TINY)
     for told in ((), ("--retry-failed",), ("--fresh",)):
         answer = call("run", tmp_path / "tiny.yaml", "--results", tmp_path, "--workers", "0", *told)
@@ -285,6 +288,7 @@ def test_plan_ends_with_the_command_that_runs_what_was_planned(tmp_path: Path) -
     assert last == f"next: python -m optimize run {tmp_path}/tiny.yaml --set train.epochs=3 --set 'study.seeds=[4, 5]'"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_leaves_the_environment_to_the_one_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second may train in the command's own process, with all its cores."""
     seen: list[str | None] = []
@@ -299,6 +303,7 @@ def test_a_sweep_leaves_the_environment_to_the_one_after_it(tmp_path: Path, monk
 
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     monkeypatch.setattr("optimize.sweep.run_sweep", run)
+    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
     monkeypatch.setattr("optimize.forking.start_fork_server", start)
     for name, workers in (("first", 1), ("second", 0)):
         text = TINY.replace("name: tiny", f"name: {name}").replace("workers: 1", f"workers: {workers}")
