@@ -81,5 +81,5 @@ def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
         yield f"write [{flow(value)}]"
     listed = _LISTED.fullmatch(value) if isinstance(value, str) else None
     if listed and (value[:1] == "(" or Any in allowed):  # type: ignore[index]
-        parts = set(re.split(r"\s*,\s*", listed[1]))
-        yield f"write {listed[1]}" if "number" in expected and parts == {listed[1]} else f"write [{listed[1]}]"
+        parts = list(dict.fromkeys(re.split(r"\s*,\s*", listed[1])))
+        yield f"write {parts[0]}" if "number" in expected and len(parts) == 1 else f"write [{listed[1]}]"

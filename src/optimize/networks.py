@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from main.annotations import KeyPath
 from main.checking import Problem, complaints
 from main.complaints import ConfigError
 from main.modelsize import refuse_too_large
@@ -130,7 +131,7 @@ def _values(parameter: Parameter) -> tuple[Value, ...]:
 
 
 def _impossible(space: SearchSpace, values: dict[str, Value], error: ImpossibleNetwork) -> Problem:
-    """The complaint, at the field that makes a network impossible, or at a swept value beside it."""
+    """The complaint, at the field that makes a network impossible, or at a swept value beside it, with the values."""
     field = keys_of(f"model.{error.field}")
     swept = next((path for path in values if are_nested(keys_of(path), field)), None)
     place = field
@@ -142,10 +143,15 @@ def _impossible(space: SearchSpace, values: dict[str, Value], error: ImpossibleN
 def _first_of(group: list[Problem]) -> Problem:
     """One complaint of several combinations that fail alike, naming the first."""
     first, others = group[0], len(group) - 1
-    if not first.hint:
-        return first
     more = f", and {others} more" if others else ""
-    return first._replace(message=f"{first.message}, with {first.hint}{more}", hint=_WAY_OUT)
+    beside = f", with {first.hint}{more}" if first.hint else ""
+    return first._replace(message=f"{first.message}{beside}", hint=_way_out(first.path))
 
 
-_WAY_OUT = "leave it out, say with `when` what it is for, or write `padding: same`"
+def _way_out(place: KeyPath) -> str:
+    """What to write instead of what makes a network impossible."""
+    if place[-1] == "network" or len(place) == 1:
+        return "write fewer layers, or smaller ones"
+    if "choices" in place or place[-1] in ("low", "high"):
+        return "leave it out, say with `when` what it is for, or write `padding: same`"
+    return "write a smaller one, fewer convolutions, or `padding: same`"

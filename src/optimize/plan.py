@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from main.checkpoint import KEPT
-from main.data import DataError, DataInfo, describe, images_at_once, sizes_in_trial
+from main.data import DataError, DataInfo, describe, images_at_once, refuse_unknown, sizes_in_trial
 from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
@@ -133,13 +133,17 @@ def described_data(config: SweepConfig) -> DataInfo:
     Raises:
         ConfigError: They cannot be had, or are too few for the folds, by line.
     """
-    place = ("data", "source")
+    place = ("data", "otherwise")
     try:
+        if config.base.data.otherwise is not None:  # now, rather than on the machine that needs it
+            refuse_unknown(config.base.data.otherwise)
+        place = ("data", "source")
         data = describe(config.base.data)
         place = ("study", "folds")
         n_train, n_validation = sizes_in_trial(data.n_train, data.n_validation, config.study.folds, data.source)
         return replace(data, n_train=n_train, n_validation=n_validation)
     except DataError as error:
+        place = ("data", error.field) if place == ("data", "source") else place
         raise config.refusal(place, str(error)) from None
 
 

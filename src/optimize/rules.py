@@ -82,7 +82,9 @@ def _of_a_grid(study: StudyConfig) -> Iterator[Problem]:
     name = study.sampler.name
     if len(study.seeds) > 1:
         message = f"{name} searches with one seed, but read {len(study.seeds)} of them"
-        yield Problem(("study", "seeds"), message, "write `confirm: {top: 3, seeds: 5}` to train the best with more")
+        yield Problem(
+            ("study", "seeds"), message, "leave it out; `confirm: {top: 3, seeds: 5}` trains the best with more"
+        )
     for key in ("folds", "race", "range_test"):
         if getattr(study, key):
             message = f"of a grid alone, but the sampler is {name}"

@@ -12,7 +12,7 @@ from rich.console import Console
 from main.complaints import ConfigError
 from optimize import cores
 from optimize.cores import threads_to_spare
-from optimize.plan import make_plan, print_plan, undecidable
+from optimize.plan import described_data, make_plan, print_plan, undecidable
 from optimize.sections import RunConfig
 from optimize.sweep import run_sweep
 from sweeps import Witness
@@ -249,3 +249,21 @@ def test_the_plan_says_how_idle_cores_would_be_used(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cores, "machine_cores", lambda: list(range(8)))
     assert "`run: {threads: 4}` would give each trial 4" in shown(GRID + "study: {seeds: 1}\n")
     assert "idle" not in shown(GRID)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("{source: digits, otherwise: mnits}", "otherwise: unknown source 'mnits'; did you mean 'mnist'?"),
+        ("{source: digits, validation: 1500}", "validation: digits has 1,437 images outside its test set, too few for"),
+        ("{source: digits, train: 1400}", "train: digits has 1,437 images outside its test set, too few for"),
+        ("{source: nothing}", "source: unknown source 'nothing'"),
+    ],
+)
+def test_data_that_cannot_be_had_are_refused_at_the_key_that_asks_for_them(data: str, said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        described_data(loaded(GRID.replace("{source: digits}", data)))
+    assert [complaint.headline.partition(": data.")[2].startswith(said) for complaint in raised.value.complaints] == [
+        True
+    ]
+    assert raised.value.complaints[0].column > 7

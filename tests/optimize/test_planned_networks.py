@@ -137,3 +137,18 @@ def test_a_network_that_no_model_file_could_hold_is_refused_before_it_is_trained
     assert impossible(loaded(text)) == [
         "3:12 model.network: has 147,169,290 weights, for which a model file of 512 MiB has no room"
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        ("  kernel_size: {choices: [3, 15]}\n", "leave it out, say with `when` what it is for"),
+        ("  kernel_size: {low: 3, high: 15, step: 12}\n", "leave it out, say with `when` what it is for"),
+        ("  kernel_size: 15\n", "write a smaller one, fewer convolutions"),
+        ("  dense_units: [65536, 65536]\n", "write fewer layers, or smaller ones"),
+    ],
+)
+def test_the_way_out_is_one_that_there_is(model: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        planned_networks(loaded(HEAD + model + "  pooling: {choices: [max, average]}\n"), *MNIST)
+    assert [complaint.hint.startswith(hint) for complaint in raised.value.complaints] == [True]

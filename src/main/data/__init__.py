@@ -3,6 +3,7 @@
 from main.data.errors import DataError, MissingData
 from main.data.loading import describe, fallback, load_test, load_training
 from main.data.records import DataInfo, Fold, Split, TrainingData, images_at_once
+from main.data.sources import refuse_unknown
 from main.data.splits import resample, sizes_in_trial
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "images_at_once",
     "load_test",
     "load_training",
+    "refuse_unknown",
     "resample",
     "sizes_in_trial",
 ]

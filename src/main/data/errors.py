@@ -6,6 +6,9 @@ from main.errors import UserError
 class DataError(UserError):
     """Data was refused: the message names the file, what was expected and what was found."""
 
+    field: str = "source"
+    """The key of `data` that asks for what cannot be had."""
+
 
 class MissingData(DataError):
     """A source is nowhere to be found; the message lists everywhere it was looked for."""

@@ -24,15 +24,20 @@ def open_source(name: str) -> Source:
     A known data set that is nowhere on this machine is downloaded. Raises MissingData where a source can be
     neither found nor downloaded, DataError where nothing is known by this name.
     """
+    refuse_unknown(name)
     if name in KNOWN:
         return _found(KNOWN[name]) or _downloaded(KNOWN[name])
     if name in WITHOUT_FILES:
         return WITHOUT_FILES[name]()
     if name in registered_names():
         return open_registered(name)
-    if is_path(name):
-        return open_path(name)
-    raise DataError(f"unknown source {name!r:.80}; {_hint(name)}")
+    return open_path(name)
+
+
+def refuse_unknown(name: str) -> None:
+    """Raise DataError where nothing can be meant by this name: it is no path, and none that anything has."""
+    if name not in KNOWN and name not in WITHOUT_FILES and name not in registered_names() and not is_path(name):
+        raise DataError(f"unknown source {name!r:.80}; {_hint(name)}")
 
 
 def is_to_be_downloaded(name: str) -> bool:

@@ -53,10 +53,12 @@ def sizes(header: Header, config: DataConfig, source: str) -> tuple[int, int]:
     n_train = rest if config.train is None else config.train
     if rest < 1 or n_train > rest:
         wanted = f"validation: {n_validation:,}" + (f" and train: {config.train:,}" if config.train else "")
-        raise DataError(
+        refused = DataError(
             f"{source} has {header.n_images:,} images outside its test set, too few for {wanted}"
             + ("" if config.train else ", which leaves none to train on")
         )
+        refused.field = next((key for key in ("validation", "train") if getattr(config, key) is not None), "source")
+        raise refused
     return n_train, n_validation
 
 
