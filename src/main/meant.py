@@ -76,10 +76,11 @@ def _is_a_number(text: str, *, whole: bool) -> bool:
 
 
 def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
-    allowed = frozenset().union(*(kinds(element) for element in elements(annotation)))
+    allowed: frozenset[Any] = frozenset().union(*(kinds(element) for element in elements(annotation)))
     if isinstance(value, int | float) and (type(value) in allowed or Any in allowed):
         yield f"write [{flow(value)}]"
-    listed = _LISTED.fullmatch(value) if isinstance(value, str) else None
-    if listed and (value[:1] == "(" or Any in allowed):  # type: ignore[index]
+    if not isinstance(value, str) or not (value.startswith("(") or Any in allowed):
+        return
+    if listed := _LISTED.fullmatch(value):
         parts = list(dict.fromkeys(re.split(r"\s*,\s*", listed[1])))
         yield f"write {parts[0]}" if "number" in expected and len(parts) == 1 else f"write [{listed[1]}]"

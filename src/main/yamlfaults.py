@@ -61,7 +61,8 @@ def fault_of(error: yaml.MarkedYAMLError, text: str) -> Fault:
 class _Faulty:
     def __init__(self, error: yaml.MarkedYAMLError, text: str) -> None:
         self._said = str(error.problem)
-        self._at, self._begun = error.problem_mark, error.context_mark
+        self._at: Any = error.problem_mark
+        self._begun: Any = error.context_mark
         self._lines = LINE_END.split(text)
 
     def fault(self) -> Fault:

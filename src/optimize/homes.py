@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from pydantic import BaseModel
 
@@ -65,7 +65,7 @@ def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
     return _probably(problem, homes) if known else problem
 
 
-def _probably(problem: Problem, homes: Mapping[str, Collection[str]]) -> Problem:
+def _probably(problem: Problem, homes: dict[str, Collection[str]]) -> Problem:
     """A problem with a key that is near none which can stand here."""
     *around, key = problem.path
     if around[:1] in (["model"], ["train"]) and (meant := did_you_mean(str(key), _WHOLE_FORMS)):
