@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 _LONGEST = 80
 _SHORTEST_PART = 3
@@ -27,24 +28,34 @@ def nearest_to(word: str, known: Iterable[str], likeness: float = 0.6) -> str | 
         known: What could have been meant.
         likeness: The least share of letters that two words have in common, from 0 to 1, which are spelt alike.
     """
-    lowered = {candidate.lower(): candidate for candidate in known}
-    word = word.lower()[:_LONGEST]
+    return _nearest(word.lower()[:_LONGEST], tuple(known), likeness)
+
+
+@lru_cache(maxsize=8192)  # a file is checked several times, and of a damaged one every key is unknown
+def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str | None:
+    lowered, by_initials = _vocabulary(known)
     if word in lowered:
         return lowered[word]
     if not word or word in _NO_WORDS:
         return None
-    alike = get_close_matches(word, lowered, n=1, cutoff=likeness)
-    short = (candidate for candidate in lowered if word == _initials(candidate) or candidate == _initials(word))
-    parts = (candidate for candidate in lowered if len(candidate) >= _SHORTEST_PART and _is_an_end(candidate, word))
-    found = next(iter(alike), None) or next(short, None) or max(parts, key=len, default=None)
-    return lowered[found] if found else None
+    if alike := get_close_matches(word, lowered, n=1, cutoff=likeness):
+        return lowered[alike[0]]
+    if short := by_initials.get(word) or lowered.get(_initials(word)):
+        return short
+    ends = tuple(candidate for candidate in lowered if len(candidate) >= _SHORTEST_PART)
+    if not (word.startswith(ends) or word.endswith(ends)):
+        return None
+    return lowered[max((end for end in ends if word.startswith(end) or word.endswith(end)), key=len)]
+
+
+@lru_cache(maxsize=256)
+def _vocabulary(known: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """Known words by what they are in small letters, and those of several parts by their initials."""
+    lowered = {candidate.lower(): candidate for candidate in known}
+    return lowered, {_initials(candidate): word for candidate, word in lowered.items() if _initials(candidate)}
 
 
 def _initials(word: str) -> str:
     """`lr` of learning_rate; nothing of a single part."""
     parts = word.split("_")
     return "".join(part[:1] for part in parts) if len(parts) > 1 else ""
-
-
-def _is_an_end(candidate: str, word: str) -> bool:
-    return word.startswith(candidate) or word.endswith(candidate)

@@ -35,6 +35,7 @@ RESULTS = Path("results")
 """The folder of all results."""
 LONGEST_QUESTION = 200
 MOST_SWEPT = 100
+_MOST_EXPLAINED = 100  # of a file with more mistakes than that, nobody reads where each key belongs
 _TOO_MANY = f"one value more than the {MOST_SWEPT} that can be swept at most"
 
 
@@ -206,9 +207,8 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
             problems += sweep_problems(Draft(study, swept.space, swept.base))
     problems = [*misplaced, *(problem for problem in problems if problem.path not in written)]
     if problems or file is None or swept.base is None:
-        raise ConfigError(
-            complaints(document, [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems])
-        )
+        explained = [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems[:_MOST_EXPLAINED]]
+        raise ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
     return SweepConfig(
         file.name or stem,
         file.question or _question(swept.space),

@@ -1,7 +1,9 @@
 """Complaints that lead to where a key belongs, and to how values are swept."""
 
 import pytest
-from loading import refused
+from loading import calls, refused
+
+from main.nearest import nearest_to
 
 GOOD = """\
 data: {source: digits}
@@ -76,3 +78,15 @@ def test_a_logarithmic_range_in_a_grid_is_not_told_to_take_a_step() -> None:
     text = f"{GOOD}train: {{learning_rate: {{low: 0.1, high: 1, log: true}}}}\n"
     assert refused(text)[0].hint.startswith("write choices, or another sampler")
     assert refused(text.replace(", log: true", ""))[0].hint.startswith("write a `step`, or choices")
+
+
+def test_a_word_is_looked_up_once_however_often_a_file_is_checked() -> None:
+    known = [f"known_{n}" for n in range(20)]
+    first = calls(lambda: nearest_to("qqqq", known))
+    assert calls(lambda: nearest_to("qqqq", known)) < first / 5
+
+
+def test_past_a_hundred_mistakes_keys_are_no_longer_told_where_they_belong() -> None:
+    found = refused(GOOD + "train:\n" + "".join(f"  a{n}: 1\n" for n in range(150)) + "  dropout: 0.1\n")
+    assert len(found) == 151
+    assert found[-1].message == "unknown key"
