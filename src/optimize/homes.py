@@ -91,7 +91,7 @@ def _homes(section: str) -> dict[str, Collection[str]]:
         "run": (RunConfig,),
     }
     return {
-        name: {key for kind in kinds for key in kind.model_fields if key != "name"}
+        name: dict.fromkeys(key for kind in kinds for key in kind.model_fields if key != "name")
         for name, kinds in within.items()
         if "." not in name or name.startswith(f"{section}.")
     }

@@ -19,6 +19,11 @@ model:
         ("train: {momentum: 0.9}", "train.momentum", "unknown key here; it belongs in `train.optimizer`"),
         ("train: {patience: 3}", "train.patience", "unknown key here; it belongs in `train.early_stopping`"),
         ("train: {warmup: 3}", "train.warmup", "unknown key here; it belongs in `train.schedule`"),
+        (
+            "train: {optimizer: {weight_decay: 1}}",
+            "train.optimizer.weight_decay",
+            "unknown key here; it belongs in `train`",
+        ),
         ("study: {time: 3h}", "study.time", "unknown key here; it belongs in `study.stop`"),
         ("train: {lr: 0.1}", "train.lr", "unknown key; did you mean 'learning_rate'?"),
         ("train: {metrics: [accuracy]}", "train.metrics", "unknown key here; did you mean 'study.metric'?"),
