@@ -129,6 +129,14 @@ def test_a_worker_starts_without_what_only_the_coordinator_needs() -> None:
     assert answer.stdout.strip() == "[]"
 
 
+def test_a_sweep_starts_without_what_only_its_verdict_needs() -> None:
+    """Its workers would wait for it."""
+    late = (*HEAVY, "scipy", "pandas", "matplotlib", "sklearn", "statsmodels")
+    program = f"import sys, optimize.sweep; print([m for m in {late!r} if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
 @pytest.mark.training
 def test_a_process_that_only_trains_imports_nothing_else_and_still_can() -> None:
     program = (

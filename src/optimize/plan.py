@@ -17,7 +17,6 @@ from main.data import DataError, DataInfo, describe, images_at_once, refuse_unkn
 from main.tracing import CACHED_NETWORKS
 from optimize.config import SweepConfig
 from optimize.cores import threads_to_spare, trials_at_once
-from optimize.factor import too_few
 from optimize.networks import PlannedNetwork, planned_networks
 from optimize.proposals import given_points
 from optimize.rules import MOST_TRIALS
@@ -100,6 +99,8 @@ def undecidable(config: SweepConfig) -> str | None:
     """Why the choices of a sweep's factor can never be told apart; None where they can, or where there is none."""
     if config.study.compare is None:
         return None
+    from optimize.factor import too_few  # with SciPy, which a sweep's workers would wait for
+
     factor = config.space[config.study.compare]
     assert isinstance(factor, Choices)
     most = [MOST_TRIALS] * len(factor.values) if config.study.sampler.name == "grid" else _dealt(config, factor)

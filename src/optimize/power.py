@@ -8,11 +8,10 @@ from scipy.optimize import brentq
 from scipy.stats import nct, t
 
 from optimize.paired import LEVEL, FloatArray
+from optimize.verdict import SEEDS_LIMIT
 
 POWER = 0.8
 """Probability with which a forecast number of seeds decides, and a detectable difference is detected."""
-SEEDS_LIMIT = 1_000
-"""No forecast goes beyond this many seeds."""
 _LARGEST_NONCENTRALITY = 1e5
 """Power is 1 from here on."""
 

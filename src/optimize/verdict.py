@@ -15,6 +15,9 @@ from optimize.trial import Purpose
 if TYPE_CHECKING:
     from optimize.results import Results
 
+SEEDS_LIMIT = 1_000
+"""No forecast goes beyond this many seeds."""
+
 
 @dataclass(frozen=True)
 class ChoiceSummary:

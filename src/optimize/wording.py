@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from main.wording import counted as counted
-from optimize.power import SEEDS_LIMIT
+from optimize.verdict import SEEDS_LIMIT
 
 if TYPE_CHECKING:
     from optimize.verdict import ChoiceSummary, PairComparison, TunedPair

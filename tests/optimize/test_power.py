@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.power import ttest_power
 
-from optimize.power import POWER, SEEDS_LIMIT, detectable_difference, power, seeds_needed
+from optimize.power import POWER, detectable_difference, power, seeds_needed
+from optimize.verdict import SEEDS_LIMIT
 
 
 @given(difference=st.floats(-4, 4), n=st.integers(2, 60), per_block=st.integers(1, 9), level=st.floats(1e-4, 0.2))
