@@ -16,6 +16,8 @@ from distributed import Nanny, SpecCluster, utils
 from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
+from optimize.engine import EngineLost
+
 _GONE = (Status.closed, Status.failed)
 _NANNYS = "Dask Worker process (from Nanny)"  # what Dask calls the processes that it starts workers in
 
@@ -31,13 +33,19 @@ class Crew(SpecCluster):  # type: ignore[misc]
         settings: Dask's, in force whenever a nanny is made.
         log: where is said why a worker cannot be started.
         **options: `SpecCluster`'s own.
+
+    Raises:
+        EngineLost: not one worker could be started.
     """
 
     def __init__(self, settings: Mapping[str, Any], *, log: Path | None = None, **options: Any) -> None:
         self._settings = dict(settings)
-        self._log, self._logged = log, ""
+        self._log_file, self._fault = log, ""
         with dask.config.set(self._settings):
             super().__init__(**options)
+        if not self.workers:
+            self.close()
+            raise EngineLost(f"no worker could be started: {self._fault}")
 
     def mend(self) -> None:
         """Have a new nanny made for each that has closed, or could not be made, without waiting for its worker."""
@@ -46,22 +54,35 @@ class Crew(SpecCluster):  # type: ignore[misc]
             self.loop.add_callback(self._reopen)
 
     async def _reopen(self) -> None:
+        self._forget_those_gone()
+        with dask.config.set(self._settings):
+            await self._correct_state()
+
+    async def _correct_state_internal(self) -> None:
+        """Start and end workers as is wanted; one that cannot be started costs its own place alone, for a while."""
+        try:
+            await super()._correct_state_internal()
+        except Exception as error:  # whatever keeps a process from starting
+            if not self.worker_spec:  # all are to end
+                raise
+            self._forget_those_gone()
+            self._log_fault(error)
+
+    def _forget_those_gone(self) -> None:
         for name, nanny in list(self.workers.items()):
             if nanny.status in _GONE:
                 del self.workers[name]
-        try:
-            with dask.config.set(self._settings):
-                await self._correct_state()
-        except Exception as error:  # whatever keeps a process from starting; what fails again is mended again
-            self._say(f"a worker could not be started: {type(error).__name__}: {error}")
 
-    def _say(self, what: str) -> None:
-        """Write into the log what is not what was written last: what fails is tried again twice a second."""
-        if self._log is None or what == self._logged:
+    def _log_fault(self, error: BaseException) -> None:
+        """Keep in the log why a worker did not start; once where it is tried again, twice a second, to no avail."""
+        while error.__cause__ is not None:  # Dask's own errors say that it did not
+            error = error.__cause__
+        before, self._fault = self._fault, f"{type(error).__name__}: {error}"
+        if self._log_file is None or self._fault == before:
             return
-        self._logged = what
-        with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as log:  # as on a full disk
-            log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}: {what}\n")
+        with contextlib.suppress(OSError), self._log_file.open("a", encoding="utf-8") as log:  # as on a full disk
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            log.write(f"{when}: a worker could not be started: {self._fault}\n")
 
     def is_suspended(self, address: str) -> bool:
         """Whether the process of the worker at an address has been stopped (SIGSTOP)."""

@@ -70,6 +70,9 @@ def local_engine(run: TrialRunner, *, workers: int, threads: int = 1, log: Path 
         workers: how many processes.
         threads: cores of each; workers share cores where there are not enough.
         log: where the workers' own output goes.
+
+    Raises:
+        optimize.engine.EngineLost: not one worker could be started.
     """
     _silence_dask()
     _keep_time_steadily()

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dask.config
 import numpy as np
@@ -17,6 +18,7 @@ from distributed import get_worker
 
 import stubs
 from optimize.cores import machine_cores
+from optimize.crew import Crew
 from optimize.daskengine import DaskEngine
 from optimize.engine import (
     EngineLost,
@@ -31,7 +33,7 @@ from optimize.engine import (
 from optimize.sweep import search_proposals
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.workers import compare_versions, local_engine, package_versions
-from processes import wait_for
+from processes import is_worker, wait_for
 from sweeps import POOLING, Bench
 
 Open = Callable[[str], Bench]
@@ -224,6 +226,39 @@ def test_why_a_worker_cannot_be_started_is_in_the_log_and_its_place_is_tried_aga
     finally:
         engine.close()
     assert log.read_text().count(": a worker could not be started: OSError: no room for another process\n") == 1
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, spoilt: set[int]) -> None:
+    """Have the workers in some places not find what they need to start."""
+
+    def crew(*settings: Any, workers: dict[int, Any], **options: Any) -> Crew:
+        for slot in spoilt:
+            workers[slot]["options"]["preload"] = ["nowhere"]
+        return Crew(*settings, workers=workers, **options)
+
+    monkeypatch.setattr("optimize.workers.Crew", crew)
+
+
+def test_a_worker_that_cannot_be_started_at_first_costs_its_own_place_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch, {1})
+    engine = local_engine(stubs.learn, workers=2)
+    try:
+        assert [slot.number for slot in first_slots(engine)] == [0]
+        engine._client.cluster.worker_spec[1]["options"]["preload"] = ["optimize.workers"]
+        wait_for(lambda: len(engine.slots()) == 2, "the other worker")
+    finally:
+        engine.close()
+
+
+def test_where_no_worker_can_be_started_it_is_said_why_and_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def workers() -> set[int]:
+        return {child.pid for child in psutil.Process().children(recursive=True) if is_worker(child)}
+
+    spoil(monkeypatch, {0, 1})
+    before = workers()
+    with pytest.raises(EngineLost, match="no worker could be started: ModuleNotFoundError: No module named 'nowhere'"):
+        local_engine(stubs.learn, workers=2)
+    wait_for(lambda: workers() <= before, "their end")
 
 
 def test_what_is_submitted_just_as_the_scheduler_goes_is_lost_and_blames_nobody(bench: Open) -> None:
