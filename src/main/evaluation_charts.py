@@ -28,6 +28,8 @@ PANEL_NAME = 15
 """Letters of a class's name that fit above a panel beside four others."""
 NUMBERED_CLASSES = 30
 """Up to so many classes, each cell of the confusion matrix holds its number."""
+NAMED_CLASSES = 100
+"""Up to so many classes, each has its name on an axis: a page of a thousand is larger than any picture may be."""
 
 
 class Curve(NamedTuple):
@@ -76,6 +78,12 @@ def confusion(evaluation: Evaluation) -> Figure:
     axes: Axes = grid[0, 0]
     shades = np.sqrt(wrong / max(1, wrong.max()))  # else a few common mistakes would hide all others
     axes.imshow(np.where(wrong, shades, np.nan), cmap="Oranges", vmin=-0.15, vmax=1.15)
+    axes.grid(visible=False)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    if n > NAMED_CLASSES:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return figure
     for label in range(n):
         axes.add_patch(_cell(label, label))
     if n <= NUMBERED_CLASSES:
@@ -91,10 +99,8 @@ def confusion(evaluation: Evaluation) -> Figure:
         turned = 45 if n <= NUMBERED_CLASSES else 90
         axes.set_xticks(range(n), names, rotation=turned, ha="right", va="center", rotation_mode="anchor")
     axes.set_yticks(range(n), names)
-    axes.set(xlabel="predicted class", ylabel="true class")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.grid(visible=False)
     for between in np.arange(n - 1) + 0.5:
         axes.axhline(between, color="white", linewidth=1.2)
         axes.axvline(between, color="white", linewidth=1.2)
@@ -121,10 +127,15 @@ def _cell(row: int, column: int) -> Any:
 
 def classes(evaluation: Evaluation) -> Figure:
     """Precision and recall of each class with their intervals."""
-    scores, accuracy = evaluation.per_class, evaluation.accuracy
+    accuracy, scores = evaluation.accuracy, evaluation.per_class
+    some = "each class"
+    if len(scores) > NAMED_CLASSES:
+        some = f"the {NAMED_CLASSES} of {len(scores):,} classes with the lowest F1"
+        worst = sorted(range(len(scores)), key=lambda label: np.nan_to_num(scores[label].f1))[:NAMED_CLASSES]
+        scores = tuple(scores[label] for label in sorted(worst))
     figure, grid = page(
         f"Accuracy {accuracy}",
-        f"{_tested(evaluation)}; of each class precision and recall, with 95 % Wilson intervals",
+        f"{_tested(evaluation)}; of {some} precision and recall, with 95 % Wilson intervals",
         width=7,
         height=1.1 + 0.34 * len(scores),
     )
@@ -298,8 +309,8 @@ def precision_recall_curves(evaluation: Evaluation) -> list[Curve]:
 def _panels(
     curves: list[Curve], title: str, subtitle: str, *, xlabel: str, ylabel: str, note: tuple[float, float]
 ) -> Figure:
-    """A panel for each class, its curve over those of all others; of many classes those with the least
-    area.
+    """A panel for each class, its curve over those of all others; of many classes those with the least area, over
+    one another's.
     """
     shown = curves
     if len(curves) > MAX_PANELS:
@@ -315,7 +326,7 @@ def _panels(
         sharex=True, sharey=True,
     )  # fmt: skip
     for axes, curve in zip(grid.flat, shown, strict=False):
-        for other in curves:
+        for other in curves if len(curves) <= NAMED_CLASSES else shown:
             axes.plot(other.x, other.y, color=FAINT, linewidth=0.7, drawstyle="steps-post")
         axes.plot(curve.x, curve.y, color=BLUE, linewidth=2, drawstyle="steps-post")
         axes.set_title(shortened(curve.name, PANEL_NAME), weight="bold")

@@ -11,7 +11,9 @@ import numpy as np
 
 from main.evaluation_charts import calibration, gallery
 from main.figures import (
+    COLOURS,
     INK,
+    MARKERS,
     as_pixels,
     bare,
     colour_of,
@@ -182,7 +184,7 @@ def deep_features(features: Features, evaluation: Evaluation) -> Figure:
     axes.scatter(*features.points[wrong].T, s=62, facecolor="none", edgecolor=INK, linewidth=1)
     if len(evaluation.classes) <= 12:
         _name_clusters(features, evaluation, axes)
-    else:
+    elif len(evaluation.classes) <= len(COLOURS) * len(MARKERS):  # of more some look alike
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), ncols=math.ceil(len(evaluation.classes) / 24))
     axes.set_aspect("equal", adjustable="datalim")
     bare(axes)

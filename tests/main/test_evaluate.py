@@ -187,6 +187,20 @@ def test_charts_are_drawn_of_any_evaluation(labels, n_classes, tmp_path, request
             assert len(image.getcolors(10**7)) > 20
 
 
+def test_of_very_many_classes_the_worst_are_named(monkeypatch):
+    """With a row for each, a page would be larger than matplotlib draws."""
+    monkeypatch.setattr(evaluation_charts, "NAMED_CLASSES", 20)
+    labels = np.repeat(np.arange(30), 2)
+    predicted = np.where(np.arange(60) % 26 == 0, (labels + 1) % 30, labels)
+    evaluation = evaluation_of(labels, np.eye(30)[predicted], tuple(f"class {label}" for label in range(30)))
+    rows = evaluation_charts.classes(evaluation)
+    names = [label.get_text().split("  ")[0] for label in rows.axes[0].get_yticklabels()]
+    assert len(names) == 20
+    assert {"class 0", "class 1", "class 13", "class 14", "class 26", "class 27"} <= set(names)
+    assert "the 20 of 30 classes with the lowest F1" in " ".join(text.get_text() for text in rows.texts)
+    assert not evaluation_charts.confusion(evaluation).axes[0].get_xticklabels()
+
+
 @pytest.mark.parametrize(
     ("labels", "predicted", "count", "told"),
     [
