@@ -131,7 +131,8 @@ def classes(evaluation: Evaluation) -> Figure:
     some = "each class"
     if len(scores) > NAMED_CLASSES:
         some = f"the {NAMED_CLASSES} of {len(scores):,} classes with the lowest F1"
-        worst = sorted(range(len(scores)), key=lambda label: np.nan_to_num(scores[label].f1))[:NAMED_CLASSES]
+        f1 = [score.f1 if score.f1 == score.f1 else 0.0 for score in scores]
+        worst = sorted(range(len(scores)), key=f1.__getitem__)[:NAMED_CLASSES]
         scores = tuple(scores[label] for label in sorted(worst))
     figure, grid = page(
         f"Accuracy {accuracy}",
