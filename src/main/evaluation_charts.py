@@ -109,7 +109,7 @@ def confusion(evaluation: Evaluation) -> Figure:
 
 def _most_confused(wrong: NDArray[np.int64], classes: Sequence[str]) -> str:
     """What is said of the mistakes, (classes, classes) by true and predicted class."""
-    true, taken = (classes[place] for place in np.unravel_index(wrong.argmax(), wrong.shape))
+    true, taken = (classes[int(place)] for place in np.unravel_index(wrong.argmax(), wrong.shape))
     if not wrong.any():
         return "no image is taken for another class"
     if wrong.sum() == 1:

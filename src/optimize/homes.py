@@ -58,7 +58,9 @@ def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
         return problem._replace(message="unknown key; did you mean 'network'?")
     if len(around) == 1 and key in sections:  # before `data` is asked, which has a `train` too
         return problem._replace(message="unknown key here; it belongs at the left edge of the file", hint="")
-    homes = {name: keys for name, keys in _homes(str(around[0]) if around else "").items() if name != dotted(around)}
+    homes = {
+        name: keys for name, keys in _homes(str(around[0]) if around else "").items() if name != dotted(tuple(around))
+    }
     elsewhere = [name for name, keys in homes.items() if key in keys]
     if elsewhere:  # rather than one that is near, and stands here
         return problem._replace(message=f"unknown key here; it belongs in `{elsewhere[0]}`", hint="")

@@ -5,13 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from main.wording import counted as counted
-from optimize.verdict import SEEDS_LIMIT
-
-if TYPE_CHECKING:
-    from optimize.verdict import ChoiceSummary, PairComparison, TunedPair
+from optimize.verdict import SEEDS_LIMIT, ChoiceSummary, PairComparison, TunedPair
 
 CONDITION = "on this validation set and these seeds"
 ON_FOLDS = "on these folds of the images"
