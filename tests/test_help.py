@@ -13,6 +13,7 @@ def test_each_command_is_summed_up_in_a_line_of_80_columns(app: typer.Typer) -> 
     answer = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"})
     _, commands = answer.stdout.split("Commands:\n")
     assert len(commands.splitlines()) == len(app.registered_commands)
+    assert max(map(len, commands.splitlines())) <= 78, commands  # of 80, a terminal's last two stay empty
     assert all(line.endswith(".") and not line.endswith("...") for line in commands.splitlines()), commands
 
 

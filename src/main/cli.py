@@ -165,7 +165,7 @@ def _tell_data(talk: Console, data: TrainingData) -> None:
         talk.print(f"NOTE: {data.notice}", style="bold yellow")
     if data.remark:
         talk.print(f"note: {data.remark}", style="yellow")
-    talk.print(f"{data.source}: {len(data.train):,} images to train, {len(data.validation):,} to validate")
+    talk.print(f"{data.source}: {counted(len(data.train), 'image')} to train, {len(data.validation):,} to validate")
 
 
 def _epoch_line(epoch: Epoch, epochs: int) -> str:
@@ -225,7 +225,7 @@ def predict(
                 asked += 1
                 if isinstance(result, Refusal):
                     refused += 1
-                    err.print(f"error: {result.reason}", style="red")
+                    err.print(printable(f"error: {result.reason}", kept=""), style="red")
                 yield result
 
         if as_json or as_csv:
@@ -234,7 +234,7 @@ def predict(
         else:
             for result in told():
                 if not isinstance(result, Refusal):
-                    out.print(_prediction_line(result))
+                    out.print(printable(_prediction_line(result), kept=""))
         if asked > 1:
             unread = f", {refused:,} of which could not be read" if refused else ""
             err.print(counted(asked, "picture") + unread)
@@ -291,7 +291,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; 0 takes a free one.")] = 8000,
     prepare: As = None,
 ) -> None:
-    """Open a page to draw digits on, with what the model makes of them.
+    """Open a page to draw digits on, and see what is read.
 
     On this machine only, with a JSON API: POST /api/predict, described in /openapi.json. Needs the extra [serve].
     """

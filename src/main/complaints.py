@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import east_asian_width
 
 from main.errors import UserError
+from main.wording import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -130,17 +131,17 @@ def render(complaints: Iterable[Complaint]) -> Text:
 
     text = Text()
     for number, complaint in enumerate(complaints):
-        text.append(complaint.place, "bold").append(": ")
+        text.append(printable(complaint.place, kept=""), "bold").append(": ")
         if complaint.path:
-            text.append(complaint.path, "cyan").append(": ")
-        text.append(complaint.message + "\n", "red")
+            text.append(printable(complaint.path, kept=""), "cyan").append(": ")
+        text.append(printable(complaint.message) + "\n", "red")
         if number >= _MOST_EXCERPTS:
             continue
         if complaint.excerpt:
             line, caret = complaint.excerpt
             text.append(f"    {line}\n").append(f"    {caret}\n", "bold red")
         if complaint.hint:
-            text.append(f"    {complaint.hint}\n", "dim")
+            text.append(f"    {printable(complaint.hint)}\n", "dim")
     text.rstrip()
     return text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from main.wording import percent
+from main.wording import percent, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path, out: Console) -> None
         column.justify = "right"
     for score in evaluation.per_class:
         shares = (_percent(share) for share in (score.precision.value, score.recall.value, score.f1))
-        scores.add_row(escape(score.name), *shares, f"{score.recall.n:,}")
+        scores.add_row(_cell(score.name), *shares, f"{score.recall.n:,}")
     out.print(scores)
     if len(evaluation.classes) <= MAX_TABLE_CLASSES:
         out.print("\ntrue class by predicted class:")
@@ -38,7 +38,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path, out: Console) -> None
 
 
 def _confusion_table(evaluation: Evaluation) -> Table:
-    table = Table("", *map(escape, evaluation.classes), box=None, pad_edge=False)
+    table = Table("", *map(_cell, evaluation.classes), box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     for label, row in enumerate(evaluation.confusion):
@@ -46,8 +46,13 @@ def _confusion_table(evaluation: Evaluation) -> Table:
             f"[dim]{count}[/dim]" if label == predicted else str(count) if count else "·"
             for predicted, count in enumerate(row)
         )
-        table.add_row(escape(evaluation.classes[label]), *cells)
+        table.add_row(_cell(evaluation.classes[label]), *cells)
     return table
+
+
+def _cell(name: str) -> str:
+    """A class in a table: neither markup, nor anything that a terminal obeys."""
+    return escape(printable(name, kept=""))
 
 
 def _percent(share: float) -> str:

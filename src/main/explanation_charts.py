@@ -222,7 +222,7 @@ def hardest(evaluation: Evaluation) -> Figure:
     return gallery(
         evaluation,
         places,
-        f"The {len(places)} hardest test images",
+        "The hardest test image" if len(places) == 1 else f"The {len(places)} hardest test images",
         f"of {Path(evaluation.source).name}, least probable true class first; "
         f"{wrong} {'is a mistake' if wrong == 1 else 'are mistakes'}; "
         "the true class, the predicted one, and how sure the model was",

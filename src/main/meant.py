@@ -14,7 +14,7 @@ from main.yaml12 import NotANumber, Plain, flow, scalar
 _GROUPED = re.compile(r"[0-9]+(_[0-9]+)*|[1-9][0-9]{0,2}(,[0-9]{3})+")
 _DECIMAL_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
 _PERCENT = re.compile(r"([0-9]{1,3}(\.[0-9]+)?) ?%")
-_LISTED = re.compile(r"\(?\s*(\w[\w.]*(\s*,\s*\w[\w.]*)*)\s*,?\s*\)?")
+_LISTED = re.compile(r"\(?\s*(\w[\w.]*(?:\s*,\s*\w[\w.]*)*)(?:\s*,)?\s*\)?")
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _NOTHING = ("none", "no", "off", "false")
 _LARGEST_WHOLE = 2**53  # above, not every whole number is a float
@@ -32,7 +32,7 @@ def how_to_write(expected: str, value: Plain, annotation: Any) -> str:
 
 
 def _guesses(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
-    if NoneType in leaves(annotation) and (value is False or str(value).lower() in _NOTHING):
+    if "mapping" in expected and NoneType in leaves(annotation) and (value is False or str(value).lower() in _NOTHING):
         yield "write null for none"
     if value is None and expected == "a mapping" and NoneType not in leaves(annotation):
         yield "write {} for its defaults"
@@ -60,7 +60,7 @@ def _number(value: Plain, *, whole: bool) -> Iterator[str]:
         yield f"write {value} without quotes"
     if _GROUPED.fullmatch(value):
         yield f"write {value.replace('_', '').replace(',', '')}"
-    if decimals := _DECIMAL_COMMA.fullmatch(value):
+    if not whole and (decimals := _DECIMAL_COMMA.fullmatch(value)):
         yield f"write {decimals[1]}.{decimals[2]}, with a point"
     if not whole and (percent := _PERCENT.fullmatch(value)):
         yield f"write {(Decimal(percent[1]) / 100).normalize():f}"
@@ -83,4 +83,6 @@ def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
         return
     if listed := _LISTED.fullmatch(value):
         parts = list(dict.fromkeys(re.split(r"\s*,\s*", listed[1])))
+        if Any not in allowed and not all(_is_a_number(part, whole=float not in allowed) for part in parts):
+            return
         yield f"write {parts[0]}" if "number" in expected and len(parts) == 1 else f"write [{listed[1]}]"

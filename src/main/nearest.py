@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 _LONGEST = 80
+_ALIKE = 0.6
 _SHORTEST_PART = 3
 _NO_WORDS = ("none", "null", "no", "off", "false", "yes", "on", "true")
 """Of somebody who wants something, or nothing, and has not misspelt it."""
@@ -18,10 +19,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{nearest}'?" if nearest else ""
 
 
-def nearest_to(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+def nearest_to(word: str, known: Iterable[str], likeness: float = _ALIKE) -> str | None:
     """The known word that somebody probably meant; None where none is near.
 
-    It is spelt alike, has the initials `lr` or those of `mean_squared_error`, or is how a longer word begins or ends.
+    It is spelt alike; or, where no more likeness than usual is asked for, has the initials `lr` or those of
+    `mean_squared_error`, or is how a longer word begins or ends.
 
     Args:
         word: What was written.
@@ -40,6 +42,8 @@ def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str | None:
         return None
     if alike := get_close_matches(word, lowered, n=1, cutoff=likeness):
         return lowered[alike[0]]
+    if likeness > _ALIKE:
+        return None
     if short := by_initials.get(word) or lowered.get(_initials(word)):
         return short
     ends = tuple(candidate for candidate in lowered if len(candidate) >= _SHORTEST_PART)

@@ -140,17 +140,17 @@ class Predictor:
         for name in images:
             try:
                 for file in _files(name):
-                    yield self._one(file, name=_printable(str(file)))
+                    yield self._one(file, name=_in_utf8(str(file)))
                 if name == PIPE:
                     yield self._from_pipe()
             except DataError as error:
-                yield name, Refusal(_printable(name), _printable(str(error)))
+                yield name, Refusal(_in_utf8(name), _in_utf8(str(error)))
 
     def _one(self, file: Path, name: str) -> tuple[str, Images | Refusal]:
         try:
             return name, self.read(file)
         except DataError as error:
-            return name, Refusal(name, _printable(str(error).replace(str(file), name)))
+            return name, Refusal(name, _in_utf8(str(error).replace(str(file), name)))
 
     def _from_pipe(self) -> tuple[str, Images | Refusal]:
         data = sys.stdin.buffer.read(MAX_PIPE_BYTES + 1)
@@ -162,7 +162,7 @@ class Predictor:
             return self._one(file, PIPE_NAME)
 
 
-def _printable(text: str) -> str:
+def _in_utf8(text: str) -> str:
     """A text whose bytes that are no UTF-8, as a file's name may have them, are written out."""
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -25,7 +25,7 @@ def counted(n: int, noun: str) -> str:
 
 def accuracy_text(accuracy: float, low: float, high: float, n: int) -> str:
     """An accuracy with its 95 % interval: `99.05 % (95 % 98.84 to 99.22, 10,000 images)`."""
-    return f"{percent(accuracy)} (95 % {100 * low:.2f} to {100 * high:.2f}, {n:,} images)"
+    return f"{percent(accuracy)} (95 % {100 * low:.2f} to {100 * high:.2f}, {counted(n, 'image')})"
 
 
 def accuracy_of(test: Mapping[str, Any]) -> str:

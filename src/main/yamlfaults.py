@@ -11,6 +11,7 @@ from main.complaints import LINE_END
 
 _UNQUOTED = "a value cannot begin with this character; quote it"
 _SPACELESS = "a ':' needs a space after it"
+_SECOND_COLON = "a second ':' in one value; quote the value, or begin what is within it in a line of its own"
 _INLINE_LIST = "a list begins in a line of its own; a value that begins with '-' is quoted"
 _SAYINGS = {
     "found character": _UNQUOTED,
@@ -40,7 +41,7 @@ _FIRST_CHARACTER = (
 """Complaints of what follows a '&', '*', '|' or '>', which few who write a value mean to begin it with."""
 _UNCLOSED = ("did not find expected ',' or", "expected ',' or")
 _NO_KEY = ("did not find expected key", "expected <block end>")
-_KEY = re.compile(r"\s*(- +)*[^\s#:]+ *:([ \t]|$)")
+_KEY = re.compile(r"\s*(- +)*('[^']*'|\"[^\"]*\"|[^\s#:]+) *:([ \t]|$)")
 _UP_TO_A_COLON = re.compile(r"\s*(- +)*[^\s:]+ *")
 _SPACELESS_KEY = re.compile(r"\s*[\w.]+:[^ ]")
 
@@ -75,7 +76,7 @@ class _Faulty:
         line = self._line(self._at.line)
         if self._said.startswith("mapping values are not allowed"):
             first = _UP_TO_A_COLON.fullmatch(line[: self._at.column])
-            return self._misplaced_key() if first else _at(self._at, "a second ':' in one value; quote the value")
+            return self._misplaced_key() if first else _at(self._at, _SECOND_COLON)
         if self._begun and self._is_never_closed():
             return _at(self._begun, f"begins here and is never closed: {self._in_words()}")
         if self._said.startswith(_NO_KEY):
@@ -87,7 +88,13 @@ class _Faulty:
         number = next((n for n in reversed(range(self._at.line)) if self._is_content(n)), self._at.line)
         above, start = self._line(number).rstrip(), _indentation(self._line(self._at.line))
         further_in = start - _indentation(above)
-        if further_in >= 0 and not _KEY.match(above) and not above.endswith(("]", "}", ",", "'", '"')):
+        is_element = above.lstrip().startswith("- ")
+        if (
+            further_in >= 0
+            and not is_element
+            and not _KEY.match(above)
+            and not above.endswith(("]", "}", ",", "'", '"'))
+        ):
             return self._keyless(number)
         if further_in > 0 and not above.endswith(":"):
             return Fault(self._at.line, start, "further in than the key above, which has a value already")
@@ -107,7 +114,8 @@ class _Faulty:
             return True
         within = self._at.line > self._begun.line and self._begun.column > 0
         no_further_in = _indentation(line) <= _indentation(self._line(self._begun.line))
-        return within and no_further_in and self._said.startswith(_UNCLOSED)
+        is_closed_later = any(later.lstrip().startswith(("]", "}")) for later in self._lines[self._at.line :])
+        return within and no_further_in and not is_closed_later and self._said.startswith(_UNCLOSED)
 
     def _after_a_value(self) -> str:
         first = self._line(self._at.line)[self._at.column :][:1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from optimize.proposals import Elimination
 from optimize.provenance import mixed_versions
 from optimize.results import Results
 from optimize.staff import Staff
+from optimize.tables import DamagedFile
 from optimize.trial import fold_of, refuse_other_data
 from optimize.trial import run as run_trial
 from optimize.verdict import Verdict, read_verdict
@@ -150,16 +152,18 @@ def export_again(results: Results) -> Path:
         optimize.trial.DataMismatch: the data is not that of the sweep.
         NothingToExport: no verdict yet, or the winner's weights are gone.
     """
-    with results.lock(), Staff(stored_sweep(results), run_trial, workers=0, trials=1) as staff:
-        _export_again(results, staff)
+    with results.lock():
+        config = stored_sweep(results)
+        with Staff(config, run_trial, workers=0, trials=1) as staff:
+            _export_again(config, results, staff)
         facts = results.provenance()
         if facts["ended"] is None and facts.get("judged"):  # all that was wanting was this
             results.write_json(results.provenance_file, {**facts, "ended": now()})
     return results.model_file
 
 
-def _export_again(results: Results, staff: Staff) -> None:
-    config, verdict = stored_sweep(results), read_verdict(results)
+def _export_again(config: SweepConfig, results: Results, staff: Staff) -> None:
+    verdict = read_verdict(results)
     if verdict is None:
         complete = int((results.trials()["state"] == "complete").sum())
         raise NothingToExport(f"{results.folder}: {wording.no_verdict(complete)}")
@@ -197,5 +201,8 @@ def export_winner(
 
 def holds_winner(results: Results, verdict: Verdict | None) -> bool:
     """Whether cnn.h5 is the winner's, and not that of an earlier verdict whose weights are gone."""
-    card = results.card() if results.model_file.exists() else None
+    card = None
+    if results.model_file.exists():
+        with suppress(DamagedFile):  # `show` tells of it; a run has more to say
+            card = results.card()
     return card is not None and verdict is not None and card["configuration"] == verdict.winner

@@ -55,7 +55,7 @@ class Crew(SpecCluster):  # type: ignore[misc]
 
     async def _reopen(self) -> None:
         self._forget_those_gone()
-        with dask.config.set(self._settings):
+        with dask.config.set(self._settings), contextlib.suppress(Exception):  # raised as all are to end: close() hears
             await self._correct_state()
 
     async def _correct_state_internal(self) -> None:

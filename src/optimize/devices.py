@@ -21,6 +21,7 @@ from typing import Any
 from main.backend import choose_precision
 from main.gpus import DRIVER, VISIBLE, cuda_is_installed, gpus
 from main.provenance import instruction_sets, processor
+from main.wording import counted
 from optimize.cores import core_count, machine_cores, places
 
 SECONDS = 0.5
@@ -66,7 +67,7 @@ class Devices:
 
     def lines(self) -> Iterator[str]:
         """The same, for a person."""
-        yield f"processor   {self.processor}, {self.cores} core{'s' * (self.cores != 1)}"
+        yield f"processor   {self.processor}, {counted(self.cores, 'core')}"
         if self.instruction_sets:
             yield f"            {' '.join(self.instruction_sets)}"
         yield f"TensorFlow  {self.tensorflow}{f': {self.fault}' if self.fault else ''}"

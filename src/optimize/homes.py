@@ -16,11 +16,10 @@ from main.config import (
     ScheduleConfig,
     TrainConfig,
 )
-from main.document import IN_PLACE_OF_A_VALUE
 from main.nearest import did_you_mean, nearest_to
 from main.yaml12 import Plain, flow
 from models import networks
-from optimize.forms import USAGE
+from optimize.forms import FORM_KEYS, USAGE, form_of
 from optimize.paths import SWEEPABLE
 from optimize.sections import ConfirmConfig, RunConfig, StopConfig, StudyConfig
 
@@ -43,7 +42,10 @@ def of_a_sweep(problem: Problem, data: Plain, sections: Collection[str]) -> Prob
         data: Of the whole file.
         sections: The keys that stand at the file's left edge.
     """
-    return _at_home(problem, sections) if problem.at_key else _as_choices(problem, value_at(data, problem.path))
+    if not problem.at_key:
+        return _as_choices(problem, value_at(data, problem.path))
+    is_in_a_form = problem.hint == USAGE or form_of(value_at(data, problem.path[:-1])) is not None
+    return problem if is_in_a_form else _at_home(problem, sections)
 
 
 def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
@@ -52,8 +54,8 @@ def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
     known = problem.message == "unknown key"
     if not known and not problem.message.startswith("unknown key; did you mean"):
         return problem
-    if known and key in _NOT_WRITTEN:
-        return problem._replace(message=f"unknown key here; {_NOT_WRITTEN[str(key)]}", hint="")
+    if key in _NOT_WRITTEN:
+        return problem._replace(message=f"unknown key here; {_NOT_WRITTEN[str(key)]}", hint="") if known else problem
     if around == ["model"] and key == "name":
         return problem._replace(message="unknown key; did you mean 'network'?")
     if len(around) == 1 and key in sections:  # before `data` is asked, which has a `train` too
@@ -102,7 +104,9 @@ def _homes(section: str) -> dict[str, Collection[str]]:
 def _as_choices(problem: Problem, value: Plain) -> Problem:
     """A problem with several values where one stands, saying how they are swept."""
     section, *below = problem.path or ("",)
-    if section not in SWEEPABLE or not below or not set(IN_PLACE_OF_A_VALUE).isdisjoint(map(str, below)):
+    if section not in SWEEPABLE or not below or not set(FORM_KEYS).isdisjoint(map(str, below)):
+        return problem
+    if isinstance(below[-1], int):  # an element of a list: what stands in its place is no list
         return problem
     one_wanted = problem.message.startswith("expected ") and not problem.message.startswith("expected a mapping,")
     listed = isinstance(value, tuple) and one_wanted

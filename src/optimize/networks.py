@@ -150,7 +150,7 @@ def _first_of(group: list[Problem]) -> Problem:
 
 def _way_out(place: KeyPath) -> str:
     """What to write instead of what makes a network impossible."""
-    if place[-1] == "network" or len(place) == 1:
+    if "network" in place or len(place) == 1:
         return "write fewer layers, or smaller ones"
     if "choices" in place or place[-1] in ("low", "high"):
         return "leave it out, say with `when` what it is for, or write `padding: same`"

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from main.card import section_of
 from main.data import TrainingData
 from main.gpus import gpus
 from main.provenance import DECISIVE, describe_data, instruction_sets, now, processor, versions
@@ -52,26 +53,22 @@ def gone_on(facts: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, A
         facts: Of this run.
         earlier: What an earlier one has written.
     """
-    parts = {**_mapping(earlier.get("earlier_versions")), str(earlier.get("started")): _consequential(earlier)}
+    parts = {**section_of(earlier, "earlier_versions"), str(earlier.get("started")): _consequential(earlier)}
     others = {started: part for started, part in parts.items() if part and part != _consequential(facts)}
     return {**facts, "earlier_versions": others} if others else dict(facts)
 
 
 def mixed_versions(facts: Mapping[str, Any]) -> str:
     """Packages of which a sweep's trials are of several versions: `keras 3.14.0, then 3.15.1`; empty without any."""
-    parts = [*map(_mapping, _mapping(facts.get("earlier_versions")).values()), _consequential(facts)]
+    before = (part for part in section_of(facts, "earlier_versions").values() if isinstance(part, Mapping))
+    parts = [*before, _consequential(facts)]
     found = {name: dict.fromkeys(str(part[name]) for part in parts if name in part) for name in CONSEQUENTIAL}
     return "; ".join(f"{name} {', then '.join(one)}" for name, one in found.items() if len(one) > 1)
 
 
 def _consequential(facts: Mapping[str, Any]) -> dict[str, str]:
-    found = _mapping(facts.get("versions"))
+    found = section_of(facts, "versions")
     return {name: str(found[name]) for name in CONSEQUENTIAL if name in found}
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """A part of a file that anybody may have written; empty where it is something else."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def content_hash(content: Mapping[str, Any]) -> str:

@@ -45,6 +45,7 @@ def sweep_summary(results: Results) -> dict[str, Any]:
         "trials": {state: counts[state] for state in STATES if counts[state]},
         "planned": len(trials) if config.study.race and ended else sum(planned_trials(config)),
         "race": config.study.race,
+        "judged": provenance.get("judged"),
         "ended": ended,
         "retried": int((trials["attempts"] > 1).sum()),
         "failures": {str(row["trial"]): row["reason"] for _, row in failed.iterrows()},
@@ -56,8 +57,9 @@ def sweep_summary(results: Results) -> dict[str, Any]:
 
 def _unfinished(summary: Mapping[str, Any], ended: int) -> str:
     """What a sweep that has not ended waits for."""
-    if summary["verdict"] and ended >= summary["planned"] and not summary["model"]:
-        return "every trial has ended, but no model has been exported: it is when the sweep is run again"
+    has_all = ended >= summary["planned"] or summary["judged"]  # of a race, or where a rule stopped it, not all are run
+    if summary["verdict"] and has_all and not summary["model"]:
+        return "the sweep has been judged, but no model has been exported: it is when the sweep is run again"
     at_most = "at most " if summary["race"] else ""
     of_all = f"{ended:,} of {at_most}{wording.counted(summary['planned'], 'trial')}"
     return (

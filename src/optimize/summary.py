@@ -36,8 +36,8 @@ def summarise(result: SweepResult) -> None:
         return
     say(f"report   {result.results.report}")
     say(f"tables   {result.results.trials_file}  {result.results.curves_file}")
-    card = result.results.card()
-    if card is not None and result.exported:
+    card = result.results.card() if result.exported else None
+    if card is not None:
         say(f"model    {result.results.model_file}  {card['configuration']}: test accuracy {accuracy_of(card['test'])}")
         say(f"next     python -m main evaluate {shlex.quote(str(result.results.model_file))}")
     else:

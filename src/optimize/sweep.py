@@ -241,14 +241,19 @@ class _Record:
     @property
     def is_wanting(self) -> bool:
         """Whether the folder says nothing of the sweep, or something else."""
-        return self._results.stored_text() != self._sweep_text or not self._results.provenance_file.exists()
+        return self._results.stored_text() != self._sweep_text or self._kept() is None
+
+    def _kept(self) -> Mapping[str, Any] | None:
+        with suppress(DamagedFile, FileNotFoundError):  # it is written anew
+            return self._results.provenance()
+        return None
 
     def write(self, *, trains: bool) -> None:
         """Write it down; say once where earlier trials are of other versions.
 
         Where nothing is trained, what has been trained ran on what is written already.
         """
-        kept = None if trains or not self._results.provenance_file.exists() else self._results.provenance()
+        kept = None if trains else self._kept()
         facts = self._facts() if kept is None else {**kept, "judged": None, "ended": None}
         # In this order: a sweep file that is new, beside an ending that was an earlier one's, would not be judged by.
         self._results.write_json(self._results.provenance_file, facts)

@@ -261,7 +261,7 @@ def test_run_starts_anew_and_tries_failures_again_where_told(tmp_path: Path, mon
         return run_sweep(*args, **options, run=stubs.learn)
 
     monkeypatch.setattr("optimize.sweep.run_sweep", run)
-    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
+    monkeypatch.setattr("optimize.conclusion.export_winner", lambda *_: True)
     (tmp_path / "tiny.yaml").write_text(TINY)
     for told in ((), ("--retry-failed",), ("--fresh",)):
         answer = call("run", tmp_path / "tiny.yaml", "--results", tmp_path, "--workers", "0", *told)
@@ -303,7 +303,7 @@ def test_a_sweep_leaves_the_environment_to_the_one_after_it(tmp_path: Path, monk
 
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     monkeypatch.setattr("optimize.sweep.run_sweep", run)
-    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
+    monkeypatch.setattr("optimize.conclusion.export_winner", lambda *_: True)
     monkeypatch.setattr("optimize.forking.start_fork_server", start)
     for name, workers in (("first", 1), ("second", 0)):
         text = TINY.replace("name: tiny", f"name: {name}").replace("workers: 1", f"workers: {workers}")

@@ -39,7 +39,7 @@ def test_sweeps_of_one_name_in_two_folders_share_neither_results_nor_a_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("optimize.sweep._export", lambda *_: True)
+    monkeypatch.setattr("optimize.conclusion.export_winner", lambda *_: True)
     for path, folder, study in (
         ("configs/loss.yaml", "results/loss", "loss"),
         ("configs/study/loss.yaml", "results/study/loss", "study/loss"),
@@ -59,7 +59,7 @@ def two_sweeps(
     folder = tmp_path_factory.mktemp("two")
     with pytest.MonkeyPatch.context() as patch, drawing_nothing():
         patch.chdir(folder)
-        patch.setattr("optimize.sweep._export", lambda *_: True)
+        patch.setattr("optimize.conclusion.export_winner", lambda *_: True)
         for path in ("configs/loss.yaml", "configs/study/loss.yaml"):
             run_here(sweep_file(path))
     return folder

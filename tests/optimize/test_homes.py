@@ -15,6 +15,7 @@ model:
 @pytest.mark.parametrize(
     ("written", "path", "said"),
     [
+        ("study: {seed: 3}", "study.seed", "unknown key; did you mean 'seeds'?"),
         ("train: {dropout: 0.5}", "train.dropout", "unknown key here; it belongs in `model`"),
         ("train: {momentum: 0.9}", "train.momentum", "unknown key here; it belongs in `train.optimizer`"),
         ("train: {patience: 3}", "train.patience", "unknown key here; it belongs in `train.early_stopping`"),

@@ -424,7 +424,7 @@ def test_an_export_for_want_of_workers_is_made_up_for_by_the_next_run(
     assert f"nothing was exported: there is nobody there; run again to export {first.verdict.winner}" in witness.notes
     said = Console(width=200, record=True, file=io.StringIO())
     print_sweep(first.results, said)
-    assert "every trial has ended, but no model has been exported" in said.export_text()
+    assert "the sweep has been judged, but no model has been exported" in said.export_text()
     second = run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0)
     assert (second.trained, second.exported) == (0, True)
     written = second.results.model_file.stat().st_mtime_ns

@@ -24,6 +24,8 @@ CROSS_FIELD_RULES = (
     ("model", "nothing is swept: "),
     (r"study\.(folds|race|pruner|baseline|compare)", "a range test has no trials to do this with"),
     (r"train\.schedule", "a range test has a schedule of its own"),
+    (r"study\.stop", "a range test has no search that could be stopped"),
+    (r"study\.metric", "a range test reads training losses, and no metric"),
     (r"train\.(learning_rate|optimizer\.learning_rate|schedule)", "has no effect in a range test"),
     (SWEPT, "some of its choices differ in nothing but the rate"),
     (r"study\.range_test(\.end)?", "`end` must be above `start`"),

@@ -154,6 +154,7 @@ class Evidence:
         if len(self._compared) == 1 or not self.choices:  # a value has no shorter name
             return sentence
         rows = self.trials.assign(choice=self.choice_of(self.trials)).drop_duplicates("choice")
+        rows = rows[[any(name in sentence for name in (str(c), wording.short(str(c)))) for c in rows["choice"]]]
         names = {
             written: self._short(row)
             for _, row in rows.iterrows()
