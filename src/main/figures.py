@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,8 +43,6 @@ TITLE_SIZE, SUBTITLE_SIZE = 12.5, 10
 LINE = 1.32
 """Distance of lines, in multiples of the letters' size."""
 
-BREAKABLE_PERCENT = re.compile(r"(?<=\d) (?=%)")
-
 RULES: dict[Any, Any] = {
     "text.parse_math": False,  # titles and names of classes are shown as they were written, dollars and all
     "font.size": 10,
@@ -79,11 +76,6 @@ RULES: dict[Any, Any] = {
     "path.simplify": True,
 }
 """Of every chart, a sweep's too."""
-
-
-def unbroken(text: str) -> str:
-    """A text for a page or a chart, in whose lines no number is parted from its ` %`."""
-    return BREAKABLE_PERCENT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def draw_all(

@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-from main.figures import unbroken
+from main.wording import unbroken
 
 log = logging.getLogger(__name__)
 

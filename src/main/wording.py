@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
+
+_BREAKABLE_PERCENT = re.compile(r"(?<=\d) (?=%)")
 
 
 def percent(share: float, decimals: int = 2) -> str:
     """A share of 1 as `99.05 %`."""
     return f"{100 * share:.{decimals}f} %"
+
+
+def unbroken(text: str) -> str:
+    """A text for a page or a chart, in whose lines no number is parted from its ` %`."""
+    return _BREAKABLE_PERCENT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def printable(text: str, kept: str = "\n\t") -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from main.figures import unbroken
+from main.wording import unbroken
 from optimize import wording
 from optimize.trialtable import has_folds
 from optimize.verdict import ChoiceSummary, TunedChoice, Verdict

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fake_results import made
 
-from main.figures import unbroken
+from main.wording import unbroken
 from optimize.notebook import MOST_ROWS, in_notebook, progress_console, sweep_html
 from optimize.results import Results
 from optimize.sweep import SweepResult

@@ -9,8 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from main.figures import unbroken
 from main.files import write_atomically
+from main.wording import unbroken
 
 if TYPE_CHECKING:
     from jinja2 import Template
