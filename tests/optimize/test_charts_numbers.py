@@ -671,6 +671,10 @@ class TestProgress:
         assert (few.crowded, "Hatched: pruned." in few.caption) == (False, True)
         assert (many.crowded, "Pale: pruned." in many.caption) == (True, True)
 
+    def test_grey_is_explained_where_there_is_any(self, read: Read) -> None:
+        assert "Grey: complete" in timeline(read("joint")).caption
+        assert "Grey" not in timeline(read("pooling")).caption
+
     def test_every_curve_is_a_path(self, read: Read) -> None:
         evidence = read("joint")
         numbers = intermediate_values(evidence)

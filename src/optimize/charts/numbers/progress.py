@@ -104,7 +104,7 @@ def timeline(evidence: Evidence) -> Timeline:
     )
     at = tuple((_cut(start, cuts), stop - start) for start, stop in cuts)
     crowded = _are_crowded(bars)
-    caption = _caption(evidence, bool(cuts), crowded)
+    caption = _caption(bars, evidence.choices, bool(cuts), crowded)
     return Timeline(bars, evidence.choices, workers, at, crowded, _says(bars, len(workers)), caption)
 
 
@@ -161,11 +161,16 @@ def _says(bars: tuple[Bar, ...], workers: int) -> str:
     return f"{ran}, {100 * busy:.0f} % of the time training"
 
 
-def _caption(evidence: Evidence, cut: bool, crowded: bool) -> str:
-    states = set(evidence.trials["state"])
-    meanings = {"pruned": "Pale: pruned." if crowded else "Hatched: pruned.", "failed": "Crossed out: failed."}
-    marks = [text for state, text in meanings.items() if state in states]
-    return " ".join(["A lane per worker, a bar per trial.", *marks, *(["Dashed: a pause cut out."] if cut else [])])
+def _caption(bars: tuple[Bar, ...], choices: tuple[Choice, ...], cut: bool, crowded: bool) -> str:
+    states = {bar.state for bar in bars}
+    has_others = bool(choices) and any(bar.state == "complete" and bar.choice is None for bar in bars)
+    marks = {
+        "Grey: complete, of a configuration that is not compared.": has_others,
+        "Pale: pruned." if crowded else "Hatched: pruned.": "pruned" in states,
+        "Crossed out: failed.": "failed" in states,
+        "Dashed: a pause cut out.": cut,
+    }
+    return " ".join(["A lane per worker, a bar per trial.", *(text for text, is_there in marks.items() if is_there)])
 
 
 def _saved(evidence: Evidence) -> str:
