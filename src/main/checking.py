@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from main.annotations import KeyPath, annotation_at, leaves, section_of, sections, tags, value_at, words
 from main.complaints import Complaint
 from main.document import Document, described
 from main.meant import how_to_write
-from main.nearest import did_you_mean
+from main.nearest import VERY_LIKE, did_you_mean, nearest_to
 from main.yaml12 import Plain, flow
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 
 
+_JOINED = re.compile(r"(\w+)\s*[:=]")
+"""A key with what was to be its value, for want of a space."""
 REQUIRED = "required, but not written"
 """The message about a key that is missing."""
 
@@ -64,6 +68,8 @@ def unknown_value(value: object, allowed: Iterable[object]) -> tuple[str, str]:
     choices = [flow(choice) for choice in allowed]
     if not isinstance(value, str):
         return f"expected {_or(choices)}, but read {described(value)}", ""
+    if value in choices:  # 3 or true, in quotes
+        return f"expected {_or(choices)}, but read {described(value)}", f"write {value} without quotes"
     return f"unknown value '{value[:60]}'{did_you_mean(value, choices)}", f"allowed: {', '.join(choices)}"
 
 
@@ -141,8 +147,26 @@ def _written_kinds(annotation: Any) -> list[str]:
 def _unknown_key(found: _Finding) -> Problem:
     around = found._replace(where=found.where[:-1])
     section = section_of(around.annotation, around.value)
-    allowed = section.model_fields if section is not None else ()
-    return Problem(found.where, *unknown_key(str(found.where[-1]), allowed), at_key=True)
+    allowed = section.model_fields if section is not None else {}
+    written = around.value if isinstance(around.value, dict) else {}
+    return Problem(found.where, *_in_place_of_key(str(found.where[-1]), allowed, written), at_key=True)
+
+
+def _in_place_of_key(key: str, allowed: Mapping[str, FieldInfo], written: Mapping[str, Plain]) -> tuple[str, str]:
+    """A message about a key that nobody knows among those `written`, and what to write."""
+    first, _, below = key.partition(".")
+    if below and first in allowed:
+        return "unknown key, a path", f"write {first}: {{{below}: ...}}"
+    joined = _JOINED.match(key)
+    if joined and joined[1] in allowed and written.get(key) is None:
+        return "unknown key", f"write `{joined[1]}: ...`, with a ':' and a space"
+    if "name" in allowed and key in words(allowed["name"].annotation):
+        return "unknown key", f"write {{name: {key}, ...}}"
+    message, hint = unknown_key(key, allowed)
+    near = nearest_to(key, allowed)
+    if near in written and nearest_to(key, [near], VERY_LIKE) is None:  # a second one would be refused
+        message = f"unknown key{did_you_mean(key, [other for other in allowed if other not in written])}"
+    return message, hint
 
 
 def _missing(found: _Finding) -> Problem:

@@ -69,7 +69,10 @@ class Document:
         path, data = _assigned(self.data, (), keys, value, source)
         place = Place(source, ROOT, Mark(1, offset + 1))
         gone = _given_way(self.data, path)
-        places = {key: found for key, found in self.places.items() if key[: len(gone)] != gone}
+        kept = (*gone, "when")
+        places = {
+            key: found for key, found in self.places.items() if key[: len(gone)] != gone or key[: len(kept)] == kept
+        }
         for length in range(1, len(path)):
             places.setdefault(path[:length], Place(source, ROOT, ROOT))
         if gone == path and isinstance(value_at(self.data, path[:-1]), str):
@@ -165,8 +168,9 @@ def _first_key(data: Plain, path: KeyPath, keys: list[str]) -> list[str]:
 
 def _gives_way(data: Plain, path: KeyPath, key: str | int) -> bool:
     """Whether the value at `path` gives way to what is set at `key` in it: `model.pooling=max` to choices."""
-    is_swept = isinstance(data, dict) and not data.keys().isdisjoint(IN_PLACE_OF_A_VALUE)
-    return bool(path) and key in IN_PLACE_OF_A_VALUE and not is_swept
+    own = ("low", "high") if key in ("low", "high") else (key,)
+    is_such = isinstance(data, dict) and not data.keys().isdisjoint(own)
+    return len(path) > 1 and key in IN_PLACE_OF_A_VALUE and not is_such
 
 
 def _given_way(data: Plain, path: KeyPath) -> KeyPath:
@@ -179,13 +183,14 @@ def _assigned(data: Plain, path: KeyPath, keys: list[str], value: Plain, source:
     """`data` with `value` at `keys` below `path`, and the whole path that this came to.
 
     A key set under a word keeps the word as `name`: under `optimizer: sgd`, `optimizer.momentum=0.9` is
-    `{name: sgd, momentum: 0.9}`. Choices, and an end of a range, take the place of a value instead.
+    `{name: sgd, momentum: 0.9}`. Choices, and an end of a range, take the place of a value instead, and of the other
+    one, whose `when` stays.
     """
     if not keys:
         return path, value
     key, *rest = _first_key(data, path, keys)
     if _gives_way(data, path, key):
-        data = None
+        data = {"when": data["when"]} if isinstance(data, dict) and "when" in data else None
     if isinstance(data, tuple):
         if not is_index(key) or int(key) >= len(data):
             message = f"{dotted(path)} has {len(data)} elements, the first of them {dotted((*path, 0))}"

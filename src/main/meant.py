@@ -14,7 +14,7 @@ from main.yaml12 import NotANumber, Plain, flow, scalar
 _GROUPED = re.compile(r"[0-9]+(_[0-9]+)*|[1-9][0-9]{0,2}(,[0-9]{3})+")
 _DECIMAL_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
 _PERCENT = re.compile(r"([0-9]{1,3}(\.[0-9]+)?) ?%")
-_LISTED = re.compile(r"\(?\s*(\w[\w.]*(?:\s*,\s*\w[\w.]*)*)(?:\s*,)?\s*\)?")
+_LISTED = re.compile(r"[(\[]?\s*(\w[\w.]*(?:\s*,\s*\w[\w.]*)*)(?:\s*,)?\s*[)\]]?")
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _NOTHING = ("none", "no", "off", "false")
 _LARGEST_WHOLE = 2**53  # above, not every whole number is a float
@@ -32,7 +32,8 @@ def how_to_write(expected: str, value: Plain, annotation: Any) -> str:
 
 
 def _guesses(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
-    if "mapping" in expected and NoneType in leaves(annotation) and (value is False or str(value).lower() in _NOTHING):
+    is_nothing = value is False or str(value).lower() in _NOTHING
+    if is_nothing and "mapping" in expected and NoneType in leaves(annotation):  # of others null may be a default
         yield "write null for none"
     if value is None and expected == "a mapping" and NoneType not in leaves(annotation):
         yield "write {} for its defaults"
@@ -42,13 +43,15 @@ def _guesses(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
         yield from _number(value, whole="whole number" in expected)
     if "a list" in expected:
         yield from _list(expected, value, annotation)
-    if "a word" in expected and isinstance(value, int | float):
+    if "a word" in expected and isinstance(value, int | float) and not isinstance(value, bool):
         yield f'write "{flow(value)}", in quotes'
 
 
 def _boolean(value: Plain) -> Iterator[str]:
     if isinstance(value, str) and value.lower() in _OLD_BOOLEANS:
         yield f"write {_OLD_BOOLEANS[value.lower()]}; {value} is a word in YAML 1.2"
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        yield f"write {value.lower()} without quotes"
 
 
 def _number(value: Plain, *, whole: bool) -> Iterator[str]:
@@ -77,10 +80,14 @@ def _is_a_number(text: str, *, whole: bool) -> bool:
 
 def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
     allowed: frozenset[Any] = frozenset().union(*(kinds(element) for element in elements(annotation)))
-    if isinstance(value, int | float) and (type(value) in allowed or Any in allowed):
+    if isinstance(value, int | float) and (Any in allowed or (type(value) in allowed and value > 0)):
         yield f"write [{flow(value)}]"
-    if not isinstance(value, str) or not (value.startswith("(") or Any in allowed):
+    if not isinstance(value, str):
         return
+    if value.startswith("-"):
+        yield "write a space after each '-'"
+    if value.startswith("(") != value.endswith(")"):  # the rest stands behind a comma of the mapping around it
+        yield "write a list in brackets, [..., ...]"
     if listed := _LISTED.fullmatch(value):
         parts = list(dict.fromkeys(re.split(r"\s*,\s*", listed[1])))
         if Any not in allowed and not all(_is_a_number(part, whole=float not in allowed) for part in parts):

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 _LONGEST = 80
 _ALIKE = 0.6
+VERY_LIKE = 0.75
+"""Of two words that few would take for different ones."""
 _SHORTEST_PART = 3
 _NO_WORDS = ("none", "null", "no", "off", "false", "yes", "on", "true")
 """Of somebody who wants something, or nothing, and has not misspelt it."""

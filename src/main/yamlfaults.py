@@ -13,6 +13,7 @@ _UNQUOTED = "a value cannot begin with this character; quote it"
 _SPACELESS = "a ':' needs a space after it"
 _SECOND_COLON = "a second ':' in one value; quote the value, or begin what is within it in a line of its own"
 _INLINE_LIST = "a list begins in a line of its own; a value that begins with '-' is quoted"
+_ESCAPE = "a '\\' within double quotes begins an escape; use single quotes"
 _SAYINGS = {
     "found character": _UNQUOTED,
     "mapping keys are not allowed": _UNQUOTED,
@@ -28,6 +29,9 @@ _SAYINGS = {
     "expected ',' or '}'": "expected ',' or '}'",
     "expected <block end>": "neither a key nor the end of the mapping; check the indentation above",
     "found unexpected end of stream": "the closing quote is missing",
+    "did not find expected hexdecimal": _ESCAPE,
+    "found unknown escape": _ESCAPE,
+    "expected escape sequence": _ESCAPE,
     "did not find expected node content": "a value is missing",
     "did not find expected <document start>": "text after the end of the data; check the indentation above",
 }
@@ -110,7 +114,7 @@ class _Faulty:
     def _is_never_closed(self) -> bool:
         """Whether the text ends, or goes on with what stands no further in, before something is closed."""
         line = self._line(self._at.line)
-        if not line.strip():
+        if not line.strip() or self._said.startswith("found unexpected end of stream"):
             return True
         within = self._at.line > self._begun.line and self._begun.column > 0
         no_further_in = _indentation(line) <= _indentation(self._line(self._begun.line))
@@ -119,7 +123,14 @@ class _Faulty:
 
     def _after_a_value(self) -> str:
         first = self._line(self._at.line)[self._at.column :][:1]
-        return f"this '{first}' closes nothing" if first in ("]", "}") else "text after the value; quote all of it"
+        if first in ("]", "}"):
+            return f"this '{first}' closes nothing"
+        before = self._line(self._at.line)[: self._at.column].rstrip()[-1:]
+        if before in ("]", "}"):
+            return "text after the value; leave it out, or begin a comment with ' #'"
+        if before == "'":
+            return "text after the closing quote; within single quotes write '' for '"
+        return "text after the value; quote all of it"
 
     def _where_begun(self) -> str:
         begun = self._begun.line if self._begun else self._at.line

@@ -208,6 +208,8 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
     problems = [*misplaced, *(problem for problem in problems if problem.path not in written)]
     if problems or file is None or swept.base is None:
         explained = [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems[:_MOST_EXPLAINED]]
+        if any(p.hint.startswith("to try each") for p in explained):
+            explained = [p for p in explained if not p.message.startswith("nothing is swept")]
         raise ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
     return SweepConfig(
         file.name or stem,

@@ -68,7 +68,8 @@ def extract(sections: Mapping[str, Plain], results: Path) -> Extraction:
     extractor = _Extractor(sections, results)
     found = extractor.found
     for section in SWEEPABLE:
-        value = extractor.walk(sections.get(section, {}), (section,))
+        written = sections.get(section, {})
+        value = extractor.walk(written, (section,)) if isinstance(written, dict) else written
         found.sections[section] = {} if isinstance(value, _Broken) else value
     _leave_out_what_waits_for_broken(found)
     return found
@@ -209,7 +210,9 @@ class _Extractor:
 
     def _misspelt(self, value: dict[str, Plain], path: KeyPath) -> _Broken:
         """A mapping where none can stand, as the key of a form in it is misspelt."""
-        messages = {key: unknown_key(key, FORM_KEYS)[0] for key in value}
+        beside = "stands beside `choices`, or `low` and `high`"
+        wrong = [key for key in value if key not in FORM_KEYS]
+        messages = {key: unknown_key(key, FORM_KEYS)[0] for key in wrong} or dict.fromkeys(value, beside)
         return self._broken(
             path, *(Problem((*path, key), message, USAGE, at_key=True) for key, message in messages.items())
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from pydantic import BaseModel
 
-from main.annotations import dotted, value_at
+from main.annotations import KeyPath, dotted, value_at
 from main.checking import Problem
 from main.config import (
     AugmentConfig,
@@ -16,7 +17,7 @@ from main.config import (
     ScheduleConfig,
     TrainConfig,
 )
-from main.nearest import did_you_mean, nearest_to
+from main.nearest import VERY_LIKE, nearest_to
 from main.yaml12 import Plain, flow
 from models import networks
 from optimize.forms import FORM_KEYS, USAGE, form_of
@@ -26,7 +27,16 @@ from optimize.sections import ConfirmConfig, RunConfig, StopConfig, StudyConfig
 _WHOLE_FORMS = ("choices", "winner")
 """Keys of what may stand in place of a mapping."""
 _SHOWN = 60
-_VERY_LIKE = 0.75
+_SEVERAL = re.compile(r"(?:choice)?[(\[]?\s*(\w[\w.+-]*(?:\s*,\s*\w[\w.+-]*)+)\s*[)\]]?")
+_MEANT: dict[KeyPath, tuple[str, str | None]] = {
+    ("data", "name"): ("unknown key; did you mean 'source'?", None),
+    ("model", "name"): ("unknown key; did you mean 'network'?", None),
+    ("study", "seed"): ("unknown key", "write `seeds: [...]`; a sampler's own is {name: ..., seed: ...}"),
+    ("study", "timeout"): (
+        "unknown key here; of one trial it belongs in `run`, of the whole sweep it is `time` in `study.stop`", "",
+    ),
+}  # fmt: skip
+"""Keys that what is near, or stands elsewhere, would lead astray: what is said, and what to write if not as usual."""
 _NOT_WRITTEN = {
     "seed": "trainings have the seeds of `study.seeds`",
     "direction": "it follows from `study.metric`",
@@ -54,10 +64,11 @@ def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
     known = problem.message == "unknown key"
     if not known and not problem.message.startswith("unknown key; did you mean"):
         return problem
+    if said := _MEANT.get(problem.path):
+        message, hint = said
+        return problem._replace(message=message, hint=problem.hint if hint is None else hint)
     if key in _NOT_WRITTEN:
         return problem._replace(message=f"unknown key here; {_NOT_WRITTEN[str(key)]}", hint="") if known else problem
-    if around == ["model"] and key == "name":
-        return problem._replace(message="unknown key; did you mean 'network'?")
     if len(around) == 1 and key in sections:  # before `data` is asked, which has a `train` too
         return problem._replace(message="unknown key here; it belongs at the left edge of the file", hint="")
     homes = {
@@ -72,10 +83,10 @@ def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
 def _probably(problem: Problem, homes: dict[str, Collection[str]]) -> Problem:
     """A problem with a key that is near none which can stand here."""
     *around, key = problem.path
-    if around[:1] in (["model"], ["train"]) and (meant := did_you_mean(str(key), _WHOLE_FORMS)):
-        return problem._replace(message=f"{problem.message}{meant}", hint=USAGE)
+    if around[:1] in (["model"], ["train"]) and (form := nearest_to(str(key), _WHOLE_FORMS, VERY_LIKE)):
+        return problem._replace(message=f"{problem.message}; did you mean '{form}'?", hint=USAGE)
     paths = {path: f"{name}.{path}" for name, keys in reversed(homes.items()) for path in keys}
-    near = nearest_to(str(key), paths, _VERY_LIKE)
+    near = nearest_to(str(key), paths, VERY_LIKE)
     return problem._replace(message=f"{problem.message} here; did you mean '{paths[near]}'?") if near else problem
 
 
@@ -110,8 +121,15 @@ def _as_choices(problem: Problem, value: Plain) -> Problem:
         return problem
     one_wanted = problem.message.startswith("expected ") and not problem.message.startswith("expected a mapping,")
     listed = isinstance(value, tuple) and one_wanted
-    named = isinstance(value, str) and "," in value and problem.message.startswith("unknown value")
+    if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
+        return problem._replace(hint="write it without quotes")
+    several = _SEVERAL.fullmatch(value) if isinstance(value, str) else None
+    is_unsaid = problem.message.startswith(("expected a number,", "expected a whole number,")) and not problem.hint
+    named = several is not None and (is_unsaid or problem.message.startswith("unknown value"))
     if not value or not (listed or named):
         return problem
-    written = value if isinstance(value, str) else flow(value)[1:-1]
-    return problem._replace(hint=f"to try each, write {{choices: [{written if len(written) < _SHOWN else '...'}]}}")
+    written = several[1] if several is not None else flow(value)[1:-1]
+    message = problem.message.partition("; did you mean")[0]
+    return problem._replace(
+        message=message, hint=f"to try each, write {{choices: [{written if len(written) < _SHOWN else '...'}]}}"
+    )

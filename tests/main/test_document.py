@@ -139,7 +139,9 @@ def test_refused_by_line(text: str, line: int, column: int, said: str) -> None:
         ("{a: 1\nb: 2}\n", 2, 2, "expected ',' or '}'"),
         ("a: [1]]\n", 1, 7, "this ']' closes nothing"),
         ("a: 1\nb: {c: 1}}\n", 2, 10, "this '}' closes nothing"),
-        ("a: 'What's this?'\n", 1, 10, "text after the value; quote all of it"),
+        ("a: 'What's this?'\n", 1, 10, "text after the closing quote; within single quotes write '' for '"),
+        ("a: {b: 1},\n", 1, 10, "text after the value; leave it out, or begin a comment with ' #'"),
+        ('a: "C:\\Users"\n', 1, 9, "a '\\' within double quotes begins an escape; use single quotes"),
         ("a: *so* it is\n", 1, 4, "a value cannot begin with this character; quote it"),
         ("a: > b\n", 1, 4, "a value cannot begin with this character; quote it"),
         ("a: ? b\n", 1, 4, "a value cannot begin with this character; quote it"),
@@ -251,6 +253,14 @@ def test_choices_and_ranges_of_an_override_take_the_place_of_a_value(written: st
     for path in (("model", "pooling"), ("model", "pooling", "low")):
         assert document_.complaint(path, "so").place == "--set model.pooling.low=1"
     assert loaded("a: 1\n", "choices=[1]").data == {"a": 1, "choices": (1,)}  # of the whole file there is none
+    assert loaded("a: {b: 1}\n", "a.choices=[1]").data == {"a": {"b": 1, "choices": (1,)}}  # nor of a section
+
+
+def test_one_form_of_an_override_takes_the_place_of_another_whose_condition_stays() -> None:
+    text = "model:\n  slope: {low: 1, high: 2, step: 1, when: {model.a: b}}\n"
+    document_ = loaded(text, "model.slope.choices=[3, 4]")
+    assert document_.data == {"model": {"slope": {"choices": (3, 4), "when": {"model.a": "b"}}}}
+    assert document_.complaint(("model", "slope", "when"), "so").place == "x.yaml:2:43"
 
 
 def test_a_word_that_an_override_makes_a_name_stands_where_it_stood() -> None:

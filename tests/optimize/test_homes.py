@@ -15,7 +15,12 @@ model:
 @pytest.mark.parametrize(
     ("written", "path", "said"),
     [
-        ("study: {seed: 3}", "study.seed", "unknown key; did you mean 'seeds'?"),
+        ("study: {seed: 3}", "study.seed", "unknown key"),
+        (
+            "study: {timeout: 3600}",
+            "study.timeout",
+            "unknown key here; of one trial it belongs in `run`, of the whole sweep it is `time` in `study.stop`",
+        ),
         ("train: {dropout: 0.5}", "train.dropout", "unknown key here; it belongs in `model`"),
         ("train: {momentum: 0.9}", "train.momentum", "unknown key here; it belongs in `train.optimizer`"),
         ("train: {patience: 3}", "train.patience", "unknown key here; it belongs in `train.early_stopping`"),
@@ -54,6 +59,13 @@ def test_a_key_of_another_section_is_no_misspelt_one_of_its_own() -> None:
         ("batch_size: [32, 64]", "to try each, write {choices: [32, 64]}"),
         ("loss: [mse, mae]", "to try each, write {choices: [mse, mae]}"),
         ("loss: mse, mae", "to try each, write {choices: [mse, mae]}"),
+        ("loss: (mse, mae)", "to try each, write {choices: [mse, mae]}"),
+        ('loss: "[mse, mae]"', "to try each, write {choices: [mse, mae]}"),
+        ('loss: "{choices: [mse, mae]}"', "write it without quotes"),
+        ("epochs: 3,6", "to try each, write {choices: [3,6]}"),
+        ("optimizer: SGD(lr=0.1, momentum=0.9)", "allowed: "),
+        ("optimizer.momentum: 0.9", "write optimizer: {momentum: ...}"),
+        ("schedule: {cosine: {warmup: 1}}", "write {name: cosine, ...}"),
         (
             "optimizer: [{name: sgd, momentum: 0.9}, adam]",
             "to try each, write {choices: [{name: sgd, momentum: 0.9}, ad",
@@ -68,6 +80,11 @@ def test_several_values_where_one_stands_are_told_how_they_are_swept(written: st
     found = refused(f"{GOOD}train:\n  {written}\n")[0].hint
     assert found.startswith(hint)
     assert bool(found) is bool(hint)
+
+
+def test_a_list_where_one_value_stands_is_not_also_said_to_sweep_nothing() -> None:
+    (complaint,) = refused("data: {}\nmodel:\n  pooling: [max, average]\n")
+    assert complaint.hint == "to try each, write {choices: [max, average]}"
 
 
 def test_choices_too_far_to_the_left_are_one_complaint() -> None:
