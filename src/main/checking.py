@@ -164,7 +164,7 @@ def _in_place_of_key(key: str, allowed: Mapping[str, FieldInfo], written: Mappin
         return "unknown key", f"write {{name: {key}, ...}}"
     message, hint = unknown_key(key, allowed)
     near = nearest_to(key, allowed)
-    if near in written and nearest_to(key, [near], VERY_LIKE) is None:  # a second one would be refused
+    if near and near in written and nearest_to(key, [near], VERY_LIKE) is None:  # a second one would be refused
         message = f"unknown key{did_you_mean(key, [other for other in allowed if other not in written])}"
     return message, hint
 

@@ -344,4 +344,4 @@ def _warnings(entries: Sequence[_Entry], between: Verdict | None) -> tuple[str, 
 
 def _versions(provenance: Mapping[str, Any]) -> str:
     versions = provenance.get("versions") or {}
-    return ", ".join(f"{name} {versions[name]}" for name in ("keras", "tensorflow") if name in versions)
+    return ", ".join(f"{name} {versions[name]}" for name in ("keras", "tensorflow") if name in versions) or "unknown"

@@ -29,14 +29,14 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     else:
         console.print(*winner_lines(comparison), sep="\n")
     for sweep in comparison.sweeps:
-        console.print(Text.assemble((sweep.name, "bold"), f": {sweep.sentence}"))
+        console.print(Text.assemble((sweep.name, "bold"), f": {sweep.sentence}"), soft_wrap=True)
     if len(comparison.shared):
         console.print(shared_table(comparison))
     for heading, lines in (("Also different", comparison.differences), ("Mind", comparison.warnings)):
         for line in lines:
-            console.print(Text.assemble((f"{heading}: ", "bold"), line))
+            console.print(Text.assemble((f"{heading}: ", "bold"), line), soft_wrap=True)
     if comparison.verdict is not None:
-        console.print(Text(f"Winner against winner: {comparison.verdict.sentence}", style="bold"))
+        console.print(Text(f"Winner against winner: {comparison.verdict.sentence}", style="bold"), soft_wrap=True)
 
 
 def winner_lines(comparison: Comparison) -> list[Text]:

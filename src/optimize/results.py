@@ -370,11 +370,11 @@ class Results:
 
     def trials(self) -> pd.DataFrame:
         """trials.csv: a row per trial."""
-        return read_table(self.trials_file)
+        return read_table(self.trials_file, needed=("trial", "configuration", "state"))
 
     def curves(self) -> pd.DataFrame:
         """curves.csv: a row per trial and epoch."""
-        return read_table(self.curves_file)
+        return read_table(self.curves_file, needed=("trial", "epoch"))
 
 
 def _read_json(path: Path, needed: Sequence[str], remedy: str = RUN_AGAIN) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,17 @@ def print_sweep(results: Results, console: Console) -> None:
             markup=False,
             soft_wrap=True,
         )
+    elif summary["verdict"] and summary["ended"]:
+        export = f"python -m optimize export {shlex.quote(str(results.folder))}"
+        console.print(
+            f"no model is kept; {export} makes it anew from the winner's weights",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     verdict = summary["verdict"]
+    for warning in verdict["warnings"] if verdict else ():
+        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     complete = summary["trials"].get("complete", 0)
     sentence = verdict["sentence"] if verdict else wording.no_verdict(complete)
     console.print(Text(sentence, style="bold"), soft_wrap=True)

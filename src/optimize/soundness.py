@@ -126,8 +126,9 @@ def _dominated(trials: pd.DataFrame, verdict: Verdict) -> list[str]:
     if len(ended) < FEWEST_TRIALS or not counted.any():
         return []
     values = ended.loc[counted, verdict.metric].to_numpy(dtype=np.float64)
+    means = ended[counted].groupby("configuration")[verdict.metric].mean()  # a lucky seed is no better configuration
     accuracy = wording.is_accuracy(verdict.metric)
-    bad = values < values.max() - BAD_ACCURACY if accuracy else values > BAD_LOSS * values.min()
+    bad = values < means.max() - BAD_ACCURACY if accuracy else values > BAD_LOSS * means.min()
     share = (int(bad.sum()) + int((~counted).sum())) / len(ended)
     if share <= MOST_BAD:
         return []

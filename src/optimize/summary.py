@@ -23,7 +23,7 @@ def say_resumable(config: SweepConfig) -> None:
 
 
 def summarise(result: SweepResult) -> None:
-    """The winner, the files and the next command; the verdict's sentence comes last."""
+    """The winner, the files and the next command; what the verdict warns of, and its sentence last."""
     folder = result.results.folder
     if result.ending in ("interrupted", "terminated"):
         out.print(f"stopped with {counted(result.trained, 'trial')} trained; run the same command again to go on")
@@ -42,6 +42,8 @@ def summarise(result: SweepResult) -> None:
         say(f"next     python -m main evaluate {shlex.quote(str(result.results.model_file))}")
     else:
         say(f"next     python -m optimize show {shlex.quote(str(folder))}")
+    for warning in result.verdict.warnings:
+        out.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,17 +117,20 @@ class DamagedFile(UserError):
         super().__init__(f"{path} is damaged ({what}); {remedy}")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, needed: Collection[str] = ()) -> pd.DataFrame:
     """A table's file as pandas has it, but for a last line that was cut off.
 
     Raises:
-        DamagedFile: it is no table.
+        DamagedFile: it is no table, or lacks a column that is `needed`.
         OSError: it is missing or cannot be read.
     """
     try:
-        return _parsed(path.read_bytes())
+        table = _parsed(path.read_bytes())
     except ValueError as error:  # every fault of pandas's parser is one, and so is what is not UTF-8
         raise DamagedFile(path, str(error).splitlines()[0]) from error
+    if missing := [column for column in needed if column not in table.columns]:
+        raise DamagedFile(path, f"without {', '.join(missing)}")
+    return table
 
 
 def _parsed(content: bytes) -> pd.DataFrame:

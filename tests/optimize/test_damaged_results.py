@@ -40,6 +40,10 @@ def no_object(path: Path) -> None:
     path.write_text("[1]")
 
 
+def other_columns(path: Path) -> None:
+    path.write_text("a,b\n1,2\n")
+
+
 def nothing_in_it(path: Path) -> None:
     path.write_text("{}")
 
@@ -48,7 +52,8 @@ def nothing_in_it(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("trials.csv", emptied), ("trials.csv", binary), ("curves.csv", emptied), ("verdict.json", emptied),
+        ("trials.csv", emptied), ("trials.csv", binary), ("trials.csv", other_columns), ("curves.csv", emptied),
+        ("curves.csv", other_columns), ("verdict.json", emptied),
         ("verdict.json", no_object), ("verdict.json", nothing_in_it), ("provenance.json", binary),
         ("provenance.json", nothing_in_it), ("cnn.json", no_object), ("cnn.json", nothing_in_it),
     ],

@@ -1,6 +1,7 @@
 """`optimize show`: the best trials of a sweep."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import fake_results
@@ -59,3 +60,28 @@ def test_a_run_that_exported_nothing_says_where_to_look_next(
     summarise(SweepResult("done", 4, results, read_verdict(results), exported=False))
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("model", "next"))]
     assert said == [f"next     python -m optimize show {results.folder}"]
+
+
+def test_what_a_verdict_warns_of_is_said_before_its_sentence_by_run_and_by_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = fake_results.made(tmp_path, "pooling", study={"seeds": 1})
+    verdict = read_verdict(results)
+    assert verdict is not None
+    verdict = replace(verdict, warnings=("Nothing was learned.",))
+    results.write_json(results.verdict_file, verdict.to_dict())
+    summarise(SweepResult("done", 4, results, verdict, exported=False))
+    text = io.StringIO()
+    print_sweep(results, Console(file=text, width=120, color_system=None))
+    for said in (capsys.readouterr().out, text.getvalue()):
+        assert said.splitlines()[-2:] == ["warning: Nothing was learned.", verdict.sentence]
+
+
+def test_a_sweep_whose_model_is_gone_says_how_it_is_made_anew(tmp_path: Path) -> None:
+    results = fake_results.made(tmp_path, "pooling", study={"seeds": 1})
+    results.write_json(results.provenance_file, {**results.provenance(), "ended": "2026-01-01T00:00:00+00:00"})
+    results.model_file.unlink(missing_ok=True)
+    results.card_file.unlink(missing_ok=True)
+    text = io.StringIO()
+    print_sweep(results, Console(file=text, width=120, color_system=None))
+    assert f"no model is kept; python -m optimize export {results.folder} makes it anew" in text.getvalue()

@@ -159,3 +159,8 @@ def test_chance_is_of_the_accuracy_whatever_the_metric() -> None:
     verdict = judge(trials, metric="val_loss", direction="minimize")
     assert nothing_learned(trials, verdict, 0.11, 237)
     assert nothing_learned(trials.drop(columns="val_accuracy"), verdict, 0.11, 237) == ()
+
+
+def test_a_lucky_seed_makes_the_others_of_its_configuration_no_worse() -> None:
+    _, found = judged(grid({"a": [0.95, 0.8, 0.81, 0.82], "b": [0.83, 0.81, 0.8, 0.82]}))
+    assert found == ()
