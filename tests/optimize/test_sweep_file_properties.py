@@ -135,7 +135,7 @@ def is_cross_field(path: str, message: str) -> bool:
         ("train.optimizer", "expected lion, but read the word 'nesterov'"),
     ],
 )
-def test_what_the_schema_says_too_is_no_cross_field_rule(path: str, message: str) -> None:
+def test_no_cross_field_rule_allows_what_the_schema_refuses(path: str, message: str) -> None:
     assert not is_cross_field(path, message)
 
 
