@@ -5,20 +5,20 @@ Everything slow is imported inside the command that needs it, so that `--help` a
 
 from __future__ import annotations
 
-import contextlib
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from main.terminal import BAD_INPUT, Version, err, messages, out
 from main.wording import accuracy_of, counted, percent, printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from main.config import AugmentConfig, DataConfig
     from main.data import TrainingData
     from main.history import Epoch
@@ -33,20 +33,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-
-
-class _Terminal(Console):
-    def print(self, *objects: Any, **how: Any) -> None:
-        """As every console, but a text is shown as it is: nothing in it is markup, or for the terminal to obey."""
-        if all(isinstance(shown, str) for shown in objects):
-            objects, how = tuple(map(printable, objects)), {**how, "markup": False}
-        super().print(*objects, **how)
-
-
-out = _Terminal(soft_wrap=True, highlight=False, emoji=False)
-err = _Terminal(stderr=True, soft_wrap=True, highlight=False, emoji=False)
-
 Model = Annotated[Path, typer.Argument(help="A model's file, such as results/pooling/cnn.h5.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Data = Annotated[
@@ -54,19 +40,6 @@ Data = Annotated[
     typer.Option(
         "--data", help="A source's name or path, whose test set is used; that of the model's card unless given."
     ),
-]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"optimize-sweeps {version('optimize-sweeps')}")
-        raise typer.Exit(DONE)
-
-
-Version = Annotated[
-    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
 ]
 
 
@@ -131,7 +104,7 @@ def train(
 
     Leaves cnn.h5 of the best epoch, its card cnn.json, and the learning curve as table and chart.
     """
-    with _messages():
+    with messages():
         from main.config import load, name_of
 
         loaded, name = load(config, set_ or ()), name_of(config, set_ or ())
@@ -189,7 +162,7 @@ def evaluate(
     Accuracy with its 95 % interval, precision and recall of each class, confusion matrix, the worst mistakes,
     calibration, ROC and precision-recall curves.
     """
-    with _messages():
+    with messages():
         from main.evaluate import FOLDER
         from main.evaluate import evaluate as evaluate_model
         from main.evaluation_text import print_evaluation
@@ -213,7 +186,7 @@ def predict(
 
     PNG, JPEG, TIFF and more, of any size, dark on light or light on dark.
     """
-    with _messages():
+    with messages():
         from main.predict import Predictor, Refusal, csv_text, json_text
 
         predictor = Predictor(model, prepare.value if prepare else None)
@@ -268,7 +241,7 @@ def explain(
     Of a picture: the first layer's filters, feature maps, saliency. Of a test set also the deep features in two
     dimensions, the hardest images, and calibration.
     """
-    with _messages():
+    with messages():
         from main.explain import explain as explain_model
 
         paths = explain_model(
@@ -295,7 +268,7 @@ def serve(
 
     On this machine only, with a JSON API: POST /api/predict, described in /openapi.json. Needs the extra [serve].
     """
-    with _messages():
+    with messages():
         try:
             from main.serve import serve as serve_model
         except ModuleNotFoundError as missing:
@@ -308,7 +281,7 @@ def serve(
 @app.command()
 def show(model: Model, as_json: Json = False) -> None:
     """Show a model's card: how good it is, and how it was made."""
-    with _messages():
+    with messages():
         from main.card_text import card_lines
         from main.modelfile import read_card
 
@@ -330,7 +303,7 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Bring data from one form to another."""
-    with _messages():
+    with messages():
         from main.data.convert import convert as convert_data
 
         written = convert_data(source, target, images=images, overwrite=overwrite)
@@ -356,7 +329,7 @@ def show_data(
 
     Of a file that says how training changes images, each example stands beside one of its changed copies.
     """
-    with _messages():
+    with messages():
         from main.data.show import show_data as draw_data
 
         data, augment = _shown(source)
@@ -392,31 +365,3 @@ def _is_swept(section: Mapping[str, object]) -> bool:
     return not section.keys().isdisjoint({"choices", "low", "winner"}) or any(
         isinstance(value, dict) and _is_swept(value) for value in section.values()
     )
-
-
-@contextlib.contextmanager
-def _messages() -> Iterator[None]:
-    """Turn what a person can mend into one message and status 2; a fault of the program stays a traceback."""
-    from main.complaints import ConfigError, render
-    from main.errors import UserError, told
-    from main.single import TrainingFailedError
-    from models import ImpossibleNetwork
-
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: err.print(f"note: {message}", style="yellow")
-            yield
-    except ConfigError as error:
-        err.print(render(error.complaints))
-        raise typer.Exit(BAD_INPUT) from None
-    except BrokenPipeError:  # whoever reads us has read enough
-        raise
-    except (UserError, ImpossibleNetwork, OSError) as error:
-        err.print(f"error: {told(error)}", style="red")
-        raise typer.Exit(BAD_INPUT) from None
-    except TrainingFailedError as error:
-        err.print(f"error: {error}", style="red")
-        raise typer.Exit(FAILED) from None
-    except KeyboardInterrupt:
-        err.print("interrupted; nothing was saved")
-        raise typer.Exit(INTERRUPTED) from None

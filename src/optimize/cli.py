@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from main.cli import Version
+from main.terminal import Version
 from optimize.terminal import COMPARISON, bad_input, existing_sweep, existing_sweeps, out, results_for, say
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 
+from main.terminal import BAD_INPUT
+
 if TYPE_CHECKING:
     from optimize.results import Results
 
-BAD_INPUT = 2  # the exit status
 COMPARISON = "comparison"  # the folder of a comparison's charts, beside the sweeps
 
 out = Console(emoji=False)

@@ -3,7 +3,8 @@ import json
 from typer.testing import CliRunner
 
 from main.card_text import card_lines
-from main.cli import BAD_INPUT, DONE, app
+from main.cli import app
+from main.terminal import BAD_INPUT, DONE
 
 CARD = {
     "sha256": "ab" * 32,

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from main.cli import BAD_INPUT, DONE, FAILED, app
+from main.cli import app
 from main.config import AugmentConfig, DataConfig
 from main.data import load_test
+from main.terminal import BAD_INPUT, DONE, FAILED
 from main.wording import accuracy_of
 
 CONFIG = """

@@ -24,13 +24,14 @@ from chromium import CHROMIUM, opened
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
-from main.cli import BAD_INPUT, DONE, app
+from main.cli import app
 from main.config import DataConfig
 from main.data import load_test
 from main.live import LiveModel
 from main.modelfile import ModelFileError, UnverifiedModelWarning, load_model
 from main.predict import Predictor
 from main.serve import BODIES_AT_ONCE, LARGEST_BODY, application, listen, server
+from main.terminal import BAD_INPUT, DONE
 
 pytestmark = pytest.mark.training
 PNG = {"Content-Type": "image/png"}
