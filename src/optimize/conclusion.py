@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from main.data import TrainingData, fallback, load_training, sizes_in_trial
 from main.errors import UserError
-from main.modelfile import write_model_file
+from main.modelfile import ModelFileError, read_card, write_model_file
 from main.provenance import now
 from optimize import charts, report, wording
 from optimize.config import SweepConfig, stored_sweep
@@ -62,13 +63,21 @@ class Conclusion:
     def reached(self, eliminations: Sequence[Elimination] = (), *, changed: bool = True) -> Verdict | None:
         """The verdict, None where no trial is complete; nothing is done again that an earlier run has done.
 
+        A model that has been removed or damaged since is exported anew, as long as its weights are kept.
+
         Args:
             eliminations: The choices that have left the sweep's race.
             changed: Whether this run has trained anything.
         """
         results, facts = self._results, self._results.provenance()
         if not changed and facts["ended"] is not None and results.report.exists() and results.verdict_file.exists():
-            return read_verdict(results)
+            verdict = read_verdict(results)
+            if verdict and self._has_lost_its_model(verdict):
+                self._observer.note(
+                    f"{results.model_file} is missing or damaged: it is made anew from {verdict.winner}"
+                )
+                self._is_settled(partial(self._export, verdict), verdict)
+            return verdict
         verdict = self._judged(eliminations)
         evidence, settled = self._exported_and_drawn(verdict)
         if evidence:
@@ -110,7 +119,7 @@ class Conclusion:
                     evidence = read_evidence(self._results)
                     charts.draw(self._results, evidence=evidence)
                 if verdict and exported:
-                    settled = self._is_settled(exported, verdict)
+                    settled = self._is_settled(exported.result, verdict)
             except KeyboardInterrupt:
                 self._staff.close()  # or leaving here would wait for an export that waits for workers
                 raise
@@ -119,13 +128,17 @@ class Conclusion:
     def _export(self, verdict: Verdict) -> bool:
         return export_winner(self._config, self._results, self._finished, self._staff, self._data, verdict)
 
-    def _is_settled(self, exported: Future[bool], verdict: Verdict) -> bool:
+    def _has_lost_its_model(self, verdict: Verdict) -> bool:
+        """Whether there is no whole cnn.h5 of the winner's, though its weights are kept."""
+        return not holds_winner(self._results, verdict) and any(_kept_of_winner(self._results, self._finished, verdict))
+
+    def _is_settled(self, export: Callable[[], bool], verdict: Verdict) -> bool:
         """Say why nothing was exported, where that is so; False where workers were wanting, and the next run is to try.
 
         Charts and report are none the worse for it.
         """
         try:
-            if not exported.result():
+            if not export():
                 self._observer.note(f"the weights of {verdict.winner} are gone: nothing was exported")
         except (EngineLost, NoScheduler, VersionMismatch) as error:
             self._observer.note(f"nothing was exported: {error}; run again to export {verdict.winner}")
@@ -186,8 +199,7 @@ def export_winner(
     verdict: Verdict,
 ) -> bool:
     """Write the winner's model file and card; False where its weights are gone."""
-    kept = [f for f in finished if f.configuration == verdict.winner and results.has_weights(f.outcome.trial)]
-    winner = winning_trial(kept, config.study.metric)
+    winner = winning_trial(_kept_of_winner(results, finished, verdict), config.study.metric)
     weights = results.weights(winner.outcome.trial) if winner else None
     if winner is None or weights is None:
         return False
@@ -199,10 +211,15 @@ def export_winner(
     return True
 
 
+def _kept_of_winner(results: Results, finished: Collection[Finished], verdict: Verdict) -> Iterator[Finished]:
+    """The trials of the winner whose weights are kept."""
+    return (f for f in finished if f.configuration == verdict.winner and results.has_weights(f.outcome.trial))
+
+
 def holds_winner(results: Results, verdict: Verdict | None) -> bool:
-    """Whether cnn.h5 is the winner's, and not that of an earlier verdict whose weights are gone."""
+    """Whether cnn.h5 is whole and the winner's, and not that of an earlier verdict whose weights are gone."""
     card = None
-    if results.model_file.exists():
-        with suppress(DamagedFile):  # `show` tells of it; a run has more to say
+    with suppress(DamagedFile, ModelFileError):  # `show` tells of it; a run has more to say
+        if results.model_file.exists() and read_card(results.model_file):
             card = results.card()
     return card is not None and verdict is not None and card["configuration"] == verdict.winner

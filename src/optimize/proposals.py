@@ -231,6 +231,16 @@ def given_points(study: StudyConfig) -> list[Values]:
     return [*baseline, *(point for point in study.start if point not in baseline)]
 
 
+def beyond(study: StudyConfig, trained: Collection[Finished]) -> list[Finished]:
+    """Of an earlier run's trials those that the study, changed since to be smaller, no longer asks for."""
+    confirming = study.confirm.seeds if study.confirm is not None else ()
+    search = [finished for finished in trained if finished.purpose == "search"]
+    extra = [finished for finished in trained if finished.purpose == "confirm" and finished.seed not in confirming]
+    if study.sampler.name == "grid":
+        return [*extra, *(finished for finished in search if finished.seed not in study.seeds)]
+    return [*extra, *search[study.trials or 0 :]]
+
+
 def _lies_at(values: Values, point: Values) -> bool:
     """Whether a configuration has all values of a point, but for those that `when` switched off in it."""
     return all(values.get(path, value) == value for path, value in point.items())

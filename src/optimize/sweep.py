@@ -22,7 +22,7 @@ from optimize.networks import planned_networks
 from optimize.observer import Observer
 from optimize.plan import undecidable
 from optimize.progress import Progress
-from optimize.proposals import ConfirmProposals, GridProposals, Proposals, SamplerProposals
+from optimize.proposals import ConfirmProposals, GridProposals, Proposals, SamplerProposals, beyond
 from optimize.provenance import gone_on, mixed_versions, provenance
 from optimize.results import Results
 from optimize.staff import Staff
@@ -32,6 +32,7 @@ from optimize.study import forget_study, open_study
 from optimize.tables import DamagedFile
 from optimize.trial import run as run_trial
 from optimize.verdict import Verdict
+from optimize.wording import counted
 
 # What judges is imported where it is needed: its statistics take longer than all else, and workers wait for the start.
 
@@ -177,6 +178,9 @@ def _run(
         coordinator = Coordinator(config, results, study, observer, settings, check)
         coordinator.take_up()
         before = set(coordinator.finished)
+        if surplus := beyond(config.study, coordinator.finished.values()):
+            extra = counted(len(surplus), "trial")
+            observer.note(f"earlier runs trained {extra} more than the sweep file asks for: all are judged")
         search = search_proposals(config, observer.note, validation_images(config, data))
         coordinator.expect(search, retry_failed=retry_failed)
         left = coordinator.remaining(search)  # a race looks anew at what an earlier run has finished

@@ -24,7 +24,7 @@ from main.complaints import ConfigError
 from main.data import DataError
 from main.errors import UserError
 from main.history import Epoch
-from main.modelfile import ModelFileError
+from main.modelfile import ModelFileError, read_card
 from optimize import SweepConfig, SweepResult, load_config, run_sweep
 from optimize.cli import app
 from optimize.conclusion import export_again
@@ -430,6 +430,48 @@ def test_an_export_for_want_of_workers_is_made_up_for_by_the_next_run(
     written = second.results.model_file.stat().st_mtime_ns
     run_sweep(config, results_dir=tmp_path, observer=Witness(), workers=0)
     assert second.results.model_file.stat().st_mtime_ns == written
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("text", "asked", "less", "extra"),
+    [
+        (RATES, "seeds: 3", "seeds: 2", "2 trials"),
+        (LEARNING_RATE, "trials: 6", "trials: 5", "1 trial"),
+        (LEARNING_RATE.replace("null", "{top: 1, seeds: [7, 8]}"), "seeds: [7, 8]", "seeds: [8]", "1 trial"),
+    ],
+    ids=["a grid", "a sampler", "a confirmation"],
+)
+def test_trials_beyond_what_is_asked_for_are_said_to_be_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, asked: str, less: str, extra: str
+) -> None:
+    monkeypatch.setattr("optimize.conclusion.export_winner", lambda *_: True)
+    for written, notes in ((text, 0), (text.replace(asked, less), 1)):
+        (tmp_path / "rates.yaml").write_text(written)
+        witness = Witness()
+        run_sweep(
+            load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=witness, workers=0, run=stubs.learn
+        )
+        said = [note for note in witness.notes if "more than the sweep file asks for" in note]
+        assert said == [f"earlier runs trained {extra} more than the sweep file asks for: all are judged"] * notes
+
+
+@pytest.mark.parametrize("kept", [None, 1000], ids=["removed", "truncated"])
+def test_a_model_that_is_lost_is_exported_anew_by_the_next_run(
+    done: tuple[SweepConfig, SweepResult], tmp_path: Path, kept: int | None
+) -> None:
+    config, first = done
+    results, witness = Results(Path(shutil.copytree(first.results.folder, tmp_path / "rates"))), Witness()
+    judged, before = results.verdict_file.read_bytes(), read_card(results.model_file)
+    if kept is None:
+        results.model_file.unlink()
+    else:
+        results.model_file.write_bytes(results.model_file.read_bytes()[:kept])
+    again = run_sweep(config, results_dir=tmp_path, observer=witness, workers=0)
+    assert (again.trained, again.exported) == (0, True)
+    assert read_card(results.model_file)["metrics"] == before["metrics"]
+    assert results.verdict_file.read_bytes() == judged
+    assert any("is missing or damaged: it is made anew" in note for note in witness.notes)
 
 
 def test_what_was_not_exported_for_want_of_workers_export_makes_and_the_sweep_has_ended(
