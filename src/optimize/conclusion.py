@@ -70,14 +70,11 @@ class Conclusion:
             changed: Whether this run has trained anything.
         """
         results, facts = self._results, self._results.provenance()
-        if not changed and facts["ended"] is not None and results.report.exists() and results.verdict_file.exists():
-            verdict = read_verdict(results)
-            if verdict and self._has_lost_its_model(verdict):
-                self._observer.note(
-                    f"{results.model_file} is missing or damaged: it is made anew from {verdict.winner}"
-                )
-                self._is_settled(partial(self._export, verdict), verdict)
-            return verdict
+        if not changed and facts["ended"] is not None and results.report.exists():
+            verdict = self._judged_before()
+            if verdict is not None:
+                self._mend_model(verdict)
+                return verdict
         verdict = self._judged(eliminations)
         evidence, settled = self._exported_and_drawn(verdict)
         if evidence:
@@ -128,9 +125,17 @@ class Conclusion:
     def _export(self, verdict: Verdict) -> bool:
         return export_winner(self._config, self._results, self._finished, self._staff, self._data, verdict)
 
-    def _has_lost_its_model(self, verdict: Verdict) -> bool:
-        """Whether there is no whole cnn.h5 of the winner's, though its weights are kept."""
-        return not holds_winner(self._results, verdict) and any(_kept_of_winner(self._results, self._finished, verdict))
+    def _judged_before(self) -> Verdict | None:
+        with suppress(DamagedFile):  # it is judged anew
+            return read_verdict(self._results)
+        return None
+
+    def _mend_model(self, verdict: Verdict) -> None:
+        """Export the winner anew where there is no whole cnn.h5 of it, as long as its weights are kept."""
+        results = self._results
+        if not holds_winner(results, verdict) and any(_kept_of_winner(results, self._finished, verdict)):
+            self._observer.note(f"{results.model_file} is missing or damaged: it is made anew from {verdict.winner}")
+            self._is_settled(partial(self._export, verdict), verdict)
 
     def _is_settled(self, export: Callable[[], bool], verdict: Verdict) -> bool:
         """Say why nothing was exported, where that is so; False where workers were wanting, and the next run is to try.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
 import re
 import shlex
 import shutil
@@ -24,11 +22,13 @@ from optimize.locks import held
 from optimize.tables import (
     RUN_AGAIN,
     DamagedFile,
+    MissingFile,
     append_rows,
     curve_columns,
     curve_rows,
     mend_table,
     read_table,
+    rows_in,
     table_text,
     trial_columns,
     trial_row,
@@ -201,12 +201,13 @@ class Results:
         """Versions, data, processor and precision of the sweep.
 
         Raises:
+            MissingFile: there is none.
             DamagedFile: the file holds something else.
-            OSError: it is missing or cannot be read.
+            OSError: it cannot be read.
         """
         facts = _read_json(self.provenance_file, needed=("data",))
         if facts is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.provenance_file))
+            raise MissingFile(self.provenance_file)
         return facts
 
     def verdict(self) -> dict[str, Any] | None:
@@ -371,6 +372,18 @@ class Results:
     def trials(self) -> pd.DataFrame:
         """trials.csv: a row per trial."""
         return read_table(self.trials_file, needed=("trial", "configuration", "state"))
+
+    def refuse_cut_trials(self) -> None:
+        """Refuse a trials.csv without trials that have left an outcome, but for one that is just about to be added.
+
+        Raises:
+            DamagedFile: it is such a table.
+        """
+        if not self.trials_file.exists():
+            return
+        lacking = len(self.finished_trials()) - rows_in(self.trials_file)
+        if lacking > 1:
+            raise DamagedFile(self.trials_file, f"without {lacking:,} of the trials that have ended")
 
     def curves(self) -> pd.DataFrame:
         """curves.csv: a row per trial and epoch."""

@@ -29,7 +29,7 @@ from optimize.staff import Staff
 from optimize.stopping import Ending
 from optimize.storage import Check, close_study, hold_study, network_warning
 from optimize.study import forget_study, open_study
-from optimize.tables import DamagedFile
+from optimize.tables import DamagedFile, MissingFile
 from optimize.trial import run as run_trial
 from optimize.verdict import Verdict
 from optimize.wording import counted
@@ -248,7 +248,7 @@ class _Record:
         return self._results.stored_text() != self._sweep_text or self._kept() is None
 
     def _kept(self) -> Mapping[str, Any] | None:
-        with suppress(DamagedFile, FileNotFoundError):  # it is written anew
+        with suppress(DamagedFile, MissingFile):  # it is written anew
             return self._results.provenance()
         return None
 

@@ -110,6 +110,13 @@ def mend_table(path: Path) -> None:
 RUN_AGAIN = "move it away and run the sweep again: what is finished is kept"
 
 
+class MissingFile(UserError):
+    """A file of a sweep's folder is not there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is missing; run the sweep again, which writes it anew: what is finished is kept")
+
+
 class DamagedFile(UserError):
     """A file of a sweep's folder does not hold what it should."""
 
@@ -121,16 +128,29 @@ def read_table(path: Path, needed: Collection[str] = ()) -> pd.DataFrame:
     """A table's file as pandas has it, but for a last line that was cut off.
 
     Raises:
+        MissingFile: there is none.
         DamagedFile: it is no table, or lacks a column that is `needed`.
-        OSError: it is missing or cannot be read.
+        OSError: it cannot be read.
     """
     try:
         table = _parsed(path.read_bytes())
+    except FileNotFoundError as error:
+        raise MissingFile(path) from error
     except ValueError as error:  # every fault of pandas's parser is one, and so is what is not UTF-8
         raise DamagedFile(path, str(error).splitlines()[0]) from error
     if missing := [column for column in needed if column not in table.columns]:
         raise DamagedFile(path, f"without {', '.join(missing)}")
     return table
+
+
+def rows_in(path: Path) -> int:
+    """How many rows a table's file has below its header.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+    """
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return max(sum(1 for _ in csv.reader(file)) - 1, 0)
 
 
 def _parsed(content: bytes) -> pd.DataFrame:

@@ -26,6 +26,11 @@ def say(text: str) -> None:
     out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """What a reader of a result must mind."""
+    out.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
 @contextlib.contextmanager
 def bad_input() -> Iterator[None]:
     """Turn what a person can mend into one message and exit status 2; anything else is a fault of ours, and shown."""
@@ -61,6 +66,7 @@ def existing_sweep(sweep: Path) -> Results:
     results = Results.existing(sweep)
     if results.is_range_test:
         raise UserError(f"{results.folder} holds a range test: see {results.rates_chart} and {results.rates_file}")
+    results.refuse_cut_trials()
     return results
 
 
@@ -83,6 +89,8 @@ def existing_sweeps(sweeps: list[Path]) -> list[Results]:
     found = [results for results in existing if not results.is_range_test]
     if not found:
         raise UserError(f"no sweep is left of {' '.join(map(str, sweeps))}")
+    for results in found:
+        results.refuse_cut_trials()
     return found
 
 

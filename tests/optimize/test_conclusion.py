@@ -10,6 +10,7 @@ from optimize.conclusion import export_again
 from optimize.config import SweepConfig
 from optimize.results import Results
 from optimize.sweep import SweepResult, run_sweep
+from optimize.verdict import read_verdict
 from sweeps import POOLING, Witness
 
 Load = Callable[[str], SweepConfig]
@@ -72,3 +73,24 @@ def test_an_export_does_not_end_a_sweep_whose_last_trials_no_run_has_judged(
     last = run(longer)
     assert last.verdict is not None
     assert [choice.n for choice in last.verdict.choices] == [3, 3, 3]
+
+
+@pytest.mark.parametrize("damage", ["", "[1]", '{"metric": "val_accuracy"}'])
+def test_a_damaged_verdict_is_judged_anew(sweep: Load, run: Callable[[SweepConfig], SweepResult], damage: str) -> None:
+    first = run(sweep(POOLING))
+    first.results.verdict_file.write_text(damage)
+    again = run(sweep(POOLING))
+    assert again.trained == 0
+    assert again.verdict == first.verdict == read_verdict(first.results)
+
+
+def test_tables_and_provenance_that_are_missing_are_written_anew(
+    sweep: Load, run: Callable[[SweepConfig], SweepResult]
+) -> None:
+    results = run(sweep(POOLING)).results
+    trials = results.trials_file.read_text()
+    results.trials_file.unlink()
+    results.provenance_file.unlink()
+    assert run(sweep(POOLING)).trained == 0
+    assert results.trials_file.read_text() == trials
+    assert results.provenance()["ended"] is not None

@@ -72,6 +72,27 @@ def test_a_damaged_file_is_named_with_what_to_do(
     assert ("python -m optimize export" if name == "cnn.json" else "run the sweep again") in said
 
 
+@pytest.mark.parametrize("command", ["show", "plot"])
+@pytest.mark.parametrize("name", ["trials.csv", "provenance.json"])
+def test_a_missing_file_is_named_with_what_to_do(sweep: Results, command: str, name: str) -> None:
+    (sweep.folder / name).unlink()
+    status, said = ask(command, sweep.folder, columns=1000)
+    assert status == 2
+    assert f"error: {sweep.folder / name} is missing; run the sweep again, which writes it anew" in said
+
+
+@pytest.mark.parametrize(("rows", "lacking"), [(0, 3), (1, 2), (2, 0)])
+def test_a_table_that_was_cut_off_between_lines_is_damaged(sweep: Results, rows: int, lacking: int) -> None:
+    lines = sweep.trials_file.read_text().splitlines(keepends=True)
+    sweep.trials_file.write_text("".join(lines[: 1 + rows]))
+    for trial in range(3):
+        sweep.trial_folder(trial).mkdir(parents=True)
+        (sweep.trial_folder(trial) / "outcome.json").write_text("{}")
+    said = ask("show", sweep.folder, columns=1000)[1]
+    told = f"error: {sweep.trials_file} is damaged (without {lacking} of the trials that have ended); move it away and"
+    assert (told in said) is bool(lacking)  # a single one may be about to be added
+
+
 @pytest.mark.parametrize("command", ["show", "report"])
 @pytest.mark.parametrize(
     ("damage", "lacking"),
