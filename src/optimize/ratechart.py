@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
+from main.wording import counted
 from optimize.charts.drawing.marks import colour_of, legend_below, legend_height, line_style
 from optimize.charts.evidence import Choice
 from optimize.charts.page import Page, Words, drawing_rules
@@ -31,16 +32,23 @@ def draw_rates(readings: Sequence[RateReading], question: str | None, notice: st
             style = {**line_style(choice), "marker": "", "linewidth": 1.8}
             ax.plot(reading.rates, reading.loss, **style)
             for rate, marker in ((reading.steepest, "o"), (reading.suggested, "D")):
-                height = np.interp(np.log(rate), np.log(reading.rates), reading.loss)
-                ax.plot([rate], [height], marker=marker, color=colour_of(choice), markersize=7, ls="", zorder=3)
-        start = max(reading.loss[0] for reading in readings)
+                ax.plot([rate], [_height(reading, rate)], marker=marker, color=colour_of(choice), ms=7, ls="", zorder=3)
+            if reading.seeds > 1:
+                ends = [reading.suggested_low, reading.suggested_high]
+                ax.plot(ends, [_height(reading, reading.suggested)] * 2, color=colour_of(choice), lw=1.2, marker="|")
         ax.set(xscale="log", xlabel="learning rate", ylabel="training loss")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
-        if np.isfinite(start):  # where a curve explodes, neither end is to follow it
-            lowest, top = min(float(np.nanmin(reading.loss)) for reading in readings), _ROOM_ABOVE * start
+        losses = [reading.loss for reading in readings if np.isfinite(reading.loss[0])]
+        if losses:  # where a curve explodes, neither end is to follow it
+            lowest, top = min(float(np.nanmin(loss)) for loss in losses), _ROOM_ABOVE * max(loss[0] for loss in losses)
             ax.set_ylim(lowest - 0.05 * (top - lowest), top)
         legend_below(page, choices, lines=True, marker="")
         return page.render("png")
+
+
+def _height(reading: RateReading, rate: float) -> float:
+    """The line's height at a rate; beyond its ends, theirs."""
+    return float(np.interp(np.log(rate), np.log(reading.rates), reading.loss))
 
 
 def _says(readings: Sequence[RateReading]) -> str:
@@ -50,8 +58,12 @@ def _says(readings: Sequence[RateReading]) -> str:
 
 def _caption(readings: Sequence[RateReading]) -> str:
     seeds = min(reading.seeds for reading in readings)
-    return (
-        f"Lines: smoothed loss of each batch, mean over {seeds} {'seed' if seeds == 1 else 'seeds'}, as far as all of "
-        f"them came. Round mark: steepest fall. Diamond: suggested rate, 1 / {BELOW_THE_LOWEST:g} of that at the "
-        "lowest loss."
+    bar = " Bar across it: what the seeds suggest, each on its own." if seeds > 1 else ""
+    return " ".join(
+        [
+            f"Lines: smoothed loss of each batch, mean over {counted(seeds, 'seed')}, as far as all of them came. "
+            "Marks are read off the lines. Round: steepest fall. "
+            f"Diamond: suggested rate, 1 / {BELOW_THE_LOWEST:g} of that at the lowest loss.{bar}",
+            *(f"{reading.configuration}: {said}" for reading in readings for said in reading.warnings),
+        ]
     )

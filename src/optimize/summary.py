@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from main.wording import accuracy_of, percent
-from optimize.terminal import err, out, say
+from optimize.terminal import err, out, say, warn
 from optimize.wording import counted
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def summarise(result: SweepResult) -> None:
     else:
         say(f"next     python -m optimize show {shlex.quote(str(folder))}")
     for warning in result.verdict.warnings:
-        out.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        warn(warning)
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -54,6 +54,8 @@ def summarise_range_test(tested: RangeTested) -> None:
     for reading in tested.readings:
         ends = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {counted(reading.seeds, 'seed')}"
         say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
+        for warning in reading.warnings:
+            warn(f"{reading.configuration}: {warning}")
 
 
 def say_skipped(drawn: Drawn, *, each: bool) -> None:

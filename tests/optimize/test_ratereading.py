@@ -1,8 +1,14 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from optimize.rangetest import RangeTested
 from optimize.ratechart import draw_rates
 from optimize.ratereading import RateCurve, read_curves, rising_rates, smoothed
+from optimize.results import Results
+from optimize.summary import summarise_range_test
 
 RATES = rising_rates(1e-6, 1.0, 121)
 
@@ -29,11 +35,40 @@ def test_the_steepest_point_and_the_suggestion_are_where_they_were_put() -> None
     assert reading.diverged is None
 
 
-def test_seeds_are_averaged_and_their_range_is_told() -> None:
+def test_seeds_are_averaged_and_the_range_of_their_own_readings_is_told() -> None:
     reading = read_curves([valley(at=1e-2, steepest=1e-4), valley(at=1e-1, steepest=1e-4, seed=1)], RATES)
     assert reading.seeds == 2
-    assert reading.suggested == pytest.approx(np.sqrt(reading.suggested_low * reading.suggested_high))
     assert reading.suggested_low < 2e-3 < 5e-3 < reading.suggested_high
+    assert reading.suggested_low <= reading.suggested <= reading.suggested_high
+
+
+def test_what_is_marked_is_the_lowest_point_of_the_line_that_is_drawn() -> None:
+    steep, flat = valley(at=1e-3, steepest=1e-5), valley(at=1e-1, steepest=1e-4, seed=1)
+    reading = read_curves([replace(steep, losses=tuple(3 * loss for loss in steep.losses)), flat], RATES)
+    assert reading.lowest == reading.rates[reading.loss.argmin()]
+    assert reading.suggested == pytest.approx(reading.lowest / 10)
+
+
+def test_a_fall_to_the_brink_of_a_divergence_is_not_taken_for_the_lowest() -> None:
+    falling = tuple(np.linspace(2.3, 0.3, 100).tolist())
+    reading = read_curves([RateCurve("adam", 0, (*falling, float("nan")))], RATES)
+    assert len(reading.loss) == 100
+    assert reading.lowest == pytest.approx(RATES[93])  # six steps are smoothed over
+    assert reading.suggested_low == reading.suggested
+
+
+def test_a_reading_that_should_be_mistrusted_says_why() -> None:
+    assert read_curves([valley(at=1e-1, steepest=1e-3)], RATES).warnings == ()
+    apart = read_curves([valley(at=1e-4, steepest=1e-5), valley(at=1e-1, steepest=1e-3, seed=1)], RATES)
+    assert [said.split(":")[0] for said in apart.warnings] == ["the seeds disagree"]
+    few = rising_rates(1e-6, 1.0, 40)
+    losses = np.interp(np.log(few), np.log(RATES), valley(at=1e-1, steepest=1e-3).losses)
+    short = read_curves([RateCurve("adam", 0, tuple(losses.tolist()))], few)
+    assert [said.split(" alone")[0] for said in short.warnings] == ["read from 40 steps"]
+    falling = read_curves([RateCurve("adam", 0, tuple(np.linspace(2.3, 0.3, len(RATES)).tolist()))], RATES)
+    assert "range_test.end" in "".join(falling.warnings)
+    rising = read_curves([RateCurve("adam", 0, tuple(np.linspace(2.3, 6.0, len(RATES)).tolist()))], RATES)
+    assert "range_test.start" in "".join(rising.warnings)
 
 
 def test_a_curve_that_diverged_is_read_up_to_there() -> None:
@@ -59,3 +94,16 @@ def test_smoothing_moves_nothing() -> None:
 def test_the_chart_is_a_picture_even_of_a_test_that_diverged_at_once() -> None:
     readings = [read_curves([valley(at=1e-1, steepest=1e-3)], RATES), read_curves([RateCurve("sgd", 0, ())], RATES)]
     assert draw_rates(readings, "Which rate?").startswith(b"\x89PNG")
+
+
+def test_the_terminal_says_why_a_reading_should_be_mistrusted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = rising_rates(1e-6, 1.0, 20)
+    reading = read_curves([RateCurve("adam", 0, tuple(np.linspace(2.3, 0.3, 20).tolist()))], few)
+    summarise_range_test(RangeTested(Results(tmp_path), (reading,)))
+    said = capsys.readouterr().out.splitlines()
+    assert said[2].startswith("adam: 0.1 suggested (0.1 to 0.1 over 1 seed)")
+    assert [line.split(", ")[0] for line in said[3:]] == [
+        "warning: adam: read from 20 steps alone", "warning: adam: the loss still falls at the highest rate",
+    ]  # fmt: skip
