@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from main.data import sizes_in_trial
 from main.errors import UserError
 from main.history import Direction
 from optimize.config import stored_sweep
-from optimize.paths import SWEEPABLE, keys_of
+from optimize.paths import SWEEPABLE, are_nested, keys_of, placed
 from optimize.rules import MEANING_OF_LOSS
 from optimize.space import SearchSpace, label, short_names
 from optimize.statistics import judge, judge_sweep
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from optimize.results import Results
 
 Axis = Literal["trials", "seconds"]
+
+SWEPT = "swept"
+"""Stands for the value of what a sweep sweeps."""
 
 
 class IncomparableSweeps(UserError):
@@ -75,7 +78,7 @@ class Comparison:
     verdict: Verdict | None
     """On the sweeps' winners, paired by seed; None where fewer than two sweeps have one."""
     differences: tuple[str, ...]
-    """Settings that are not swept and differ between the sweeps, a line each."""
+    """Settings that differ between the sweeps, a line each; what only some of them sweep among them."""
     warnings: tuple[str, ...]
 
     def regrets(self, axis: Axis = "trials") -> pd.DataFrame:
@@ -101,7 +104,8 @@ def compare(results: Sequence[Results]) -> Comparison:
 
     Raises:
         IncomparableSweeps: fewer than two sweeps, or their metrics or their data differ.
-        OSError: a file of a sweep is missing or cannot be read.
+        optimize.tables.MissingFile, optimize.tables.DamagedFile: a file is not there, or holds something else.
+        OSError: a file cannot be read.
     """
     results = list({sweep.folder.resolve(): sweep for sweep in results}.values())
     if len(results) < 2:
@@ -304,19 +308,34 @@ def _between_winners(entries: Sequence[_Entry], metric: str, direction: Directio
 
 
 def _differences(entries: Sequence[_Entry]) -> tuple[str, ...]:
-    """Settings of model and train that no sweep sweeps, and that are not the same in all."""
-    swept = {keys_of(path) for entry in entries for path in entry.config.space.paths}
-    flat = {entry.name: dict(_flat(entry.config.base.to_dict())) for entry in entries}
-    paths = dict.fromkeys(path for settings in flat.values() for path in settings)
+    """Settings of model and train that are not the same in all sweeps, or that only some of them sweep."""
+    own = {entry.name: [keys_of(path) for path in entry.config.space.paths] for entry in entries}
+    swept = {keys for paths in own.values() for keys in paths}
+    flat = {entry.name: dict(_flat(_with_swept(entry.config))) for entry in entries}
     lines = []
-    for path in paths:
+    for path in dict.fromkeys(path for settings in flat.values() for path in settings):
         keys = keys_of(path)
-        if keys[0] not in SWEEPABLE or any(keys[: len(other)] == other for other in swept):
+        if keys[0] not in SWEEPABLE or any(keys[: len(other)] == other != keys for other in swept):
             continue
-        values = {name: label(settings.get(path)) for name, settings in flat.items()}
+        values = {
+            entry.name: label(flat[entry.name][path])
+            if path in flat[entry.name]
+            else SWEPT
+            if any(are_nested(keys, other) for other in own[entry.name])
+            else _written(entry.config, path)
+            for entry in entries
+        }
         if len(set(values.values())) > 1:
             lines.append(f"{path}: {', '.join(f'{value} ({name})' for name, value in values.items())}")
     return tuple(lines)
+
+
+def _with_swept(config: SweepConfig) -> Mapping[str, Any]:
+    """What every trial of a sweep has, with a word in place of what it sweeps."""
+    settings: Any = config.base.to_dict()
+    for path in config.space.paths:
+        settings = placed(settings, keys_of(path), SWEPT)
+    return cast(Mapping[str, Any], settings)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -216,7 +216,7 @@ def test_elements_beside_a_swept_one_are_compared(stored: Maker) -> None:
     swept = "model: {network: cnn, filters: [%d, {choices: [8, 16]}]}"
     trials = noisy({"8": 0.98, "16": 0.96}, path="model.filters.1")
     found = compare([stored("a", trials, swept=swept % 32), stored("b", trials, swept=swept % 64)])
-    assert found.differences == ("model.filters: [32, 8] (a), [64, 8] (b)",)
+    assert found.differences == ("model.filters: [32, swept] (a), [64, swept] (b)",)
 
 
 def test_nothing_that_is_swept_with_its_section_is_listed(stored: Maker) -> None:
@@ -224,6 +224,32 @@ def test_nothing_that_is_swept_with_its_section_is_listed(stored: Maker) -> None
     labels = {"{pooling: max, dropout: 0.1}": 0.98, "{pooling: average, dropout: 0.1}": 0.96}
     whole = stored("b", noisy(labels, path="model"), swept=swept)
     assert compare([stored("a", noisy(POOLING)), whole]).differences == ()
+
+
+def test_what_one_sweeps_and_another_has_fixed_is_listed(stored: Maker) -> None:
+    both = "model: {network: cnn, pooling: {choices: [max, average]}, dropout: {choices: [0.0, 0.5]}}"
+    one = "model: {network: cnn, pooling: {choices: [max, average]}, dropout: 0.25}"
+    labels = {"pooling=max dropout=0.5": 0.98, "pooling=average dropout=0.0": 0.96}
+    trials = noisy(labels).assign(**{"model.pooling": "max", "model.dropout": 0.5})
+    found = compare([stored("a", trials, swept=both), stored("b", noisy(POOLING), swept=one)])
+    assert found.differences == ("model.dropout: swept (a), 0.25 (b)",)
+    assert "Also different: model.dropout: swept (a), 0.25 (b)" in shown(found)
+
+
+def test_an_element_that_another_sweep_has_fixed_is_told(stored: Maker) -> None:
+    trials = noisy({"8": 0.98, "16": 0.96}, path="model.filters.1")
+    swept = "model: {network: cnn, pooling: max, filters: [32, {choices: [8, 16]}]}"
+    fixed = "model: {network: cnn, filters: [32, 24], pooling: {choices: [max, average]}}"
+    found = compare([stored("a", trials, swept=swept), stored("b", noisy(POOLING), swept=fixed)])
+    assert found.differences == ("model.filters: [32, swept] (a), [32, 24] (b)", "model.pooling: max (a), swept (b)")
+
+
+def test_a_mapping_that_another_sweep_has_fixed_is_told_as_a_whole(stored: Maker) -> None:
+    swept = {"swept": "model: {network: cnn}", "train": "epochs: 3, optimizer: {choices: [adam, sgd]}"}
+    trials = noisy({"adam": 0.98, "sgd": 0.96}, path="train.optimizer")
+    found = compare([stored("a", trials, **swept), stored("b", noisy(POOLING))])
+    assert [line.split(":")[0] for line in found.differences] == ["model.pooling", "train.optimizer"]
+    assert found.differences[1].startswith("train.optimizer: swept (a), {name: adam")
 
 
 def test_other_precision_and_versions_are_warned_of(stored: Maker) -> None:
