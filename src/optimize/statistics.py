@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from optimize.config import SweepConfig
     from optimize.proposals import Elimination
 
+ABOUT_ONE = 1.5
+"""A difference of fewer images than this is that of one."""
+
 __all__ = ["ChoiceSummary", "FactorVerdict", "PairComparison", "Verdict", "judge", "judge_sweep"]
 
 
@@ -93,6 +96,7 @@ def judge(
             *_trial_warnings(judged, metric, by, noun),
             *_comparison_warnings(choices, contest, noun),
             *_baseline_warnings(baseline, choices, contest),
+            *_step_warnings(metric, choices, validation_images),
         ),
     )
 
@@ -340,6 +344,20 @@ def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | No
     if ((contest.tests.spread == 0) & (contest.tests.difference != 0)).any():
         found.append(f"Some pairs differ by exactly the same in every {noun}; their error is taken to be zero.")
     return found
+
+
+def _step_warnings(metric: str, choices: Sequence[ChoiceSummary], images: int | None) -> list[str]:
+    """Whether no more than about one of the images that an accuracy counts is between the best two choices."""
+    if images is None or len(choices) < 2 or not wording.is_accuracy(metric):
+        return []
+    between = images * abs(choices[0].mean - choices[1].mean)
+    if not 0.001 < between < ABOUT_ONE:  # equal means may differ in their last bits
+        return []
+    best = wording.listed([wording.short(choice.choice) for choice in choices[:2]])
+    return [
+        f"The best two, {best}, differ by {between:.2g} of {images:,} validation images: an accuracy moves in steps of "
+        f"{100 / images:.2g} points."
+    ]
 
 
 def _race_warnings(eliminations: Sequence[Elimination]) -> list[str]:

@@ -285,6 +285,22 @@ def test_a_verdict_says_what_it_is_conditional_on() -> None:
     assert "on this validation set and these seeds" in found.sentence
 
 
+def test_a_difference_of_one_validation_image_is_called_that() -> None:
+    def steps(values: dict[str, list[float]], images: int | None = 5000, metric: str = "val_accuracy") -> list[str]:
+        found = verdict(grid(values, metric=metric), metric=metric, validation_images=images)
+        return [said for said in found.warnings if "validation images" in said]
+
+    one_more = {"blur": [0.9902, 0.99, 0.99], "max": [0.99, 0.9898, 0.9898], "stride": [0.9, 0.9, 0.9]}
+    assert steps(one_more) == [
+        "The best two, blur and max, differ by 1 of 5,000 validation images: an accuracy moves in steps of 0.02 points."
+    ]
+    assert steps({"blur": [0.9902], "max": [0.99]})[0].startswith("The best two, blur and max, differ by 1 of 5,000")
+    assert not steps({"blur": [0.9904], "max": [0.99]})
+    assert not steps({"blur": [0.99, 0.98], "max": [0.98, 0.99]})
+    assert not steps(one_more, images=None)
+    assert not steps({"blur": [0.0302], "max": [0.0301]}, metric="val_loss")
+
+
 def test_a_baseline_that_beats_the_search_is_said() -> None:
     assert verdict(noisy({"max": 0.98, "average": 0.9}), baseline="max").warnings == (
         "Nothing that was compared ranks above the baseline, max.",
