@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from main.card import section_of
+from main.history import DIRECTIONS
 from main.wording import accuracy_of, counted, percent, printable
 
 LABEL_WIDTH = len("val_crossentropy")
@@ -35,7 +37,40 @@ def _result(card: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(metric, Mapping):
             label, _, meaning = name.partition(" ")  # as in `val_accuracy of this file`
             yield from _line(label, _metric(label, metric, meaning))
+    for said in luck(card):
+        yield from _line("mind", said)
     yield from _line("verdict", card.get("verdict"))
+
+
+def luck(card: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """A sentence where a file is far better or worse than its configuration's trainings usually are; else none.
+
+    Far is outside the 95 % prediction interval of one training more, which is √(n + 1) times as wide as that of the
+    mean of n.
+    """
+    metrics = section_of(card, "metrics")
+    name = next((name for name in metrics if "mean" in section_of(metrics, name)), "")
+    judged, own = section_of(metrics, name), section_of(metrics, f"{name} of this file") or section_of(metrics, name)
+    value, mean, low, high, n = map(_number, (own.get("value"), *(judged.get(k) for k in ("mean", "low", "high", "n"))))
+    if value is None or mean is None or low is None or high is None or n is None or n < 2:
+        return ()
+    reach = max(high - mean, mean - low) * math.sqrt(n + 1)
+    if not abs(value - mean) > reach:
+        return ()
+    is_lucky = (value > mean) == (DIRECTIONS.get(name) != "minimize")
+    ends = " to ".join(_figure(name, end).removesuffix(" %") for end in (max(mean - reach, 0), mean + reach))
+    return (
+        f"this file's {name}, {_figure(name, value)}, is far {'above' if value > mean else 'below'} where one training "
+        f"of its configuration ends, going by the {n:.0f} that were judged ({ends}): "
+        + ("it was lucky, and the test accuracy tells more." if is_lucky else "it was unlucky, and others do better."),
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    except OverflowError:  # a whole number that no float holds
+        return None
 
 
 def _data(card: Mapping[str, Any]) -> Iterator[str]:
@@ -96,13 +131,16 @@ def _accuracy(test: Mapping[str, Any]) -> str:
 
 def _metric(name: str, metric: Mapping[str, Any], meaning: str) -> str:
     figures = {key: _figure(name, metric.get(key)) for key in ("value", "mean", "low", "high")}
+    n, has_mean = metric.get("n"), bool(figures["mean"])
+    meaning = meaning or ("in training" if has_mean else "")
     words = [f"{figures['value']} {meaning}".strip() if figures["value"] else ""]
-    if figures["mean"]:
-        words.append(f"{figures['mean']} is the mean")
+    if has_mean:
+        of = f" of {counted(n, 'training')} of this configuration" if isinstance(n, int) else ""
+        words.append(f"{figures['mean']} is the mean{of}")
     if figures["low"] and figures["high"]:
         words.append(f"95 % {figures['low'].removesuffix(' %')} to {figures['high'].removesuffix(' %')}")
-    if metric.get("n") is not None:
-        words.append(f"n = {metric['n']}")
+    if n is not None and not has_mean:
+        words.append(f"n = {n}")
     return ", ".join(word for word in words if word)
 
 

@@ -47,7 +47,7 @@ def sweep_html(results: Results, verdict: Verdict | None) -> str:
     headings, rows = _factor_rows(verdict) if verdict.factor else _choice_rows(verdict, noun)
     left_out = len(rows) - MOST_ROWS
     more = f"{wording.counted(left_out, 'more choice')} in {results.trials_file}" if left_out > 0 else ""
-    notes = (verdict.metric + (f"; {more}" if more else ""), *verdict.conditions, *verdict.warnings)
+    notes = (verdict.metric + (f"; {more}" if more else ""), *verdict.conditions, *verdict.every_warning)
     return (
         f"<div>{_paragraph(verdict.sentence, strong=True)}{_table(headings, rows[:MOST_ROWS])}"
         f"{''.join(_paragraph(note) for note in notes)}</div>"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from main.card_text import luck
 from main.history import DIRECTIONS
 from main.wording import accuracy_of
 from optimize import wording
@@ -99,11 +100,11 @@ def print_sweep(results: Results, console: Console) -> None:
             markup=False,
             soft_wrap=True,
         )
-    verdict = summary["verdict"]
-    for warning in verdict["warnings"] if verdict else ():
+    verdict = read_verdict(results)
+    for warning in (*(verdict.every_warning if verdict else ()), *luck(results.card() if summary["model"] else None)):
         console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     complete = summary["trials"].get("complete", 0)
-    sentence = verdict["sentence"] if verdict else wording.no_verdict(complete)
+    sentence = verdict.sentence if verdict else wording.no_verdict(complete)
     console.print(Text(sentence, style="bold"), soft_wrap=True)
 
 
@@ -114,14 +115,18 @@ def _best_trials(trials: pd.DataFrame, metric: str, *, wide: bool) -> Table:
         TRIALS_SHOWN
     )
     table = Table(box=None)
-    blocks = ("seed", "fold") if has_folds(trials) else ("seed",)
+    blocks = ("seed", *(("fold",) if has_folds(trials) else ()))
+    purpose = ("purpose",) if trials["purpose"].nunique() > 1 else ()  # as the table of trials calls it
     costs = ("epoch", "seconds", "attempts") if wide else ()
-    for column in ("trial", "configuration", *blocks, metric, *costs):
-        left = column == "configuration"
-        table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+    for column in ("trial", *purpose, "configuration", *blocks, metric, *costs):
+        left = column in ("configuration", "purpose")
+        table.add_column(
+            column, justify="left" if left else "right", overflow="fold", no_wrap=column != "configuration"
+        )
     for _, row in best.iterrows():
         cells = (
-            str(row["trial"]), str(row["configuration"]), *(f"{row[block]:.0f}" for block in blocks),
+            str(row["trial"]), *(str(row[name]) for name in (*purpose, "configuration")),
+            *(f"{row[block]:.0f}" for block in blocks),
             wording.value_text(metric, row[metric]), f"{row['epoch']:.0f}/{row['epochs']}",
             f"{row['seconds']:.1f}", str(row["attempts"]),
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from main.card_text import luck
 from main.wording import accuracy_of, percent
 from optimize.terminal import err, out, say, warn
 from optimize.wording import counted
@@ -42,7 +43,7 @@ def summarise(result: SweepResult) -> None:
         say(f"next     python -m main evaluate {shlex.quote(str(result.results.model_file))}")
     else:
         say(f"next     python -m optimize show {shlex.quote(str(folder))}")
-    for warning in result.verdict.warnings:
+    for warning in (*result.verdict.every_warning, *luck(card)):
         warn(warning)
     out.print(result.verdict.sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
 

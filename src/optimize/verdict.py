@@ -158,6 +158,11 @@ class Verdict:
     factor: FactorVerdict | None = None
     """Where the sweep compares a factor: its choices, each at its best."""
 
+    @property
+    def every_warning(self) -> tuple[str, ...]:
+        """Its own warnings, and those of its factor."""
+        return self.warnings + (self.factor.warnings if self.factor else ())
+
     def pair(self, one: str, other: str) -> PairComparison | None:
         """The comparison of two choices, in either order; None where there is none."""
         return next((pair for pair in self.pairs if {pair.better, pair.worse} == {one, other}), None)

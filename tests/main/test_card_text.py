@@ -2,7 +2,7 @@ import json
 
 from typer.testing import CliRunner
 
-from main.card_text import card_lines
+from main.card_text import card_lines, luck
 from main.cli import app
 from main.terminal import BAD_INPUT, DONE
 
@@ -36,7 +36,10 @@ def test_a_card_is_read_out_in_the_order_in_which_one_asks() -> None:
         "                 once",
     ]
     text = "\n".join(lines)
-    assert "val_accuracy     99.10 %, 99.00 % is the mean, 95 % 98.00 to 99.50, n = 5" in text
+    assert (
+        "val_accuracy     99.10 % in training, 99.00 % is the mean of 5 trainings of this configuration, "
+        "95 % 98.00 to 99.50\n"
+    ) in text
     assert "data             mnist, 55,000 to train on, 5,000 to validate on" in text
     assert "network          network cnn, filters [32, 64]" in text
     assert "training         optimizer {name: adam}" in text
@@ -59,6 +62,32 @@ def test_every_figure_stands_in_line_with_the_others() -> None:
         "val_accuracy     99.76 % of this file",
         "val_crossentropy 0.03 at the best temperature, 0.04 is the mean",
     ]
+
+
+def test_a_file_far_from_what_its_configuration_does_is_called_lucky_or_unlucky() -> None:
+    def told(name: str, value: float, of_this_file: float | None = None, n: int = 5) -> str:
+        metrics: dict[str, object] = {name: {"value": value, "mean": 0.5, "low": 0.48, "high": 0.51, "n": n}}
+        if of_this_file is not None:
+            metrics["val_accuracy of this file"] = {"value": of_this_file}
+        return "".join(luck({"metrics": metrics}))
+
+    reach = 0.02 * 6**0.5
+    assert told("val_accuracy", 0.5, 0.5 + 0.99 * reach) == ""
+    assert told("val_accuracy", 0.5, 0.5 + 1.01 * reach) == (
+        "this file's val_accuracy, 54.95 %, is far above where one training of its configuration ends, "
+        "going by the 5 that were judged (45.10 to 54.90): it was lucky, and the test accuracy tells more."
+    )
+    assert "it was unlucky" in told("val_accuracy", 0.5, 0.5 - 1.01 * reach)
+    assert "it was unlucky" in told("val_loss", 0.6, 0.5)
+    assert "it was lucky" in told("val_loss", 0.4, 0.5)
+    assert "(45.10 to 54.90)" in "".join(card_lines({"metrics": {"val_accuracy": {"value": 0.6, "mean": 0.5,
+        "low": 0.48, "high": 0.51, "n": 5}}}))  # fmt: skip
+
+
+def test_of_a_card_without_an_interval_no_luck_is_told() -> None:
+    for metric in ({}, {"mean": 0.5}, {"mean": 0.5, "low": None, "high": None, "n": 1}, {"mean": 10**400}, "odd"):
+        assert luck({"metrics": {"val_accuracy": metric}}) == ()
+    assert luck(None) == ()
 
 
 def test_what_a_card_does_not_say_is_left_out() -> None:

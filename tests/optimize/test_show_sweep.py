@@ -85,3 +85,45 @@ def test_a_sweep_whose_model_is_gone_says_how_it_is_made_anew(tmp_path: Path) ->
     text = io.StringIO()
     print_sweep(results, Console(file=text, width=120, color_system=None))
     assert f"no model is kept; python -m optimize export {results.folder} makes it anew" in text.getvalue()
+
+
+def test_trials_of_the_search_are_told_from_those_of_the_confirmation(tmp_path: Path) -> None:
+    text = io.StringIO()
+    print_sweep(fake_results.made(tmp_path, "joint"), Console(file=text, width=160, color_system=None))
+    heading, *rows = [line.split() for line in text.getvalue().splitlines()[2:]]
+    assert heading[:3] == ["trial", "purpose", "configuration"]
+    told = [row[1] for row in rows if row[0].isdigit()]
+    assert {"search", "confirm"} == set(told)
+    text = io.StringIO()
+    print_sweep(fake_results.made(tmp_path, "pooling"), Console(file=text, width=160, color_system=None))
+    assert "purpose" not in text.getvalue()
+
+
+def test_what_a_factor_s_verdict_warns_of_is_said_by_run_and_by_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = {"sampler": "random", "trials": 30, "compare": "model.pooling"}
+    results = fake_results.made(tmp_path, "joint", study=study, pruned=0.0)
+    verdict = read_verdict(results)
+    assert verdict is not None
+    assert verdict.factor is not None
+    assert verdict.factor.warnings
+    summarise(SweepResult("done", 4, results, verdict, exported=False))
+    text = io.StringIO()
+    print_sweep(results, Console(file=text, width=120, color_system=None))
+    for said in (capsys.readouterr().out, text.getvalue()):
+        assert all(f"warning: {warning}" in said.splitlines() for warning in verdict.factor.warnings)
+
+
+def test_a_lucky_export_is_warned_of_by_run_and_by_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = fake_results.made(tmp_path, "pooling", study={"seeds": 1})
+    metrics = {"val_accuracy": {"value": 0.99, "mean": 0.97, "low": 0.969, "high": 0.971, "n": 5}}
+    test = {"accuracy": 0.98, "low": 0.97, "high": 0.99, "n": 10_000}
+    card = {"configuration": "max", "trial": 0, "seed": 0, "epoch": 1, "test": test, "metrics": metrics}
+    results.write_json(results.card_file, card)
+    results.model_file.write_bytes(b"")
+    summarise(SweepResult("done", 4, results, read_verdict(results), exported=True))
+    text = io.StringIO()
+    print_sweep(results, Console(file=text, width=120, color_system=None))
+    for said in (capsys.readouterr().out, text.getvalue()):
+        assert said.splitlines()[-2].startswith("warning: this file's val_accuracy, 99.00 %, is far above")

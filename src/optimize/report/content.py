@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from main.card_text import luck
 from main.data import sizes_in_trial
 from main.wording import accuracy_of
 from optimize import wording
@@ -13,7 +14,6 @@ from optimize.charts.evidence import Evidence, read_evidence
 from optimize.charts.making import Drawing, draw_for_page
 from optimize.charts.numbers.progress import epochs_saved
 from optimize.report.tables import STATES, Table, TrialTable, evidence_tables, trial_tables
-from optimize.verdict import Verdict
 
 if TYPE_CHECKING:
     from main.card import SweepCard
@@ -53,7 +53,8 @@ def read_content(results: Results, evidence: Evidence | None = None) -> Content:
     """A sweep's report from its folder, of whose tables `evidence` may have been read already.
 
     Raises:
-        OSError: a table is missing or cannot be read.
+        optimize.tables.MissingFile, optimize.tables.DamagedFile: a file is not there, or holds something else.
+        OSError: a table cannot be read.
     """
     evidence = evidence or read_evidence(results)
     verdict = evidence.verdict
@@ -71,7 +72,7 @@ def read_content(results: Results, evidence: Evidence | None = None) -> Content:
         facts=_facts(evidence, card),
         leading=leading,
         conditions=tuple(c for c in verdict.conditions if c != evidence.notice) if verdict else (),
-        warnings=tuple(map(evidence.shortened, _warnings(verdict))),
+        warnings=(*map(evidence.shortened, verdict.every_warning if verdict else ()), *luck(card)),
         tables=evidence_tables(evidence),
         evidence=tuple(proofs),
         charts=tuple(d for d in drawings.values() if d is not leading and d not in proofs),
@@ -88,12 +89,6 @@ def _sentence(evidence: Evidence) -> str:
     if verdict is None:
         return wording.no_verdict(len(evidence.complete))
     return evidence.shortened(verdict.sentence)
-
-
-def _warnings(verdict: Verdict | None) -> tuple[str, ...]:
-    if verdict is None:
-        return ()
-    return verdict.warnings + (verdict.factor.warnings if verdict.factor else ())
 
 
 def _facts(evidence: Evidence, card: SweepCard | None) -> tuple[tuple[str, str], ...]:
