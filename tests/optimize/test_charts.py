@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fake_results
@@ -13,6 +14,7 @@ import pytest
 from chart_texts import faults
 from fake_results import HOSTILE, NOTICE
 from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from main.errors import UserError
@@ -165,6 +167,33 @@ def test_the_names_of_many_parameters_stay_on_the_page(tmp_path: Path, framed: b
     results = fake_results.made(tmp_path, "pooling", swept=four, accuracy=lambda values, rng: 0.97)
     drawn = finished(read_evidence(results), framed=framed)
     assert next(faults(page.figure) for name, page in drawn if name == "choices") == []
+
+
+def test_every_one_of_equal_seeds_is_seen(folder: Make) -> None:
+    evidence = read_evidence(folder("pooling"))
+    assert evidence.verdict is not None
+    alike = tuple(replace(c, values=dict.fromkeys(c.values, c.mean)) for c in evidence.verdict.choices)
+    assert "Below one another: equal ones." not in CATALOG["choices"].compute(evidence).caption
+    numbers = CATALOG["choices"].compute(replace(evidence, verdict=replace(evidence.verdict, choices=alike)))
+    assert "Below one another: equal ones." in numbers.caption
+    with drawing_rules([]):
+        page = Page()
+        CATALOG["choices"].draw(numbers, page)
+        page.settle()
+        (ax,) = page.figure.axes
+        marks = [line for line in ax.lines if line.get_markersize() == 5]
+        places = {tuple(p) for m in marks for p in m.get_transform().transform(m.get_xydata()).round(2).tolist()}
+    assert len(places) == sum(choice.n for choice in alike) == 20
+
+
+def test_a_line_per_trial_ends_in_the_mark_that_the_legend_has(folder: Make) -> None:
+    evidence = read_evidence(folder("pooling"))
+    page = dict(finished(evidence, framed=True))["intermediate_values"]
+    (legend,) = page.figure.legends
+    in_legend = {handle.get_marker() for handle in legend.legend_handles if isinstance(handle, Line2D)}
+    assert in_legend == {choice.look.marker for choice in evidence.choices}
+    marks = [line for line in page.figure.axes[0].lines if line.get_marker() in in_legend]
+    assert sum(len(line.get_xydata()) for line in marks) == len(evidence.searched)
 
 
 def test_texts_that_meet_would_be_seen() -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from main.errors import UserError
 from optimize.charts.comparison import CATALOG, draw_comparison
 from optimize.charts.drawing.comparison import draw_courses
+from optimize.charts.drawing.rows import row_axes
 from optimize.charts.numbers.common import NotForThisSweep
 from optimize.charts.numbers.comparison import MOST_OF_A_SWEEP, rank_courses, regret_courses, sweep_choices
 from optimize.charts.page import Page, Words, drawing_rules
@@ -63,6 +64,20 @@ def test_a_course_ends_where_its_sweep_does(comparison: Comparison) -> None:
 def test_ranks_are_those_of_the_comparison(comparison: Comparison) -> None:
     last = {course.sweep.label: course.values[-1] for course in rank_courses(comparison).over_trials}
     assert last == comparison.ranks().iloc[-1].to_dict()
+
+
+def test_a_heading_stands_close_to_what_it_heads_where_names_are_long() -> None:
+    names = ["a sweep", "a choice of it whose name is long", "another, of two lines " * 4, "other", "a choice"]
+    with drawing_rules([]):
+        page = Page()
+        ax = row_axes(page, names, headings=[0, 3])
+        page.settle()
+        tops = [text.get_window_extent().y1 for text in ax.texts]
+        bottoms = [text.get_window_extent().y0 for text in ax.texts]
+    line = max(top - bottom for top, bottom in zip(tops[:2], bottoms[:2], strict=True))
+    assert 0 < bottoms[0] - tops[1] < 1.2 * line + 0.1 * page.figure.dpi
+    assert ax.get_window_extent().y1 - tops[0] < line
+    assert all(below > 0 for below in (bottoms[i] - tops[i + 1] for i in range(len(names) - 1)))
 
 
 def test_nothing_complete_is_no_chart(comparison: Comparison) -> None:
@@ -130,9 +145,12 @@ def test_a_bad_request_ends_before_anything_is_read(
 
 
 def test_plot_says_what_it_did_not_draw_and_why(folder: Path) -> None:
-    answer = CliRunner().invoke(app, ["plot", str(folder / "pooling"), "--only", "contour"])
+    answer = CliRunner().invoke(app, ["plot", str(folder / "pooling"), "--only", "importances"])
+    assert answer.exit_code == 1
+    assert "importances is not drawn: " in answer.stderr
+    answer = CliRunner().invoke(app, ["plot", str(folder / "pooling"), "--only", "contour", "--only", "choices"])
     assert answer.exit_code == 0
-    assert "contour is not drawn: " in answer.output
+    assert "contour is not drawn: " in answer.stderr
 
 
 def test_one_sweep_says_what_compare_needs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,8 @@ def draw(
 
     Raises:
         UserError: a name, a format or a style that is not known; the message lists those that are.
-        OSError: a table is missing, or the folder cannot be written.
+        optimize.tables.MissingFile, optimize.tables.DamagedFile: a file is not there, or holds something else.
+        OSError: the folder cannot be written.
     """
     check_request(only, format, style)
     from optimize.charts.evidence import read_evidence

@@ -187,7 +187,8 @@ def read_evidence(results: Results) -> Evidence:
     """A sweep's tables from its folder.
 
     Raises:
-        OSError: a file is missing or cannot be read.
+        optimize.tables.MissingFile, optimize.tables.DamagedFile: a file is not there, or holds something else.
+        OSError: a file cannot be read.
     """
     config, verdict = stored_sweep(results), read_verdict(results)
     parameters = read_parameters(config.space.parameters)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 
 from main.fonts import wrap
-from optimize.charts.drawing.marks import point_style
+from optimize.charts.drawing.marks import draw_piled, point_style, row_pitch
 from optimize.charts.drawing.rows import row_axes, row_figures
 from optimize.charts.drawing.scales import metric_axis
 from optimize.charts.numbers.choices import ChoiceRow, ChoiceRows
@@ -22,9 +22,10 @@ NAMES = 2.5
 
 def draw_choices(numbers: ChoiceRows, page: Page) -> None:
     """A row per choice: its seeds, its mean with interval, and the mean in figures."""
-    ax = row_axes(page, [row.choice.short for row in numbers.rows], bold=[numbers.best])
+    pitch = row_pitch(row.values for row in numbers.rows)
+    ax = row_axes(page, [row.choice.short for row in numbers.rows], pitch=pitch, bold=[numbers.best])
     for place, row in enumerate(numbers.rows):
-        _draw_row(ax, place, row, numbers.metric.scale)
+        _draw_row(ax, place, row, numbers.metric.scale, pitch)
         row_figures(ax, place, _figures(row, numbers))
     title = wrap(numbers.compared, FontProperties(size=9.5), (page.width - NAMES) * 72)
     ax.set_title("\n".join(title), size=9.5, color=tone(MUTED))
@@ -33,10 +34,9 @@ def draw_choices(numbers: ChoiceRows, page: Page) -> None:
     metric_axis(ax, "x", numbers.metric, values, ends)
 
 
-def _draw_row(ax: Axes, place: int, row: ChoiceRow, scale: float) -> None:
+def _draw_row(ax: Axes, place: int, row: ChoiceRow, scale: float, pitch: float) -> None:
     """The mean with its interval, and the single values a little below."""
-    values = scale * row.values
-    ax.plot(values, np.full(len(values), place + 0.17), **point_style(row.choice, 5) | {"alpha": 0.6})
+    draw_piled(ax, scale * row.values, place + 0.17, pitch, point_style(row.choice, 5) | {"alpha": 0.6})
     if math.isfinite(row.low):
         ends = [scale * row.low, scale * row.high]
         ax.plot(ends, [place - 0.1] * 2, color=tone(INK), lw=1.6, solid_capstyle="butt")

@@ -9,12 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
 
 from optimize import wording
-from optimize.charts.drawing.marks import colour_of, legend_below, legend_height, line_style, point_style
+from optimize.charts.drawing.marks import (
+    colour_of,
+    draw_piled,
+    legend_below,
+    legend_height,
+    line_style,
+    point_style,
+    row_pitch,
+)
 from optimize.charts.drawing.rows import row_axes, row_figures
 from optimize.charts.drawing.scales import asinh_axis, metric_axis
 from optimize.charts.numbers.comparison import Course, Courses, SweepChoices
 from optimize.charts.page import Page
 from optimize.charts.palette import INK, tone
+from optimize.charts.parameters import Floats
 from optimize.verdict import ChoiceSummary
 
 SHORT = 30.0
@@ -30,20 +39,24 @@ def draw_sweep_choices(numbers: SweepChoices, page: Page) -> None:
         rows.append((found.sweep.short, None, index))
         rows += [(wording.short(choice.choice), choice, index) for choice in found.choices]
     heads = [place for place, (_, choice, _) in enumerate(rows) if choice is None]
-    ax = row_axes(page, [name for name, _, _ in rows], pitch=0.4, bold=heads)
+    pitch = row_pitch(_seeds(choice) for _, choice, _ in rows if choice is not None)
+    ax = row_axes(page, [name for name, _, _ in rows], pitch=pitch, headings=heads)
     for place, (_, choice, index) in enumerate(rows):
         if choice is not None:
-            _draw_row(ax, place, choice, numbers, index)
+            _draw_row(ax, place, choice, numbers, index, pitch)
     shown = [choice for _, choice, _ in rows if choice is not None]
     values = np.array([value for choice in shown for value in (choice.mean, *choice.values.values())])
     ends = np.array([end for choice in shown for end in (choice.low, choice.high) if end is not None], dtype=np.float64)
     metric_axis(ax, "x", numbers.metric, values, ends if len(ends) else None)
 
 
-def _draw_row(ax: Axes, place: int, choice: ChoiceSummary, numbers: SweepChoices, index: int) -> None:
+def _seeds(choice: ChoiceSummary) -> Floats:
+    return np.array(list(choice.values.values()), dtype=np.float64)
+
+
+def _draw_row(ax: Axes, place: int, choice: ChoiceSummary, numbers: SweepChoices, index: int, pitch: float) -> None:
     sweep, scale = numbers.sweeps[index].sweep, numbers.metric.scale
-    seeds = scale * np.array(list(choice.values.values()))
-    ax.plot(seeds, np.full(len(seeds), place + 0.15), **point_style(sweep, 4) | {"alpha": 0.6})
+    draw_piled(ax, scale * _seeds(choice), place + 0.15, pitch, point_style(sweep, 4) | {"alpha": 0.6})
     if choice.low is not None and choice.high is not None:
         ends = [scale * choice.low, scale * choice.high]
         ax.plot(ends, [place - 0.1] * 2, color=tone(INK), lw=1.6, solid_capstyle="butt")

@@ -23,7 +23,7 @@ def draw_marginal(numbers: LevelEffects, page: Page) -> None:
     """Under each parameter's name a row per level, with its interval around zero."""
     rows = _headed(numbers)
     names = [row if isinstance(row, str) else row.level for row in rows]
-    ax = row_axes(page, names, pitch=0.23, bold=[i for i, row in enumerate(rows) if isinstance(row, str)])
+    ax = row_axes(page, names, pitch=0.23, headings=[i for i, row in enumerate(rows) if isinstance(row, str)])
     scale = numbers.metric.scale
     ax.axvline(0, color=tone(MUTED), lw=1.2, zorder=1)
     widths = [(found.high - found.low) / 2 for found in numbers.effects]

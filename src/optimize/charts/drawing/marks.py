@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
+from matplotlib.transforms import ScaledTranslation
 
 from optimize.charts.evidence import Choice
 from optimize.charts.page import Page
 from optimize.charts.palette import FAINT, INK, MUTED, OKABE_ITO, PAPER, tone
+from optimize.charts.parameters import Floats
 
 LONGEST_DIRECT = 24
 MOST_DIRECT = 10
@@ -22,6 +26,10 @@ CHARACTERS_PER_INCH = 11.5
 PALE = ("#f0e442",)
 """Colours that need a rim to be seen on white."""
 FAILED = OKABE_ITO[1]
+PITCH, MORE_PITCH, MOST_APART = 0.4, 0.03, 5
+"""Inches from row to row, and how many more for each mark of a pile, of which so many are given room."""
+PILE = 5.0
+"""Points for a pile in rows of the usual pitch."""
 
 
 def colour_of(choice: Choice | None) -> str:
@@ -49,6 +57,33 @@ def line_style(choice: Choice | None) -> dict[str, Any]:
     if colour in PALE:
         style["path_effects"] = [Stroke(linewidth=2.8, foreground=tone(INK)), Normal()]
     return style
+
+
+def equals_before(values: Floats) -> npt.NDArray[np.int64]:
+    """(n,): how many of the values before each are the same, whose marks would hide one another."""
+    seen = Counter[float]()
+    found = []
+    for value in np.round(values, 12).tolist():
+        found.append(seen[value])
+        seen[value] += 1
+    return np.array(found, dtype=np.int64)
+
+
+def row_pitch(rows: Iterable[Floats]) -> float:
+    """Inches from one row of marks to the next, more of them where equal values stand in a pile."""
+    deepest = max((int(equals_before(values).max(initial=0)) for values in rows), default=0)
+    return PITCH + MORE_PITCH * min(deepest, MOST_APART)
+
+
+def draw_piled(ax: Axes, values: Floats, place: float, pitch: float, style: Mapping[str, Any]) -> None:
+    """Marks in a row below `place`, in rows that are `pitch` inches apart; equal ones in a pile."""
+    levels = equals_before(values)
+    most = int(levels.max(initial=0))
+    step = min(style["markersize"] / 2, (PILE + 72 * (pitch - PITCH) / 2) / max(most, 1))
+    for level in range(most + 1):
+        lower = ScaledTranslation(0, -level * step / 72, ax.figure.dpi_scale_trans)
+        same = values[levels == level]
+        ax.plot(same, np.full(len(same), place), transform=ax.transData + lower, **style)
 
 
 def star(size: float = 13) -> dict[str, Any]:

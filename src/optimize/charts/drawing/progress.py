@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from optimize.charts.drawing.marks import FAILED, colour_of, legend_below, legend_height
+from optimize.charts.drawing.marks import FAILED, colour_of, legend_below, legend_height, point_style
 from optimize.charts.drawing.scales import metric_axis
 from optimize.charts.numbers.progress import Bar, IntermediateValues, Path, Timeline
 from optimize.charts.page import Page
@@ -105,6 +105,10 @@ def draw_intermediate_values(numbers: IntermediateValues, page: Page) -> None:
         ends = [(path.epochs[-1], scale * path.values[-1]) for path in stopped if path.state == state]
         if ends:
             ax.plot(*np.array(ends).T, "x", ms=5.5, mew=1.2, color=tone(colour), zorder=4)
+    for choice in choices:  # as the legend has them; a mark at each epoch would be too many
+        ends = [(path.epochs[-1], scale * path.values[-1]) for path in complete if path.choice == choice]
+        if ends:
+            ax.plot(*np.array(ends).T, **point_style(choice, 4.5), zorder=6)
     for path in complete:
         if path.trial == numbers.best:
             colour = colour_of(path.choice) if path.choice else tone(ACCENT)

@@ -86,9 +86,12 @@ def _tuned_row(evidence: Evidence, choice: Choice, tuned: TunedChoice) -> Choice
 
 def _caption(rows: list[ChoiceRow], noun: str) -> str:
     fewest, most = (pick(len(row.values) for row in rows) for pick in (min, max))
+    if most == 1:
+        return f"Both marks: the one {noun} of each, at its best epoch, with which no interval can be given."
     seeds = counted(most, noun) if fewest == most else f"{fewest} to {counted(most, noun)}"
-    bar = "Bar: 95 % t interval of the mean." if most > 1 else f"One {noun} has no interval."
-    return f"Small marks: every {noun}, at its best epoch. Large mark: mean over {seeds}. {bar}"
+    equal = " Below one another: equal ones." if any(len(set(row.values)) < len(row.values) for row in rows) else ""
+    small = f"Small marks: every {noun}, at its best epoch.{equal}"
+    return f"{small} Large mark: mean over {seeds}. Bar: 95 % t interval of the mean."
 
 
 def _tuned_caption(factor: FactorVerdict, evidence: Evidence) -> str:

@@ -76,7 +76,7 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
         panels,
         evidence.compared,
         _says(panels, evidence),
-        _caption(banded, over),
+        _caption(banded, max(curve.seeds for curve in panels[0].curves), over),
     )
 
 
@@ -109,13 +109,15 @@ def _says(panels: tuple[Panel, ...], evidence: Evidence) -> str:
         return "; ".join(f"{curve.choice.short} ends at {panel.metric.value(curve.mean[-1])}" for curve in ended)
     order = sorted(ended, key=lambda curve: curve.mean[-1], reverse=panel.metric.maximize)
     (first, best), (second, next_best) = ((curve.choice.short, float(curve.mean[-1])) for curve in order[:2])
-    if math.isclose(best, next_best, rel_tol=1e-9):  # summed in another order
+    if panel.metric.value(best) == panel.metric.value(next_best):
         return f"At the last epoch {first} and {second} are level at {panel.metric.value(best)}"
     gap = panel.metric.difference(abs(best - next_best))
     return f"At the last epoch {first} leads {second} by {gap} of {panel.metric.text}"
 
 
-def _caption(fewest: int, over: str) -> str:
+def _caption(fewest: int, most: int, over: str) -> str:
+    if most == 1:
+        return f"Lines: one of the {over} each, with which no interval can be given."
     if not fewest:
         return f"Lines: mean over {over}; bands of so many would hide one another."
     if fewest >= 3:
