@@ -211,7 +211,7 @@ def plot(
 ) -> None:
     """Draw a sweep's charts anew.
 
-    With --only also says which of them make no sense for it, and why.
+    With --only also says which of them make no sense for it, and why; exit status 1 where that is all of them.
     """
     from optimize import charts
     from optimize.summary import say_skipped
@@ -219,11 +219,14 @@ def plot(
     with bad_input():
         existing = existing_sweeps(sweeps)
         charts.check_request(only, format, style)
+        written = 0
         for results in existing:
             drawn = charts.draw(results, only=only, format=format, style=style)
             for path in drawn:
                 typer.echo(path)
             say_skipped(drawn, each=only is not None)
+            written += len(drawn)
+    raise typer.Exit(UNUSABLE if only and not written else DONE)
 
 
 @app.command()

@@ -27,7 +27,8 @@ def write(results: Results, evidence: Evidence | None = None) -> Path:
         evidence: what its tables hold, where that has been read already.
 
     Raises:
-        OSError: a table is missing or the folder cannot be written.
+        optimize.tables.MissingFile, optimize.tables.DamagedFile: a file is not there, or holds something else.
+        OSError: the folder cannot be written.
     """
     from optimize.report.content import read_content
 
