@@ -54,7 +54,10 @@ def test_a_sweep_is_judged_with_its_baseline_and_doubts(tmp_path: Path) -> None:
     assert found.winner == "pooling=max learning_rate=1.0"
     assert found.values == {"model.pooling": "max", "train.learning_rate": 1.0}
     assert found.warnings[0] == f"Nothing that was compared ranks above the baseline, {found.winner}."
-    assert found.warnings[1].startswith("train.learning_rate: the best value, 1.0, lies on the upper edge")
+    assert found.warnings[1].startswith(
+        f"The best two, {found.winner} and pooling=max learning_rate=0.1, differ by 0.47"
+    )
+    assert found.warnings[2].startswith("train.learning_rate: the best value, 1.0, lies on the upper edge")
     assert found.factor is None
 
 

@@ -174,12 +174,14 @@ def _caption(bars: tuple[Bar, ...], choices: tuple[Choice, ...], cut: bool, crow
 
 
 def _saved(evidence: Evidence) -> str:
-    pruned = int((evidence.search["state"] == "pruned").sum())
+    counts = evidence.search["state"].value_counts()
+    pruned, failed = (int(counts.get(state, 0)) for state in ("pruned", "failed"))
+    beside = f"; {failed:,} failed" if failed else ""
     if not pruned:
-        return f"{counted(len(evidence.searched), 'complete trial')}{evidence.of_search}, none pruned"
+        return f"{counted(len(evidence.searched), 'complete trial')}{evidence.of_search}, none pruned{beside}"
     saved = epochs_saved(evidence)
     which = f"{counted(pruned, 'trial')} of {len(evidence.search):,} pruned"
-    return f"{which}, which saved {saved.words} of training ({100 * saved.share:.0f} %)"
+    return f"{which}, which saved {saved.words} of training ({100 * saved.share:.0f} %){beside}"
 
 
 def epochs_saved(evidence: Evidence) -> Saved:
@@ -196,5 +198,8 @@ def epochs_saved(evidence: Evidence) -> Saved:
 
 
 def _paths_caption(evidence: Evidence) -> str:
-    marks = " ×: where a trial was pruned or failed." if set(evidence.search["state"]) - {"complete"} else ""
-    return f"A line per trial{evidence.of_search}. Thick: the best.{marks}"
+    states = set(evidence.search["state"])
+    marks = {"Grey ×: pruned.": "pruned" in states, "Orange ×: failed.": "failed" in states}
+    return " ".join(
+        [f"A line per trial{evidence.of_search}. Thick: the best.", *(m for m, shown in marks.items() if shown)]
+    )
