@@ -44,7 +44,7 @@ CATALOG: dict[str, Chart] = {
     "marginal_effects": Chart("What each value adds", marginal, draw_marginal),
     "slice": Chart("One parameter at a time", slices, draw_slices),
     "effects": Chart("Two parameters at a time", effects, draw_effects),
-    "contour": Chart("Over two numeric parameters", contour, draw_contour),
+    "contour": Chart("Over two parameters, smoothed", contour, draw_contour),
     "rank": Chart("Where the good trials are", rank, draw_rank),
     "parallel_coordinates": Chart("Every trial across all parameters", parallel, draw_parallel),
     "pareto": Chart("What it costs", pareto, draw_pareto),

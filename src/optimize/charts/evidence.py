@@ -128,14 +128,23 @@ class Evidence:
     @property
     def compared(self) -> str:
         """What the choices are choices of, in words: `pooling`, `pooling · learning_rate`."""
-        return " · ".join(parameter.name for parameter in self._compared)
+        return " · ".join(parameter.name for parameter in self._named)
 
     @property
     def _compared(self) -> tuple[Parameter, ...]:
         return (self.factor,) if self.factor else self.parameters
 
+    @cached_property
+    def _named(self) -> tuple[Parameter, ...]:
+        """Those of `_compared` that some of the choices have; `when` may switch off others in all of them."""
+        rows = self.judged.drop_duplicates("choice")
+        return tuple(p for p in self._compared if not np.isnan(p.coordinates(rows)).all()) or self._compared
+
     def _short(self, row: pd.Series[Any]) -> str:
-        return " · ".join(p.short_label(row) for p in self._compared if p.is_on(row)) or str(row["choice"])
+        """A choice's values, each in its place; a dash where one is off that others have."""
+        is_told = not any(p.is_on(row) for p in self._compared if p not in self._named)
+        named = self._named if is_told else self._compared
+        return " · ".join(p.short_label(row) or "–" for p in named) or str(row["choice"])
 
     def choice_of(self, rows: pd.DataFrame) -> pd.Series[str]:
         """The label of what is compared, for rows of trials.csv."""

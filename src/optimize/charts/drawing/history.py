@@ -11,6 +11,11 @@ from optimize.charts.numbers.history import History
 from optimize.charts.page import Page
 from optimize.charts.palette import ACCENT, MUTED, tone
 
+LEAST = 4.5
+"""Points across a mark that has a choice's colour."""
+CROWD = 60
+"""Of more marks, those of pruned trials stand back."""
+
 
 def draw_history(numbers: History, page: Page) -> None:
     """Every trial a mark, the best so far a line."""
@@ -21,7 +26,8 @@ def draw_history(numbers: History, page: Page) -> None:
     crowd = sum(len(trials) for _, trials, _ in numbers.groups)
     size = crowd_size(crowd)
     for choice, trials, values in numbers.groups:
-        ax.plot(trials, scale * values, zorder=3, **point_style(choice, size))
+        few = size if choice is None else max(size, LEAST)  # a choice's own must be seen among those of none
+        ax.plot(trials, scale * values, zorder=4 if choice else 3, **point_style(choice, few))
     ax.plot(
         numbers.pruned[0],
         scale * numbers.pruned[1],
@@ -30,6 +36,7 @@ def draw_history(numbers: History, page: Page) -> None:
         ls="none",
         ms=size,
         mew=1,
+        alpha=1.0 if crowd <= CROWD else 0.4,
         zorder=2.5,
     )
     metric_axis(ax, "y", numbers.metric, np.concatenate([values for _, _, values in numbers.groups]))

@@ -18,6 +18,8 @@ from optimize.charts.parameters import Floats, Parameter
 from optimize.charts.units import Metric, number
 
 LONGEST_TITLE = 14
+OFF = -0.2
+"""Below a parameter's axis, where lines of trials pass in which it is off."""
 JITTER = 0.16
 """How far marks of one choice spread to either side, as a share of the way to the next."""
 
@@ -142,8 +144,9 @@ def draw_parallel(numbers: Parallel, page: Page) -> None:
     """A line per trial across one upright axis per parameter, the metric's own last; good trials lie on top."""
     (ax,) = page.axes(height=3.7)
     shade = _Shade(numbers.metric, numbers.values)
-    heights = np.column_stack([_fanned(numbers), shade(numbers.values)])
-    lines = [np.column_stack([np.flatnonzero(on), row[on]]) for row in heights if (on := ~np.isnan(row)).any()]
+    off = np.isnan(numbers.places)
+    heights = np.column_stack([np.where(off, OFF, _fanned(numbers)), shade(numbers.values)])
+    lines = [np.column_stack([np.arange(len(row)), row]) for row in heights]
     good = max(1, len(lines) // 10)
     for some, colour, width, alpha in (
         (lines[:-good], MUTED, 0.8, 0.22 if len(lines) < 300 else 0.1),
@@ -152,25 +155,31 @@ def draw_parallel(numbers: Parallel, page: Page) -> None:
     ):
         ax.add_collection(LineCollection(some, colors=tone(colour), linewidths=width, alpha=alpha, zorder=2))
     ax.set_xlim(-0.25, heights.shape[1] - 0.75)
-    ax.set_ylim(-0.09, 1.09)
+    ax.set_ylim(OFF - 0.06 if off.any() else -0.09, 1.09)
     ax.set_axis_off()
     for place, parameter in enumerate(numbers.parameters):
         _upright(ax, place, parameter.name, _place_ticks(parameter), left=True)
+        if off[:, place].any():
+            _tick(ax, place, OFF, "off", left=True)
     _upright(ax, len(numbers.parameters), numbers.metric.axis, shade.ticks(), left=False)
 
 
 def _upright(ax: Axes, place: int, title: str, ticks: list[tuple[float, str]], *, left: bool) -> None:
     ax.plot([place] * 2, [0, 1], color=tone(MUTED), lw=1, zorder=3)
     for height, text in ticks:
-        ax.plot([place - 0.015, place + 0.015], [height] * 2, color=tone(MUTED), lw=1, zorder=3)
-        ax.annotate(
-            text, (place, height), xytext=(-4 if left else 5, 0), textcoords="offset points", size=8.5, va="center",
-            ha="right" if left else "left", zorder=5, annotation_clip=False,
-            bbox={"boxstyle": "round,pad=0.12", "fc": tone(PAPER), "ec": "none", "alpha": 0.75},
-        )  # fmt: skip
+        _tick(ax, place, height, text, left=left)
     ax.annotate(
         _in_lines(title), (place, 1.09), xytext=(0, 3), textcoords="offset points", size=9, ha="center", va="bottom",
         annotation_clip=False,
+    )  # fmt: skip
+
+
+def _tick(ax: Axes, place: int, height: float, text: str, *, left: bool) -> None:
+    ax.plot([place - 0.015, place + 0.015], [height] * 2, color=tone(MUTED), lw=1, zorder=3)
+    ax.annotate(
+        text, (place, height), xytext=(-4 if left else 5, 0), textcoords="offset points", size=8.5, va="center",
+        ha="right" if left else "left", zorder=5, annotation_clip=False,
+        bbox={"boxstyle": "round,pad=0.12", "fc": tone(PAPER), "ec": "none", "alpha": 0.75},
     )  # fmt: skip
 
 

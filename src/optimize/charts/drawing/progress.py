@@ -18,6 +18,8 @@ from optimize.charts.units import number
 from optimize.wording import duration
 
 MOST_LEGEND = 12
+MANY = 60
+"""Of more lines, all are thin, and those of no choice stand back, or they would run into one."""
 
 
 def draw_timeline(numbers: Timeline, page: Page) -> None:
@@ -95,9 +97,11 @@ def draw_intermediate_values(numbers: IntermediateValues, page: Page) -> None:
     (ax,) = page.axes(height=3.6, below=legend_height(page, choices))
     scale = numbers.metric.scale
     complete = [path for path in numbers.paths if path.state == "complete"]
+    own, others = [path for path in complete if path.choice], [path for path in complete if not path.choice]
     stopped = [path for path in numbers.paths if path.state != "complete"]
-    width = 1.1 if len(numbers.paths) <= 60 else 0.7
-    for paths, alpha, order in ((stopped, 0.8, 2.0), (complete, 0.7, 3.0)):
+    width = 1.1 if len(numbers.paths) <= MANY else 0.7
+    standing_back = 0.7 if len(others) <= MANY else 0.25
+    for paths, alpha, order in ((stopped, 0.8, 2.0), (others, standing_back, 3.0), (own, 0.7, 3.5)):
         lines = [np.column_stack([path.epochs, scale * path.values]) for path in paths]
         colours = [_line_colour(path) for path in paths]
         ax.add_collection(LineCollection(lines, colors=colours, linewidths=width, alpha=alpha, zorder=order))

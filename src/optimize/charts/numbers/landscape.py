@@ -6,6 +6,7 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from optimize.charts.evidence import Choice, Evidence
 from optimize.charts.numbers.common import Floats, NotForThisSweep
@@ -127,11 +128,11 @@ def rank(evidence: Evidence) -> Pairs:
     """Where good and bad trials lie, two parameters at a time, by the rank of their value.
 
     Raises:
-        NotForThisSweep: fewer than two parameters took several values.
+        NotForThisSweep: no two parameters took several values beside one another.
     """
     pairs = _pairs(evidence, _varying(evidence))
     if not pairs:
-        raise NotForThisSweep("fewer than two swept parameters took several values")
+        raise NotForThisSweep("no two swept parameters took several values beside one another")
     caption = f"{_trials(evidence)}, coloured by the rank of their {evidence.metric.text}."
     return Pairs(evidence.metric, pairs, _good_region(evidence), caption)
 
@@ -169,9 +170,10 @@ def parallel(evidence: Evidence) -> Parallel:
     rows = evidence.searched.sort_values(evidence.metric.name, ascending=evidence.metric.maximize, kind="stable")
     places = np.column_stack([p.places(rows) for p in parameters])
     blue = "Blue: the best tenth. " if len(rows) >= 20 else ""  # or it is the best alone
+    off = " Through “off”: trials without that parameter." if np.isnan(places).any() else ""
     return Parallel(
         evidence.metric, tuple(parameters), places, _values(rows, evidence.metric), _good_region(evidence),
-        f"{_trials(evidence)}. {blue}Thick: the best.",
+        f"{_trials(evidence)}. {blue}Thick: the best.{off}",
     )  # fmt: skip
 
 
@@ -195,13 +197,20 @@ def _pairs(evidence: Evidence, parameters: list[Parameter], most: int | None = M
     rows, metric = evidence.searched, evidence.metric
     values = _values(rows, metric)
     weight = {p.path: strength(p, rows, values) for p in parameters}
-    pairs = list(itertools.combinations(parameters, 2))
+    pairs = [pair for pair in itertools.combinations(parameters, 2) if _cross(*pair, rows)]
     pairs.sort(key=lambda pair: weight[pair[0].path] + weight[pair[1].path], reverse=True)
     order = _order(values, metric)
     placed = ((x.by_place(), y.by_place()) for x, y in pairs[:most])
     return tuple(
         Pair(x, y, np.column_stack([x.coordinates(rows), y.coordinates(rows)]), values, order) for x, y in placed
     )
+
+
+def _cross(x: Parameter, y: Parameter, rows: pd.DataFrame) -> bool:
+    """Whether both took several values where both are on; one that waits for a single choice of the other did not."""
+    places = np.column_stack([x.coordinates(rows), y.coordinates(rows)])
+    places = places[~np.isnan(places).any(axis=1)]
+    return all(len(np.unique(side)) > 1 for side in places.T)
 
 
 def _order(values: Floats, metric: Metric) -> Floats:
