@@ -25,6 +25,7 @@ from optimize.charts.making import own_texts, words_of
 from optimize.charts.numbers.common import NotForThisSweep
 from optimize.charts.page import Page, Words, drawing_rules
 from optimize.results import Results
+from optimize.tables import MissingFile
 
 SIGNATURES = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 SEARCH_ONLY = {"importances", "marginal_effects", "effects", "contour", "rank", "parallel_coordinates"}
@@ -229,10 +230,10 @@ def test_drawing_imports_neither_tensorflow_nor_the_state_of_pyplot(folder: Make
     subprocess.run([sys.executable, "-c", code, str(folder("cube").folder)], check=True)
 
 
-def test_a_missing_table_is_an_error_of_the_system(tmp_path: Path) -> None:
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
     results = fake_results.made(tmp_path, "pooling")
     results.trials_file.unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(MissingFile, match=r"trials\.csv is missing; run the sweep again"):
         charts.draw(results)
 
 

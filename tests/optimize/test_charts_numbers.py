@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from optimize.charts.drawing.landscape import draw_parallel
 from optimize.charts.evidence import MOST_CHOICES, Evidence, read_evidence
 from optimize.charts.numbers.choices import choice_rows
 from optimize.charts.numbers.common import NotForThisSweep
@@ -27,6 +28,7 @@ from optimize.charts.numbers.landscape import contour, parallel, rank, slices
 from optimize.charts.numbers.learning import learning_curves
 from optimize.charts.numbers.progress import epochs_saved, intermediate_values, timeline
 from optimize.charts.numbers.spread import edf, front, pareto
+from optimize.charts.page import Page, drawing_rules
 from optimize.statistics import judge
 
 Read = Callable[..., Evidence]
@@ -60,6 +62,13 @@ def dropouts(n: int) -> dict[str, object]:
     return {"model.dropout": {"choices": [round(i / 50, 2) for i in range(n)]}}
 
 
+SLOPED = {
+    "model.activation": {"choices": ["relu", "leaky_relu"]},
+    "model.leaky_relu_slope": {"choices": [0.01, 0.3], "when": {"model.activation": "leaky_relu"}},
+    "model.dropout": {"choices": [0.1, 0.2]},
+}
+
+
 class TestEvidence:
     def test_numeric_choices_are_ordered_by_value_and_others_as_the_file_has_them(self, read: Read) -> None:
         shuffled = {"train.learning_rate": {"choices": [1e-2, 1e-4, 1e-3]}}
@@ -82,6 +91,16 @@ class TestEvidence:
         evidence = read("pooling", swept=when, **FLAT)
         said = "activation=relu and activation=leaky_relu leaky_relu_slope=0.1 are not separable"
         assert evidence.shortened(said) == "relu and leaky_relu · 0.1 are not separable"
+
+    def test_a_value_keeps_its_place_where_the_one_before_it_is_off(self, read: Read) -> None:
+        evidence = read("pooling", swept=SLOPED, **FLAT)
+        names = {"relu · –", "leaky_relu · 0.01", "leaky_relu · 0.3"}
+        assert {choice.short for choice in evidence.choices} == {f"{n} · {d}" for n in names for d in (0.1, 0.2)}
+        assert evidence.compared == "activation · leaky_relu_slope · dropout"
+        plain = evidence.trials["model.activation"] == "relu"
+        alike = replace(evidence, trials=evidence.trials[plain])
+        assert {choice.short for choice in alike.choices} == {"relu · 0.1", "relu · 0.2"}
+        assert alike.compared == "activation · dropout"
 
     def test_so_are_those_that_are_not_compared(self, read: Read) -> None:
         cube = read("cube")
@@ -514,6 +533,26 @@ class TestLandscape:
         assert np.isnan(far), "the corner far from every trial"
         assert (surface.x.max() == pytest.approx(0.1)) == x_is_rate
 
+    def test_a_parameter_is_not_set_against_the_one_choice_that_it_waits_for(self, read: Read) -> None:
+        pairs = rank(read("pooling", swept=SLOPED, **FLAT)).pairs
+        crossed = {frozenset((pair.x.name, pair.y.name)) for pair in pairs}
+        assert crossed == {frozenset(("activation", "dropout")), frozenset(("leaky_relu_slope", "dropout"))}
+
+    def test_lines_of_trials_in_which_a_parameter_is_off_pass_below_its_axis(self, read: Read) -> None:
+        numbers = parallel(read("pooling", swept=SLOPED, **FLAT))
+        assert numbers.caption.endswith("Through “off”: trials without that parameter.")
+        with drawing_rules([]):
+            page = Page()
+            draw_parallel(numbers, page)
+        (ax,) = page.figure.axes
+        assert [text.get_text() for text in ax.texts].count("off") == 1
+        lines = [path for some in ax.collections for path in some.get_paths()]
+        assert all(len(path.vertices) == len(numbers.parameters) + 1 for path in lines)
+        (slope,) = (i for i, p in enumerate(numbers.parameters) if p.name == "leaky_relu_slope")
+        below = sum(path.vertices[slope, 1] < -0.1 for path in lines)
+        assert 0 < below < len(lines)
+        assert "off" not in parallel(read("cube")).caption
+
     def test_a_contour_keeps_choices_apart(self, read: Read) -> None:
         swept = {"model.pooling": {"choices": ["max", "average"]}, "model.dropout": {"low": 0.0, "high": 0.6}}
         evidence = read("pooling", swept=swept, study=RANDOM, **FLAT)
@@ -593,6 +632,13 @@ class TestSpread:
             assert found.choice is not None
             own = evidence.complete.loc[evidence.complete["choice"] == found.choice.label, "val_accuracy"]
             assert [float((own <= value).mean()) for value in found.values] == pytest.approx(list(found.shares))
+
+    def test_single_trials_are_one_distribution_and_no_means(self, read: Read) -> None:
+        evidence = read("pooling", study={"seeds": 1})
+        (found,) = edf(evidence).distributions
+        assert (found.choice, len(found.values)) == (None, 4)
+        assert pareto(evidence).caption.startswith("Marks: the one seed of each. Line: ")
+        assert pareto(read("pooling")).caption.startswith("Marks: means over seeds. Dots: single trials. Line: ")
 
     def test_a_search_is_one_distribution(self, read: Read) -> None:
         (found,) = edf(read("joint")).distributions
@@ -690,8 +736,10 @@ class TestProgress:
         saved, trained = (9 - pruned["epochs"]).sum(), evidence.search["epochs"].sum()
         assert intermediate_values(evidence).says == (
             f"{len(pruned)} trials of 100 pruned, which saved {saved} epochs of training "
-            f"({100 * saved / (saved + trained):.0f} %)"
+            f"({100 * saved / (saved + trained):.0f} %); {(evidence.search['state'] == 'failed').sum()} failed"
         )
+        assert intermediate_values(evidence).caption.endswith("Thick: the best. Grey ×: pruned. Orange ×: failed.")
+        assert "×" not in intermediate_values(read("pooling")).caption
 
     def test_a_pruned_trial_would_have_trained_its_own_epochs(self, read: Read) -> None:
         swept = {"train.epochs": {"choices": [5, 12]}, "model.dropout": {"low": 0.0, "high": 0.6}}

@@ -141,10 +141,13 @@ class Evidence:
         return tuple(p for p in self._compared if not np.isnan(p.coordinates(rows)).all()) or self._compared
 
     def _short(self, row: pd.Series[Any]) -> str:
-        """A choice's values, each in its place; a dash where one is off that others have."""
+        """A choice's values, each in its place: a dash stands for one that is off, unless nothing follows it."""
         is_told = not any(p.is_on(row) for p in self._compared if p not in self._named)
         named = self._named if is_told else self._compared
-        return " · ".join(p.short_label(row) or "–" for p in named) or str(row["choice"])
+        values = [p.short_label(row) or "–" for p in named]
+        while values and values[-1] == "–":
+            values.pop()
+        return " · ".join(values) or str(row["choice"])
 
     def choice_of(self, rows: pd.DataFrame) -> pd.Series[str]:
         """The label of what is compared, for rows of trials.csv."""

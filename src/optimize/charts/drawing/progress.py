@@ -108,7 +108,8 @@ def draw_intermediate_values(numbers: IntermediateValues, page: Page) -> None:
     for state, colour in (("pruned", MUTED), ("failed", FAILED)):
         ends = [(path.epochs[-1], scale * path.values[-1]) for path in stopped if path.state == state]
         if ends:
-            ax.plot(*np.array(ends).T, "x", ms=5.5, mew=1.2, color=tone(colour), zorder=4)
+            seen = 1.0 if len(ends) <= MANY else 0.5
+            ax.plot(*np.array(ends).T, "x", ms=5.5, mew=1.2, color=tone(colour), alpha=seen, zorder=4)
     for choice in choices:  # as the legend has them; a mark at each epoch would be too many
         ends = [(path.epochs[-1], scale * path.values[-1]) for path in complete if path.choice == choice]
         if ends:

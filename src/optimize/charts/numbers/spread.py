@@ -65,7 +65,10 @@ def edf(evidence: Evidence) -> Edf:
     rows, metric = evidence.searched, evidence.metric
     if len(rows) < 4:
         raise NotForThisSweep("fewer than four trials are complete")
-    groups = evidence.groups(rows) if len(evidence.choices) <= MOST_STEPS and not evidence.confirmed else [(None, rows)]
+    groups = evidence.groups(rows)
+    of_many = len(evidence.choices) > MOST_STEPS or evidence.confirmed
+    if of_many or any(len(group) == 1 for _, group in groups):  # a single trial has no distribution
+        groups = [(None, rows)]
     found = tuple(_distribution(choice, group, metric) for choice, group in groups)
     values = rows[metric.name].to_numpy(dtype=np.float64)
     says = (
@@ -165,7 +168,9 @@ def _says(cost: Cost, points: pd.DataFrame, evidence: Evidence) -> str:
 
 
 def _caption(evidence: Evidence) -> str:
-    means = f"means over {evidence.noun}s"
+    single = len(evidence.judged) == len(evidence.choices)
+    means = f"the one {evidence.noun} of each" if single else f"means over {evidence.noun}s"
     marks = "the best to be expected of each, at the cost of its best" if evidence.factor else means
-    points = f"Marks: {marks}. Dots: single trials." if evidence.choices else "Points: single trials."
+    dots = "" if single else " Dots: single trials."
+    points = f"Marks: {marks}.{dots}" if evidence.choices else "Points: single trials."
     return f"{points} Line: Pareto front. Time is wall time of a training, among whatever else ran beside it."
