@@ -165,8 +165,10 @@ def _of_factor(
     path = str(study.compare)
     column = trials[path].map(partial(own_label, config.space[path]), na_action="ignore")
     factor = factor_verdict(trials.assign(**{path: column}), path, metric=study.metric, direction=study.direction)
-    if verdict.purpose == "search":
-        return replace(verdict, factor=factor, decided=factor.decided, sentence=factor.sentence)
+    of_steps = _step_warnings(study.metric, verdict.choices, validation_images)
+    rest = tuple(said for said in verdict.warnings if said not in of_steps)
+    if verdict.purpose == "search":  # which says nothing of single configurations
+        return replace(verdict, factor=factor, decided=factor.decided, sentence=factor.sentence, warnings=rest)
     searched = trials[trials["purpose"] == "search"]
     noun = "fold" if study.folds else "seed"
     pruned = _survivors(searched, study.metric, "configuration", noun)
@@ -177,6 +179,7 @@ def _of_factor(
         factor=replace(factor, warnings=(*factor.warnings, *pruned)),
         decided=factor.decided,
         sentence=f"{factor.sentence} Among the finalists: {verdict.sentence}",
+        warnings=(*rest, *(f"Among the finalists: {said[0].lower()}{said[1:]}" for said in of_steps)),
         conditions=(
             *of_search,
             *(f"Among the finalists: {said[0].lower()}{said[1:]}" for said in of_finalists),

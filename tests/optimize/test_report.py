@@ -144,7 +144,7 @@ def test_the_verdict_stands_first_with_its_chart(made: Made) -> None:
     outline = Outline(page)
     sentence = html.escape(verdict["sentence"], quote=False)
     assert page.index(sentence) < page.index("<img")
-    assert outline.all("img")[0]["alt"].startswith("Chart, Every choice, seed by seed: ")
+    assert outline.all("img")[0]["alt"].startswith("Chart, Every choice, trial by trial: ")
     assert outline.all("img")[0]["alt"].endswith(verdict["sentence"])
     assert ("p", "Decided" if verdict["decided"] else "Open") in outline.texts
     assert all(condition in outline.said for condition in verdict["conditions"])
@@ -235,6 +235,7 @@ def test_a_factor_is_reported_at_its_best_and_the_finalists_too(made: Made) -> N
     headings = [text for tag, text in Outline(page).texts if tag == "h3"]
     assert "Choices, each at its best" in headings
     assert "Finalists, trained again on fresh seeds" in headings
+    assert headings.index("Differences between choices") < headings.index("Differences between finalists")
     assert "Least squares over all complete trials of the search;" in page
     trials = results.trials()
     searched = ((trials["state"] == "complete") & (trials["purpose"] == "search")).sum()

@@ -140,6 +140,16 @@ def test_a_factor_without_a_complete_trial_has_no_verdict(tmp_path: Path) -> Non
     assert found.sentence == "There is no verdict: no trial is complete."
 
 
+def test_a_step_of_one_image_between_configurations_is_said_of_finalists_and_not_of_a_factor(tmp_path: Path) -> None:
+    search, config = tuned(), sweep_config(tmp_path, "compare: model.pooling, seeds: 1")
+    assert not any("validation images" in said for said in judge_sweep(search, config, validation_images=50).warnings)
+    finalists = search.head(2)
+    rows = [finalists.assign(purpose="confirm", seed=seed, val_accuracy=[0.9 + seed / 1000, 0.9]) for seed in (1, 2, 3)]
+    found = judge_sweep(pd.concat([search, *rows], ignore_index=True), config, validation_images=50)
+    (said,) = (said for said in found.warnings if "validation images" in said)
+    assert said.startswith("Among the finalists: the best two, ")
+
+
 # Folds
 
 

@@ -37,7 +37,7 @@ class Chart(NamedTuple):
 
 
 CATALOG: dict[str, Chart] = {
-    "choices": Chart("Every choice, seed by seed", choice_rows, draw_choices),
+    "choices": Chart("Every choice, trial by trial", choice_rows, draw_choices),
     "learning_curves": Chart("Learning curves", learning_curves, draw_learning_curves),
     "differences": Chart("Differences between choices", differences, draw_differences),
     "importances": Chart("Which parameter matters", importances, draw_importances),

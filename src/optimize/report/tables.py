@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STATES = {"complete": "✓ complete", "pruned": "✂ pruned", "failed": "✗ failed"}
 PURPOSES = {"search": "Search", "confirm": "Confirmation"}
 NOTHING = "–"
+DIFFERENCES = "Differences between choices"
 _FORECAST = f" So many more decide an open pair with probability {POWER:g}, if it differs as much as it now seems to."
 
 
@@ -83,6 +84,7 @@ def _choice_tables(verdict: Verdict, evidence: Evidence) -> Iterable[Table]:
             evidence.metric.unit,
             f"{evidence.noun}s to decide it",
             note="" if all(pair.decided for pair in verdict.pairs) else _FORECAST,
+            title="Differences between finalists" if verdict.purpose == "confirm" else DIFFERENCES,
         )
 
 
@@ -121,10 +123,12 @@ def _factor_tables(factor: FactorVerdict, evidence: Evidence) -> Iterable[Table]
         yield _pair_table(tuple(_pair_row(pair, evidence) for pair in factor.pairs), evidence.metric.unit)
 
 
-def _pair_table(rows: tuple[tuple[str, ...], ...], unit: str, *more: str, note: str = "") -> Table:
+def _pair_table(
+    rows: tuple[tuple[str, ...], ...], unit: str, *more: str, note: str = "", title: str = DIFFERENCES
+) -> Table:
     columns = ("better", "worse", "separable", f"difference{unit}", "95 % interval", "p (Holm)", *more)
     note = f"Each interval stands on its own; p is corrected over all pairs.{note}"
-    return Table("Differences between choices", columns, rows, words=3, note=note)
+    return Table(title, columns, rows, words=3, note=note)
 
 
 def _pair_row(pair: PairComparison | TunedPair, evidence: Evidence) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from optimize.charts.parameters import Floats, Parameter
 from optimize.charts.units import Metric, number
 
 LONGEST_TITLE = 14
+MANY_AXES = 5
+"""So many are close together on a narrow page, and their labels small."""
 OFF = -0.2
 """Below a parameter's axis, where lines of trials pass in which it is off."""
 JITTER = 0.16
@@ -157,27 +159,28 @@ def draw_parallel(numbers: Parallel, page: Page) -> None:
     ax.set_xlim(-0.25, heights.shape[1] - 0.75)
     ax.set_ylim(OFF - 0.06 if off.any() else -0.09, 1.09)
     ax.set_axis_off()
+    size = 7.5 if len(numbers.parameters) >= MANY_AXES and page.width < 6 else 8.5
     for place, parameter in enumerate(numbers.parameters):
-        _upright(ax, place, parameter.name, _place_ticks(parameter), left=True)
+        _upright(ax, place, parameter.name, _place_ticks(parameter), left=True, size=size)
         if off[:, place].any():
-            _tick(ax, place, OFF, "off", left=True)
-    _upright(ax, len(numbers.parameters), numbers.metric.axis, shade.ticks(), left=False)
+            _tick(ax, place, OFF, "off", left=True, size=size)
+    _upright(ax, len(numbers.parameters), numbers.metric.axis, shade.ticks(), left=False, size=size)
 
 
-def _upright(ax: Axes, place: int, title: str, ticks: list[tuple[float, str]], *, left: bool) -> None:
+def _upright(ax: Axes, place: int, title: str, ticks: list[tuple[float, str]], *, left: bool, size: float) -> None:
     ax.plot([place] * 2, [0, 1], color=tone(MUTED), lw=1, zorder=3)
     for height, text in ticks:
-        _tick(ax, place, height, text, left=left)
+        _tick(ax, place, height, text, left=left, size=size)
     ax.annotate(
         _in_lines(title), (place, 1.09), xytext=(0, 3), textcoords="offset points", size=9, ha="center", va="bottom",
         annotation_clip=False,
     )  # fmt: skip
 
 
-def _tick(ax: Axes, place: int, height: float, text: str, *, left: bool) -> None:
+def _tick(ax: Axes, place: int, height: float, text: str, *, left: bool, size: float) -> None:
     ax.plot([place - 0.015, place + 0.015], [height] * 2, color=tone(MUTED), lw=1, zorder=3)
     ax.annotate(
-        text, (place, height), xytext=(-4 if left else 5, 0), textcoords="offset points", size=8.5, va="center",
+        text, (place, height), xytext=(-4 if left else 5, 0), textcoords="offset points", size=size, va="center",
         ha="right" if left else "left", zorder=5, annotation_clip=False,
         bbox={"boxstyle": "round,pad=0.12", "fc": tone(PAPER), "ec": "none", "alpha": 0.75},
     )  # fmt: skip
