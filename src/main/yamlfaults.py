@@ -12,6 +12,7 @@ from main.complaints import LINE_END
 _UNQUOTED = "a value cannot begin with this character; quote it"
 _SPACELESS = "a ':' needs a space after it"
 _SECOND_COLON = "a second ':' in one value; quote the value, or begin what is within it in a line of its own"
+_SECOND_COLON_WITHIN = "a second ':' in one value; quote the value, or write it in braces, {...}"
 _INLINE_LIST = "a list begins in a line of its own; a value that begins with '-' is quoted"
 _ESCAPE = "a '\\' within double quotes begins an escape; use single quotes"
 _SAYINGS = {
@@ -48,6 +49,11 @@ _NO_KEY = ("did not find expected key", "expected <block end>")
 _KEY = re.compile(r"\s*(- +)*('[^']*'|\"[^\"]*\"|[^\s#:]+) *:([ \t]|$)")
 _UP_TO_A_COLON = re.compile(r"\s*(- +)*[^\s:]+ *")
 _SPACELESS_KEY = re.compile(r"\s*[\w.]+:[^ ]")
+_BEFORE_BRACKETS = re.compile(r"\s*(?:- +)*(?P<key>[\w.]+)(?P<between>:| *= *| +)[\[{]")
+_KEYLESS_WITHIN = re.compile(r"(?:.*[{,])?\s*(?P<key>[\w.]+) +")
+_VALUE_WITHIN = re.compile(r".*[{,]\s*[\w.]+: +[^\[\]{},]+")
+_KEYLESS = "a key without its ':'"
+_EQUALS = "a key has ':' after it, and a space; not '='"
 
 
 class Fault(NamedTuple):
@@ -81,11 +87,26 @@ class _Faulty:
         if self._said.startswith("mapping values are not allowed"):
             first = _UP_TO_A_COLON.fullmatch(line[: self._at.column])
             return self._misplaced_key() if first else _at(self._at, _SECOND_COLON)
+        within = _KEYLESS_WITHIN.fullmatch(line[: self._at.column])
+        if self._said.startswith(_UNCLOSED) and within and line[self._at.column :][:1] in ("[", "{"):
+            return Fault(self._at.line, within.start("key"), _KEYLESS)
+        value = _VALUE_WITHIN.fullmatch(line[: self._at.column])
+        if self._said.startswith(_UNCLOSED) and value and line[self._at.column :].startswith(": "):
+            return _at(self._at, _SECOND_COLON_WITHIN)
         if self._begun and self._is_never_closed():
             return _at(self._begun, f"begins here and is never closed: {self._in_words()}")
+        if self._said.startswith(_NO_KEY) and (found := _BEFORE_BRACKETS.match(line)):
+            return self._before_brackets(found)
         if self._said.startswith(_NO_KEY):
             return _at(self._at, self._after_a_value()) if line[: self._at.column].strip() else self._misplaced_key()
         return _at(self._at, self._in_words() + self._where_begun())
+
+    def _before_brackets(self, found: re.Match[str]) -> Fault:
+        """A key that brackets follow, for want of the ':' or of the space between."""
+        between = found["between"]
+        if between == ":":
+            return Fault(self._at.line, found.end("key"), _SPACELESS)
+        return Fault(self._at.line, found.start("key"), _EQUALS if "=" in between else _KEYLESS)
 
     def _misplaced_key(self) -> Fault:
         """A key that can stand nowhere, as the line above was to be one and is none, or as it is too far in."""
@@ -109,7 +130,7 @@ class _Faulty:
         line = self._line(number)
         if spaceless := _SPACELESS_KEY.match(line):
             return Fault(number, spaceless.end() - 2, _SPACELESS)
-        return Fault(number, _indentation(line), "a key without its ':'")
+        return Fault(number, _indentation(line), _KEYLESS)
 
     def _is_never_closed(self) -> bool:
         """Whether the text ends, or goes on with what stands no further in, before something is closed."""

@@ -146,6 +146,12 @@ def test_refused_by_line(text: str, line: int, column: int, said: str) -> None:
         ("a: > b\n", 1, 4, "a value cannot begin with this character; quote it"),
         ("a: ? b\n", 1, 4, "a value cannot begin with this character; quote it"),
         ("a: - b\n", 1, 4, "a list begins in a line of its own"),
+        ("a:\n  b {c: [1]}\n", 2, 3, "a key without its ':'"),
+        ("a:\n  b:{c: [1]}\n", 2, 4, "a ':' needs a space after it"),
+        ("a = {'b': 'c'}\nd: 1\n", 1, 1, "a key has ':' after it, and a space; not '='"),
+        ("a:\n  b: {c [1, 2]}\n", 2, 7, "a key without its ':'"),
+        ("a: {b: 1, c {d: 2}}\n", 1, 11, "a key without its ':'"),
+        ("a: {b: c: 1}\n", 1, 9, "a second ':' in one value; quote the value, or write it in braces, {...}"),
     ],
 )
 def test_what_a_parser_notices_late_is_told_where_it_was_done(text: str, line: int, column: int, said: str) -> None:
