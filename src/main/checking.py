@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -13,17 +14,29 @@ from pydantic_core import ErrorDetails
 from main.annotations import KeyPath, annotation_at, leaves, section_of, sections, tags, value_at, words
 from main.complaints import Complaint
 from main.document import Document, described
-from main.meant import how_to_write
+from main.meant import how_to_write, share_of
 from main.nearest import VERY_LIKE, did_you_mean, nearest_to
 from main.yaml12 import Plain, flow
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 
 
-_JOINED = re.compile(r"(\w+)\s*[:=]")
-"""A key with what was to be its value, for want of a space."""
+_JOINED = re.compile(r"(\w+)\s*[:=\s]\s*(.*)", re.DOTALL)
+"""A key with what was to be its value, for want of a ':' or of a space."""
+_LONGEST_HINT = 80
+_MOST_PER_CENT, _LEAST_PER_CENT = 100, 2
+_WRITE_A_NAME = "write `name: "
+_UNTAKEN = " does not take it"
 REQUIRED = "required, but not written"
 """The message about a key that is missing."""
+
+
+class Mistake(ValueError):
+    """What a validator refuses, and what to write instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Problem(NamedTuple):
@@ -85,11 +98,15 @@ def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path:
         if len(where) < len(details["loc"]):
             through_union.add(where)
     around = {where[:length] for where in found for length in range(len(where))}
-    for where, group in found.items():
-        if where in around and where in through_union:
-            continue
-        problem = _problem(_Finding(group, where, model, data))
-        yield problem._replace(path=path + problem.path)
+    problems = [
+        _problem(_Finding(group, where, model, data))
+        for where, group in found.items()
+        if where not in around or where not in through_union
+    ]
+    nameless = {problem.path[:-1] for problem in problems if problem.hint.startswith(_WRITE_A_NAME)}
+    for problem in problems:
+        if problem.path[:-1] not in nameless or _UNTAKEN not in problem.message:  # by the name that it has by default
+            yield problem._replace(path=path + problem.path)
 
 
 def _counts_only_what_is_right(details: ErrorDetails, value: Plain) -> bool:
@@ -113,6 +130,16 @@ class _Finding(NamedTuple):
     def annotation(self) -> Any:
         return annotation_at(self.model, self.where, self.data)
 
+    def allows(self, value: Plain) -> bool:
+        """Whether another value would be taken in place of this one, beside what else is written in its section."""
+        around = self.where[:-1]
+        section = section_of(annotation_at(self.model, around, self.data), value_at(self.data, around))
+        written = value_at(self.data, around)
+        if section is None or not isinstance(written, dict):
+            return False
+        key = self.where[-1]
+        return all(problem.path[:1] != (key,) for problem in check(section, {**written, str(key): value})[1])
+
 
 def _problem(found: _Finding) -> Problem:
     """What to say about a value: a wrong type only where no member of a union has come further than that."""
@@ -128,12 +155,32 @@ def _wrong_type(found: _Finding) -> Problem:
     """Says all that may be written; of what may be abbreviated, pydantic knows the whole alone."""
     refused = [_EXPECTED[details["type"]] for details in found.group]
     expected = _or(_written_kinds(found.annotation) or list(dict.fromkeys(refused)))
-    hint = how_to_write(expected, found.value, found.annotation)
+    hint = how_to_write(expected, found.value, found.annotation, found.allows)
     if not hint and "mapping" in expected:
         names, whole = words(found.annotation), sections(found.annotation)
-        keys = _listed(whole[0]) if len(whole) == 1 else ""
+        keys = as_a_key(found.value, whole[0]) or _listed(whole[0]) if len(whole) == 1 else ""
         hint = "; ".join(part for part in (f"names: {', '.join(names)}" if names else "", keys) if part)
     return Problem(found.where, f"expected {expected}, but read {described(found.value)}", hint)
+
+
+def as_a_key(value: Plain, section: type[BaseModel]) -> str:
+    """How to write what stands in place of a section's mapping, as one of its keys; empty where that is a guess."""
+    fields = section.model_fields
+    if isinstance(value, tuple) and value and all(isinstance(item, dict) for item in value):
+        whole = flow(value[0]) if len(value) == 1 else ""
+        return (
+            f"write {whole}" if 0 < len(whole) <= _LONGEST_HINT else "write its keys without '-' and without brackets"
+        )
+    if isinstance(value, str) and (joined := _JOINED.fullmatch(value)) and joined[1] in fields:
+        return f"write `{joined[1]}: {joined[2] or '...'}`, with a ':' and a space"
+    if isinstance(value, str) and value in fields:
+        return f"write {{{value}: ...}}"
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return ""
+    named = [key for place, key in enumerate(fields) if place == 0 or str not in leaves(fields[key].annotation)]
+    fitting = [key for key in named if all(p.path[0] != key for p in check(section, {key: value})[1])]
+    is_clear = fitting and (isinstance(value, str) or len(fitting) == 1)
+    return f"write {{{fitting[0]}: {flow(value)}}}" if is_clear else ""
 
 
 def _written_kinds(annotation: Any) -> list[str]:
@@ -157,16 +204,26 @@ def _in_place_of_key(key: str, allowed: Mapping[str, FieldInfo], written: Mappin
     first, _, below = key.partition(".")
     if below and first in allowed:
         return "unknown key, a path", f"write {first}: {{{below}: ...}}"
-    joined = _JOINED.match(key)
+    joined = _JOINED.fullmatch(key)
     if joined and joined[1] in allowed and written.get(key) is None:
-        return "unknown key", f"write `{joined[1]}: ...`, with a ':' and a space"
-    if "name" in allowed and key in words(allowed["name"].annotation):
-        return "unknown key", f"write {{name: {key}, ...}}"
+        return "unknown key", f"write `{joined[1]}: {joined[2] or '...'}`, with a ':' and a space"
+    if "name" in allowed and "name" not in written:
+        names = words(allowed["name"].annotation)
+        if key in names:
+            own = written[key] if isinstance(written[key], dict) else {}
+            return "unknown key", f"write {flow({'name': key, **own})}" if own else f"write {{name: {key}, ...}}"
+        if name := _name_in(written[key], names):
+            return "unknown key", f"{_WRITE_A_NAME}{name}`"
     message, hint = unknown_key(key, allowed)
     near = nearest_to(key, allowed)
     if near and near in written and nearest_to(key, [near], VERY_LIKE) is None:  # a second one would be refused
         message = f"unknown key{did_you_mean(key, [other for other in allowed if other not in written])}"
     return message, hint
+
+
+def _name_in(value: Plain, names: Iterable[Any]) -> str | None:
+    """Which of some names a word is, whatever its case."""
+    return next((name for name in names if isinstance(value, str) and value.lower() == name), None)
 
 
 def _missing(found: _Finding) -> Problem:
@@ -199,20 +256,33 @@ def _unknown_name(found: _Finding) -> Problem:
 
 
 def _nameless(found: _Finding) -> Problem:
-    return Problem(found.where, "`name` is required, but not written", f"one of {', '.join(tags(found.annotation))}")
+    names = tags(found.annotation)
+    written = found.value if isinstance(found.value, dict) else {}
+    for key, value in written.items():
+        if name := _name_in(value, names):
+            return Problem((*found.where, key), "unknown key", f"{_WRITE_A_NAME}{name}`", at_key=True)
+    return Problem(found.where, "`name` is required, but not written", f"one of {', '.join(names)}")
 
 
 def _own_words(found: _Finding, details: ErrorDetails) -> Problem:
     """A rule of bounds, or what a validator of ours raised."""
     context = details.get("ctx", {})
     if "error" in context:
-        return Problem(found.where, str(context["error"]))
+        return Problem(found.where, str(context["error"]), getattr(context["error"], "hint", ""))
     bounds = {key: _whole(value) for key, value in context.items()}
     rule = _RULES[details["type"]].format(**bounds) if details["type"] in _RULES else details["msg"]
     if details["type"] in ("too_short", "string_too_short") and bounds["min_length"] == 1:
         rule = "must not be empty"
     read = flow(found.value)[:40] if isinstance(found.value, int | float) else described(found.value)
-    return Problem(found.where, f"{rule}, but read {read}")
+    return Problem(found.where, f"{rule}, but read {read}", _as_a_share(found.value, context))
+
+
+def _as_a_share(value: Plain, bounds: Mapping[str, Any]) -> str:
+    """What to write instead of a number that was meant in per cent, where a share of 1 is wanted."""
+    is_share = bounds.get("lt") == 1 and isinstance(value, int | float)
+    if not is_share or not _LEAST_PER_CENT <= value <= _MOST_PER_CENT:  # type: ignore[operator]
+        return ""
+    return f"write {share_of(Decimal(repr(value)))} for {flow(value)} %"
 
 
 def _whole(bound: object) -> object:

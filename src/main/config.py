@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from main.annotations import KeyPath
-from main.checking import Problem, check, complaints, unknown_key, unknown_value
+from main.checking import Mistake, Problem, as_a_key, check, complaints, unknown_key, unknown_value
 from main.complaints import ConfigError
 from main.document import described, read
 from main.names import valid_name
@@ -224,7 +224,9 @@ def _refuse_untaken(value: object, info: ValidationInfo, table: Mapping[str, fro
     name = info.data.get("name")  # absent where it was refused itself
     if value is not None and name is not None and info.field_name not in table[name]:
         takes = ", ".join(sorted(table[name])) or "no arguments"
-        raise ValueError(f"{name} does not take it; it takes {takes}")
+        takers = [other for other, arguments in table.items() if info.field_name in arguments]
+        hint = f"{' and '.join(takers)} take{'' if len(takers) > 1 else 's'} it: write `name: {takers[0]}`"
+        raise Mistake(f"{name} does not take it; it takes {takes}", hint)
     return value
 
 
@@ -280,7 +282,7 @@ def check_training(sections: Mapping[str, Plain]) -> tuple[TrainingConfig | None
 def check_model(section: Plain) -> tuple[NetworkSpec | None, list[Problem]]:
     """The `model` section as the network it names, or everything that is wrong with it."""
     if not isinstance(section, dict):
-        return None, [Problem(("model",), f"expected a mapping, but read {described(section)}")]
+        return None, [Problem(("model",), f"expected a mapping, but read {described(section)}", _as_a_network(section))]
     name = section.get("network", "cnn")
     known = networks()
     if not isinstance(name, str) or name not in known:
@@ -290,6 +292,15 @@ def check_model(section: Plain) -> tuple[NetworkSpec | None, list[Problem]]:
         return None, [problem, *(other for other in others if not _is_of_another_network(other))]
     spec, problems = check(known[name], section, ("model",))
     return spec, [_of_another_network(problem, name) for problem in problems]
+
+
+def _as_a_network(written: Plain) -> str:
+    """How to write what stands in place of the keys of `model`."""
+    known = networks()
+    if isinstance(written, str) and (near := nearest_to(written, known)):
+        return f"write {{network: {near}}}"
+    hints = (as_a_key(written, spec) for spec in known.values())
+    return next(filter(None, hints), f"write {{network: {next(iter(known))}, ...}}; networks: {', '.join(known)}")
 
 
 def _is_of_another_network(problem: Problem) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from types import NoneType
 from typing import Any
@@ -14,29 +14,42 @@ from main.yaml12 import NotANumber, Plain, flow, scalar
 _GROUPED = re.compile(r"[0-9]+(_[0-9]+)*|[1-9][0-9]{0,2}(,[0-9]{3})+")
 _DECIMAL_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
 _PERCENT = re.compile(r"([0-9]{1,3}(\.[0-9]+)?) ?%")
-_LISTED = re.compile(r"[(\[]?\s*(\w[\w.]*(?:\s*,\s*\w[\w.]*)*)(?:\s*,)?\s*[)\]]?")
+_WITH_A_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]{2,}|°)", re.IGNORECASE)
+_THOUSANDS = re.compile(r"([0-9]{1,9}) ?k", re.IGNORECASE)
+_POWER = re.compile(r"([0-9]{1,3}) ?(?:\*\*|\^) ?(-?[0-9]{1,2})")
+_SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?/ ?([1-9][0-9]{0,8})")
+_SPACED = re.compile(r"[0-9]+(\.[0-9]+)? ?e ?[-+]? ?[0-9]+|[1-9][0-9]{0,2}( [0-9]{3})+", re.IGNORECASE)
+_SQUARE = re.compile(r"([0-9]+) ?[x×*] ?\1")
+_LISTED = re.compile(r"[(\[]?\s*(\w[\w.+-]*(?:(?:\s*,\s*|\s+)\w[\w.+-]*)*)(?:\s*,)?\s*[)\]]?")
+_BETWEEN = re.compile(r"\s*,\s*|\s+")
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _NOTHING = ("none", "no", "off", "false")
 _LARGEST_WHOLE = 2**53  # above, not every whole number is a float
 
 
-def how_to_write(expected: str, value: Plain, annotation: Any) -> str:
+def how_to_write(expected: str, value: Plain, annotation: Any, allows: Callable[[Plain], bool]) -> str:
     """What to write instead of a value of the wrong kind; nothing where that is anybody's guess.
 
     Args:
         expected: The kinds that are wanted, in words: `a whole number or a list`.
         value: What was read.
         annotation: Of what may be written.
+        allows: Whether another value would be taken there.
     """
-    return next(_guesses(expected, value, annotation), "")
+    return next(_guesses(expected, value, annotation, allows), "")
 
 
-def _guesses(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
+def _guesses(expected: str, value: Plain, annotation: Any, allows: Callable[[Plain], bool]) -> Iterator[str]:
     is_nothing = value is False or str(value).lower() in _NOTHING
     if is_nothing and "mapping" in expected and NoneType in leaves(annotation):  # of others null may be a default
         yield "write null for none"
     if value is None and expected == "a mapping" and NoneType not in leaves(annotation):
         yield "write {} for its defaults"
+    if is_nothing and "number" in expected:
+        if allows(0):
+            yield "write 0 for none"
+        elif NoneType in leaves(annotation):
+            yield "write null for none"
     if "true or false" in expected:
         yield from _boolean(value)
     if "number" in expected:
@@ -52,6 +65,8 @@ def _boolean(value: Plain) -> Iterator[str]:
         yield f"write {_OLD_BOOLEANS[value.lower()]}; {value} is a word in YAML 1.2"
     if isinstance(value, str) and value.lower() in ("true", "false"):
         yield f"write {value.lower()} without quotes"
+    if isinstance(value, int | float) and value in (0, 1):
+        yield f"write {'true' if value else 'false'}"
 
 
 def _number(value: Plain, *, whole: bool) -> Iterator[str]:
@@ -66,7 +81,34 @@ def _number(value: Plain, *, whole: bool) -> Iterator[str]:
     if not whole and (decimals := _DECIMAL_COMMA.fullmatch(value)):
         yield f"write {decimals[1]}.{decimals[2]}, with a point"
     if not whole and (percent := _PERCENT.fullmatch(value)):
-        yield f"write {(Decimal(percent[1]) / 100).normalize():f}"
+        yield f"write {share_of(Decimal(percent[1]))}"
+    if unit := _WITH_A_UNIT.fullmatch(value):
+        yield from _written(Decimal(unit[1]), whole=whole, remark=f", without '{unit[2]}'")
+    if thousands := _THOUSANDS.fullmatch(value):
+        yield f"write {thousands[1]}000"
+    if power := _POWER.fullmatch(value):
+        base, exponent = int(power[1]), int(power[2])
+        yield from _written(Decimal(base) ** exponent if base else Decimal(0), whole=whole)
+    if share := _SHARE.fullmatch(value):
+        yield from _written(Decimal(share[1]) / int(share[2]), whole=whole)
+    if square := _SQUARE.fullmatch(value):
+        yield f"write {square[1]}"
+    if _SPACED.fullmatch(value) and _is_a_number(value.replace(" ", ""), whole=whole):
+        yield f"write {value.replace(' ', '')}, without spaces"
+
+
+def share_of(percent: Decimal) -> str:
+    """`0.5`, of 50 per cent."""
+    return f"{(percent / 100).normalize():f}"
+
+
+def _written(number: Decimal, *, whole: bool, remark: str = "") -> Iterator[str]:
+    """A number as it is written; nothing of one that is not whole where a whole one is wanted."""
+    is_whole = number == number.to_integral_value()
+    if is_whole and abs(number) < _LARGEST_WHOLE:
+        yield f"write {int(number)}{remark}"
+    elif not whole:
+        yield f"write {float(number)!r}{remark}"
 
 
 def _is_a_number(text: str, *, whole: bool) -> bool:
@@ -80,6 +122,8 @@ def _is_a_number(text: str, *, whole: bool) -> bool:
 
 def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
     allowed: frozenset[Any] = frozenset().union(*(kinds(element) for element in elements(annotation)))
+    if isinstance(value, dict) and value and not any(item is not None for item in value.values()):  # {max, average}
+        yield f"write [{', '.join(map(flow, value))}]"
     if isinstance(value, int | float) and (Any in allowed or (type(value) in allowed and value > 0)):
         yield f"write [{flow(value)}]"
     if not isinstance(value, str):
@@ -89,7 +133,8 @@ def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
     if value.startswith("(") != value.endswith(")"):  # the rest stands behind a comma of the mapping around it
         yield "write a list in brackets, [..., ...]"
     if listed := _LISTED.fullmatch(value):
-        parts = list(dict.fromkeys(re.split(r"\s*,\s*", listed[1])))
+        written = _BETWEEN.split(listed[1])
+        parts = list(dict.fromkeys(written))
         if Any not in allowed and not all(_is_a_number(part, whole=float not in allowed) for part in parts):
             return
-        yield f"write {parts[0]}" if "number" in expected and len(parts) == 1 else f"write [{listed[1]}]"
+        yield f"write {parts[0]}" if "number" in expected and len(parts) == 1 else f"write [{', '.join(written)}]"
