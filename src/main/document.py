@@ -5,6 +5,7 @@ YAML 1.2 without what a configuration has no use for: aliases, merges, tags, sev
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ LARGEST_FILE = 64 * 1024
 """Bytes of a file that are read at most."""
 
 
+_OTHERWISE = re.compile(
+    r"""-*(?P<path>\w+(?:(?:[./:]|\.?\[["']?)\w+(?:["']?\])?)*)(?P<equals>=|\s*:\s+|\s+=?\s*|=\s+)(?P<value>[^\s=].*)"""
+)
+"""An assignment in the manner of Python, of paths of files, of YAML or of an option."""
 IN_PLACE_OF_A_VALUE = ("choices", "low", "high", "winner")
 """Keys of mappings that a sweep file may have where a value would stand."""
 SUFFIXES = (".yaml", ".yml")
@@ -60,6 +65,9 @@ class Document:
         if unseen := unseen_in(source):  # a file of it, as the results keep one, could not be read
             raise ConfigError(unseen)
         keys = written.strip().split(".")
+        if respelt := _respelt(assignment):
+            message = "expected PATH=VALUE, in which keys and numbers of elements have points between them"
+            raise ConfigError([Complaint(source, ROOT, "", message, f"write {respelt}")])
         if not equals or not all(keys):
             message = "expected PATH=VALUE, such as train.epochs=3"
             raise ConfigError([Complaint(source, ROOT, "", message)])
@@ -153,6 +161,19 @@ _KINDS: dict[type | tuple[type, ...], str] = {
     (list, tuple): "the list {}",
     dict: "the mapping {}",
 }
+
+
+def _respelt(assignment: str) -> str:
+    """An assignment as it is written, of one with other signs in its path: `model.filters[0]=8`, `--train.epochs=3`.
+
+    Nothing of one whose path has points alone, or of which nobody can tell.
+    """
+    found = _OTHERWISE.fullmatch(assignment.strip())
+    if not found:
+        return ""
+    path = re.sub(r"\W+", ".", found["path"]).strip(".")
+    is_other = found["path"] != path or "=" not in found["equals"] or assignment.lstrip().startswith("-")
+    return f"{path}={found['value']}" if is_other else ""
 
 
 def _first_key(data: Plain, path: KeyPath, keys: list[str]) -> list[str]:

@@ -295,6 +295,7 @@ def test_an_element_of_an_empty_list_cannot_be_set() -> None:
         ("train.epochs", "expected PATH=VALUE"),
         ("=3", "expected PATH=VALUE"),
         ("train..epochs=3", "expected PATH=VALUE"),
+        ("model.filters.-1=8", "has 2 elements"),
         ("train.epochs=[1", ""),
         ("train.epochs=*a", "anchors and aliases"),
         ("question=Which\u200b?", "the invisible character U+200B does not belong"),
@@ -308,3 +309,27 @@ def test_a_bad_override_is_named(override: str, said: str) -> None:
     complaint = refused(TEXT, override)[0]
     assert complaint.place == f"--set {override}"
     assert said in complaint.message
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("model.filters[0]=8", "model.filters.0=8"),
+        ("model.filters.[0]=8", "model.filters.0=8"),
+        ('model["filters"]=[8]', "model.filters=[8]"),
+        ("model/filters/0=8", "model.filters.0=8"),
+        ("model:filters=[8]", "model.filters=[8]"),
+        ("--train.epochs=3", "train.epochs=3"),
+        ("train.epochs: 3", "train.epochs=3"),
+        ("train.epochs 3", "train.epochs=3"),
+    ],
+)
+def test_an_override_with_other_signs_in_its_path_is_told_how_it_is_written(override: str, meant: str) -> None:
+    (complaint,) = refused(TEXT, override)
+    assert complaint.hint == f"write {meant}"
+    assert loaded(TEXT, meant)
+
+
+@pytest.mark.parametrize("override", ["train.epochs =3", "train.epochs=3", "question=Which: a or b?", "question=[a]"])
+def test_an_override_with_points_alone_in_its_path_is_read(override: str) -> None:
+    assert loaded(TEXT, override)
