@@ -333,6 +333,10 @@ def load(path: Path | str, overrides: Iterable[str] = ()) -> TrainingConfig:
     foreign = [key for key in document.data if key not in SECTIONS and key not in TITLES]
     problems += [Problem((key,), f"required: {SECTIONS[key]}", at_key=True) for key in missing]
     problems += [Problem((key,), *_foreign_key(key), at_key=True) for key in foreign]
+    if config is not None and (config.data.train or config.data.validation):
+        from main.data import too_few  # with NumPy
+
+        problems += [problem for problem in [too_few(config.data)] if problem is not None]
     if config is None or problems:
         raise ConfigError(complaints(document, problems))
     return config

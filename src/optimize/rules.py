@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.util import find_spec
 from itertools import islice
 
 from main.checking import Problem, unknown_value
 from main.config import TrainingConfig
 from main.document import described
+from main.meant import share_of
 from optimize.algorithms import GridSampler
 from optimize.conditions import not_swept, turned_off
+from optimize.consequences import NOTHING_SWEPT
 from optimize.paths import keys_of, removed
 from optimize.sections import StopConfig, StudyConfig
 from optimize.space import Choices, Range, SearchSpace, Value, is_on, label
@@ -126,7 +129,9 @@ def _target(study: StudyConfig) -> Iterator[Problem]:
     target = study.stop.target
     if target is not None and study.metric == "val_accuracy" and not 0 < target <= 1:
         message = f"an accuracy is a fraction from 0 to 1, but read {described(target)}"
-        yield Problem(("study", "stop", "target"), message, "write 0.995 for 99.5 %")
+        percent = target if 2 <= target <= 100 else 99.5
+        hint = f"write {share_of(Decimal(repr(percent)))} for {percent:g} %"
+        yield Problem(("study", "stop", "target"), message, hint)
 
 
 def _finalists(study: StudyConfig) -> Iterator[Problem]:
@@ -146,12 +151,22 @@ def _is_of_one(draft: Draft) -> bool:
 
 def _something(draft: Draft) -> Iterator[Problem]:
     if not draft.space.parameters and not _is_of_one(draft) and draft.study.range_test is None:
-        message = "nothing is swept: no choices and no range stand under `model` or `train`"
+        message = f"{NOTHING_SWEPT}: no choices and no range stand under `model` or `train`"
         hint = (
             "write, say, `pooling: {choices: [max, average]}`, or `seeds: 5` in `study` to train what is written five "
             "times; to train it once: python -m main train"
         )
         yield Problem(("model",), message, hint, at_key=True)
+
+
+def _images(draft: Draft) -> Iterator[Problem]:
+    """What a source that is known beforehand has too few of."""
+    data = draft.base.data if draft.base is not None else None
+    if data is not None and (data.train or data.validation):
+        from main.data import too_few  # with NumPy
+
+        problem = too_few(data)
+        yield from [problem] if problem is not None else []
 
 
 def _grid(draft: Draft) -> Iterator[Problem]:
@@ -226,8 +241,10 @@ def _factor(draft: Draft) -> Iterator[Problem]:
     path = draft.study.compare
     if path is None:
         return
+    leave_out = "leave it out: a verdict compares choices anyway"
     if path not in draft.space:
-        yield Problem(("study", "compare"), *not_swept(path, draft.space.paths))
+        message, hint = not_swept(path, draft.space.paths)
+        yield Problem(("study", "compare"), message, hint if len(draft.space.parameters) > 1 else leave_out)
         return
     factor = draft.space[path]
     if not isinstance(factor, Choices):
@@ -238,7 +255,7 @@ def _factor(draft: Draft) -> Iterator[Problem]:
         yield Problem(("study", "compare"), message)
     elif len(draft.space.parameters) == 1:
         message = "nothing but this is swept, so that each of its choices has a single configuration"
-        yield Problem(("study", "compare"), message, "leave it out: a verdict compares choices anyway")
+        yield Problem(("study", "compare"), message, leave_out)
 
 
 def _baseline(draft: Draft) -> Iterator[Problem]:
@@ -319,5 +336,6 @@ _STUDY_RULES: tuple[Callable[[StudyConfig], Iterator[Problem]], ...] = (
     _budget, _of_a_grid, _not_of_a_grid, _race, _range_test, _target, _finalists,
 )  # fmt: skip
 _SWEEP_RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
-    _something, _grid, _comparable, _rising_rate, _numeric, _factor, _baseline, _start, _pruned, _effective_rate,
+    _something, _images, _grid, _comparable, _rising_rate, _numeric, _factor, _baseline, _start, _pruned,
+    _effective_rate,
 )  # fmt: skip

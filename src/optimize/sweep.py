@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from main.backend import choose_precision, uncollected
-from main.data import TrainingData, fallback, load_test, load_training
+from main.data import DataError, TrainingData, UnknownSource, fallback, load_test, load_training
 from main.errors import UserError
 from optimize.conclusion import Conclusion, holds_winner, validation_images
 from optimize.config import SweepConfig
@@ -89,7 +89,8 @@ def run_sweep(
         run: what a worker does with a trial.
 
     Raises:
-        main.complaints.ConfigError: a combination makes no network for images of this size.
+        main.complaints.ConfigError: a combination makes no network for images of this size, or the file asks for an
+            unknown source or for more images or folds than there are.
         main.data.DataError: the data is missing or damaged.
         optimize.study.StudyChanged: the results hold a study of other trials.
         optimize.storage.StudyUnreadable: the study's storage is damaged or out of reach.
@@ -123,16 +124,29 @@ def _shown(config: SweepConfig, observer: Observer | None) -> AbstractContextMan
 def _usable_data(config: SweepConfig, results: Results, observer: Observer, *, fresh: bool) -> TrainingData:
     """The images of a sweep; whatever keeps it from training or exporting is refused before anything is touched."""
     results.refuse_nesting()
-    data = load_training(config.base.data)
+    data = _loaded(config)
     if data.notice:
         observer.note(data.notice)
     if data.remark:
         observer.note(data.remark)
     planned_networks(config, data.input_shape, data.n_classes)  # refuses those that cannot be built, by line
-    validation_images(config, data)  # refuses more folds than there are images
+    try:
+        validation_images(config, data)
+    except DataError as error:  # more folds than there are images
+        raise config.refusal(("study", "folds"), str(error)) from None
     if fresh or not results.provenance_file.exists():  # what is damaged is refused before anything trains
         load_test(fallback(config.base.data) if data.notice else config.base.data)
     return data
+
+
+def _loaded(config: SweepConfig) -> TrainingData:
+    """The images that the file asks for; where it asks for what there is not, it is told by line."""
+    try:
+        return load_training(config.base.data)
+    except DataError as error:
+        if error.field == "source" and not isinstance(error, UnknownSource):  # missing, or damaged
+            raise
+        raise config.refusal(("data", error.field), str(error)) from None
 
 
 def _set_aside(config: SweepConfig, results: Results) -> None:

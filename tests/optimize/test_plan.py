@@ -255,8 +255,6 @@ def test_the_plan_says_how_idle_cores_would_be_used(monkeypatch: pytest.MonkeyPa
     ("data", "said"),
     [
         ("{source: digits, otherwise: mnits}", "otherwise: unknown source 'mnits'; did you mean 'mnist'?"),
-        ("{source: digits, validation: 1500}", "validation: digits has 1,437 images outside its test set, too few for"),
-        ("{source: digits, train: 1400}", "train: digits has 1,437 images outside its test set, too few for"),
         ("{source: nothing}", "source: unknown source 'nothing'"),
     ],
 )

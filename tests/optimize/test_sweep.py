@@ -538,3 +538,28 @@ def test_a_damaged_test_set_is_refused_before_anything_trains(
             load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=Witness(), workers=0, fresh=fresh
         )
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "study", "said"),
+    [
+        ("{source: SOURCE, validation: 900}", "{}", ":1:{}: data.validation: .* has 40 images outside its test set"),
+        ("{source: SOURCE}", "{folds: 50}", ":3:16: study.folds: .* has 40 images outside its test set"),
+        ("{source: nothing}", "{}", ":1:16: data.source: unknown source 'nothing'"),
+    ],
+)
+def test_images_that_there_are_not_are_told_by_line_when_they_are_looked_for(
+    tmp_path: Path, data: str, study: str, said: str
+) -> None:
+    source = tmp_path / "few.npz"
+    images = np.zeros((40, 28, 28), np.uint8)
+    labels = np.arange(40) % 10
+    np.savez(source, x_train=images, y_train=labels, x_test=images[:10], y_test=labels[:10])
+    file = tmp_path / "few.yaml"
+    text = f"data: {data}\nmodel: {{pooling: {{choices: [max, blur]}}}}\nstudy: {study}\n".replace(
+        "SOURCE", str(source)
+    )
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=f"{file}{said.format(text.find('900') + 1)}"):
+        run_sweep(load_config(file), results_dir=tmp_path / "results", observer=Witness(), workers=0)
+    assert not (tmp_path / "results").exists()

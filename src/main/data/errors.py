@@ -10,5 +10,9 @@ class DataError(UserError):
     """The key of `data` that asks for what cannot be had."""
 
 
+class UnknownSource(DataError):
+    """Nothing is called what a file names as its source."""
+
+
 class MissingData(DataError):
     """A source is nowhere to be found; the message lists everywhere it was looked for."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from main.data.arraysource import ArraySource
 from main.data.digits import Digits
-from main.data.errors import DataError, MissingData
+from main.data.errors import MissingData, UnknownSource
 from main.data.find import ENVIRONMENT, find, places
 from main.data.known import KNOWN, KnownData
 from main.data.paths import FILE_READERS, is_path, open_path
@@ -22,7 +22,7 @@ def open_source(name: str) -> Source:
     """The source of this name: a built-in one, one that a package registers, or a path, in this order.
 
     A known data set that is nowhere on this machine is downloaded. Raises MissingData where a source can be
-    neither found nor downloaded, DataError where nothing is known by this name.
+    neither found nor downloaded, UnknownSource where nothing is known by this name.
     """
     refuse_unknown(name)
     if name in KNOWN:
@@ -35,9 +35,9 @@ def open_source(name: str) -> Source:
 
 
 def refuse_unknown(name: str) -> None:
-    """Raise DataError where nothing can be meant by this name: it is no path, and none that anything has."""
+    """Raise UnknownSource where nothing can be meant by this name: it is no path, and none that anything has."""
     if name not in KNOWN and name not in WITHOUT_FILES and name not in registered_names() and not is_path(name):
-        raise DataError(f"unknown source {name!r:.80}; {_hint(name)}")
+        raise UnknownSource(f"unknown source {name!r:.80}; {_hint(name)}")
 
 
 def is_to_be_downloaded(name: str) -> bool:
