@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from main.checking import Problem, unknown_value
 from main.nearest import nearest_to
-from main.yaml12 import Plain
+from main.yaml12 import Plain, flow
 from optimize.paths import keys_of
 from optimize.space import Choices, Parameter, SearchSpace, Value, label
 
@@ -54,7 +54,9 @@ def _allowed(swept: Mapping[str, Parameter], path: str, other: str, wanted: Plai
     several = wanted if isinstance(wanted, tuple) and wanted else (wanted,)
     for value in several:
         if value not in parent:
-            return Problem(where, *unknown_value(value, parent.values))
+            message, hint = unknown_value(value, parent.values)
+            meant = next((own for own in parent.values if isinstance(own, dict) and own.get("name") == value), None)
+            return Problem(where, message, hint if meant is None else f"write {flow(meant)}")
     return tuple(map(parent.own, several))
 
 
@@ -90,6 +92,8 @@ def not_swept(path: str, swept: Iterable[str], consequence: str = "") -> tuple[s
     lasts = {known.split(".")[-1]: known for known in paths}
     near = nearest_to(path.split(".")[-1], lasts)
     meant = f"; did you mean '{lasts[near]}'?" if near else ""
+    if above := next((known for known in paths if path.startswith(f"{known}.")), None):  # train.optimizer.name
+        meant = f"; did you mean '{above}'?"
     if below := next((known for known in paths if known.startswith(f"{path}.")), None):  # of `model: {pooling: max}`
         meant = f"; write a whole path, such as {below}"
     return f"'{path[:80]}' is not swept{consequence}{meant}", f"swept here: {', '.join(paths) or 'nothing'}"

@@ -19,6 +19,7 @@ from main.names import Name, valid_name
 from main.yaml12 import Plain
 from optimize.combinations import check_combinations, substituted
 from optimize.conditions import conditioned
+from optimize.consequences import without_consequences
 from optimize.extraction import extract
 from optimize.forms import forms_within
 from optimize.homes import of_a_sweep
@@ -208,8 +209,7 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
     problems = [*misplaced, *(problem for problem in problems if problem.path not in written)]
     if problems or file is None or swept.base is None:
         explained = [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems[:_MOST_EXPLAINED]]
-        if any(p.hint.startswith("to try each") for p in explained):
-            explained = [p for p in explained if not p.message.startswith("nothing is swept")]
+        explained = without_consequences(explained, document.data, SweepFile.model_fields)
         raise ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
     return SweepConfig(
         file.name or stem,

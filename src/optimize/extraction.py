@@ -15,6 +15,7 @@ from main.config import Section, TrainConfig
 from main.yaml12 import Plain, flow, plain
 from models import CnnSpec, networks
 from optimize.forms import FORM_KEYS, FORMS, USAGE, ChoicesForm, RangeForm, WinnerForm, form_of, forms_within
+from optimize.otherforms import as_a_form
 from optimize.paths import SWEEPABLE, keys_of, removed
 from optimize.space import Choices, Parameter, Range, label
 
@@ -129,6 +130,9 @@ class _Extractor:
         if beside := self._beside_a_whole(value, path):
             return self._broken(path, beside)
         read, problems = check(form, value, path)
+        if form is RangeForm and not any(isinstance(item, dict) for key, item in value.items() if key != "when"):
+            meant = as_a_form(value, self._kinds(path), value.get("when"))
+            problems = [p._replace(hint=f"write {meant}") if meant and p.at_key else p for p in problems]
         message = "a choice holds no choices of its own; sweep it by itself, with `when`"
         choices = value.get("choices")
         inner = forms_within(choices) if isinstance(choices, tuple) else ()
@@ -210,6 +214,10 @@ class _Extractor:
 
     def _misspelt(self, value: dict[str, Plain], path: KeyPath) -> _Broken:
         """A mapping where none can stand, as the key of a form in it is misspelt."""
+        if meant := as_a_form(value, self._kinds(path)):
+            wrong = next((key for key in value if key not in FORM_KEYS), next(iter(value)))
+            message, _ = unknown_key(wrong, [key for key in FORM_KEYS if f"{key}: " in meant])
+            return self._broken(path, Problem((*path, wrong), message, f"write {meant}", at_key=True))
         beside = "stands beside `choices`, or `low` and `high`"
         wrong = [key for key in value if key not in FORM_KEYS]
         messages = {key: unknown_key(key, FORM_KEYS)[0] for key in wrong} or dict.fromkeys(value, beside)

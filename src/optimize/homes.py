@@ -8,40 +8,33 @@ from collections.abc import Collection
 from pydantic import BaseModel
 
 from main.annotations import KeyPath, dotted, value_at
-from main.checking import Problem
-from main.config import (
-    AugmentConfig,
-    DataConfig,
-    EarlyStoppingConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainConfig,
-)
+from main.checking import Problem, unknown_key
+from main.config import DataConfig, TrainConfig
 from main.nearest import VERY_LIKE, nearest_to
 from main.yaml12 import Plain, flow
 from models import networks
+from optimize.consequences import AT_THE_EDGE
 from optimize.forms import FORM_KEYS, USAGE, form_of
+from optimize.habits import key_meant, said_instead, words_meant
+from optimize.otherforms import as_a_form
 from optimize.paths import SWEEPABLE
-from optimize.sections import ConfirmConfig, RunConfig, StopConfig, StudyConfig
+from optimize.points import point_meant
+from optimize.sections import RunConfig, StudyConfig
+from optimize.within import WITHIN, with_in_it
 
 _WHOLE_FORMS = ("choices", "winner")
 """Keys of what may stand in place of a mapping."""
 _SHOWN = 60
+_FEW = 20
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%")
 _SEVERAL = re.compile(r"(?:choice)?[(\[]?\s*(\w[\w.+-]*(?:\s*,\s*\w[\w.+-]*)+)\s*[)\]]?")
 _MEANT: dict[KeyPath, tuple[str, str | None]] = {
-    ("data", "name"): ("unknown key; did you mean 'source'?", None),
-    ("model", "name"): ("unknown key; did you mean 'network'?", None),
     ("study", "seed"): ("unknown key", "write `seeds: [...]`; a sampler's own is {name: ..., seed: ...}"),
     ("study", "timeout"): (
         "unknown key here; of one trial it belongs in `run`, of the whole sweep it is `time` in `study.stop`", "",
     ),
 }  # fmt: skip
 """Keys that what is near, or stands elsewhere, would lead astray: what is said, and what to write if not as usual."""
-_NOT_WRITTEN = {
-    "seed": "trainings have the seeds of `study.seeds`",
-    "direction": "it follows from `study.metric`",
-}
-"""Keys that none has, and what says the same."""
 
 
 def of_a_sweep(problem: Problem, data: Plain, sections: Collection[str]) -> Problem:
@@ -52,13 +45,93 @@ def of_a_sweep(problem: Problem, data: Plain, sections: Collection[str]) -> Prob
         data: Of the whole file.
         sections: The keys that stand at the file's left edge.
     """
+    value = value_at(data, problem.path)
+    if problem.message.startswith("only values under"):
+        return _unswept(problem, value)
+    if not problem.at_key and (meant := _whole_meant(problem, value, data)):
+        return problem._replace(hint=meant)
     if not problem.at_key:
-        return _as_choices(problem, value_at(data, problem.path))
-    is_in_a_form = problem.hint == USAGE or form_of(value_at(data, problem.path[:-1])) is not None
-    return problem if is_in_a_form else _at_home(problem, sections)
+        return _beside_a_grid(_as_choices(_as_others_say(problem, value), value), data)
+    around = value_at(data, problem.path[:-1])
+    if problem.path[:1] in (("model",), ("train",)) and problem.hint.startswith("write {low: "):
+        return _beside_a_grid(problem, data)
+    if form_of(around) is not None and problem.path[-1] in ("if", "condition", "only_if", "where"):
+        return problem._replace(message="unknown key; did you mean 'when'?")
+    is_in_a_form = problem.hint == USAGE or form_of(around) is not None
+    if is_in_a_form:
+        return problem
+    if problem.message == "unknown key, a path" and len(problem.path) == 2:
+        return _as_a_path(problem, around)
+    if len(problem.path) > 2 and problem.path[0] in SWEEPABLE and (meant := as_a_form(around, (str, dict))):
+        message, _ = unknown_key(str(problem.path[-1]), ["choices"])
+        return problem._replace(message=message, hint=f"write {meant}") if meant.startswith("{choices: ") else problem
+    return _at_home(problem, data, sections)
 
 
-def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
+def _as_a_path(problem: Problem, around: Plain) -> Problem:
+    """A problem with a path of two keys as a key of `train` or `study`: `optimizer.momentum: 0.9`."""
+    section, key = map(str, problem.path)
+    inner, _, below = key.partition(".")
+    written = around if isinstance(around, dict) else {}
+    kind = WITHIN.get(section, {}).get(inner)
+    if kind is None or below not in kind.model_fields:
+        return problem
+    hint = with_in_it(section, inner, below, {**written, below: written.get(key)})
+    return problem._replace(hint=hint or problem.hint)
+
+
+def _whole_meant(problem: Problem, value: Plain, data: Plain) -> str:
+    """What to write in place of a value of another kind, where the whole file says what was meant."""
+    path, expected = problem.path, problem.message.partition(", but read")[0]
+    if expected == "expected a mapping" and (path[-1:] == ("when",) or path == ("study", "baseline")):
+        return point_meant(value, data, path[:-1])
+    if expected == "expected a list" and path == ("study", "start") and isinstance(value, dict):
+        return f"write [{flow(value)}]"
+    if path in (("data", "validation"), ("data", "train")) and expected == "expected a whole number":
+        return _images_meant(path[1], value, str(value_at(data, ("data", "source")) or "mnist"))
+    if path == ("data", "split") and isinstance(value, int | float):
+        return "how many images are held out is `validation`"
+    return ""
+
+
+def _images_meant(key: str | int, value: Plain, source: str) -> str:
+    """How many images a share of them is, as `validation: 0.2` and `20 %` say it."""
+    from main.data import as_a_number  # with NumPy
+
+    percent = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    share = float(percent[1]) / 100 if percent else value
+    if isinstance(share, float) and 0 < share < 1:
+        return as_a_number(source, share)
+    is_none = key == "validation" and (value is False or str(value).lower() in ("none", "no", "off"))
+    return "write how many images; without any, nothing could be compared" if is_none else ""
+
+
+def _unswept(problem: Problem, value: Plain) -> Problem:
+    """A problem with choices, or a range, where nothing can be swept."""
+    *_, key = problem.path
+    home = next((name for name in SWEEPABLE if len(problem.path) == 2 and key in _homes("")[name]), None)
+    if home is not None:
+        return problem._replace(hint=f"write it under `{home}:`")
+    if problem.path != ("study", "seeds") or not isinstance(value, dict):
+        return problem._replace(hint="write one value")
+    low, high = value.get("low"), value.get("high")
+    seeds = value.get("choices")
+    if isinstance(low, int) and isinstance(high, int) and 0 <= high - low < _FEW:
+        seeds = tuple(range(low, high + 1))
+    return problem._replace(hint=f"each choice is trained on every seed: write {flow(seeds) if seeds else '[...]'}")
+
+
+def _as_others_say(problem: Problem, value: Plain) -> Problem:
+    """A problem with a word that other tools have for one that is known here."""
+    meant = words_meant(problem.path, value if isinstance(value, str) else flow(value))
+    if not meant or not problem.message.startswith(("unknown value", "expected")):
+        return problem
+    message = problem.message.partition("; did you mean")[0]
+    either = " or ".join(f"'{word}'" for word in meant)
+    return problem._replace(message=f"{message}; did you mean {either}?")
+
+
+def _at_home(problem: Problem, data: Plain, sections: Collection[str]) -> Problem:
     """A problem with a key, saying where that key belongs if it is a section, or one of another section's."""
     *around, key = problem.path
     known = problem.message == "unknown key"
@@ -67,17 +140,42 @@ def _at_home(problem: Problem, sections: Collection[str]) -> Problem:
     if said := _MEANT.get(problem.path):
         message, hint = said
         return problem._replace(message=message, hint=problem.hint if hint is None else hint)
-    if key in _NOT_WRITTEN:
-        return problem._replace(message=f"unknown key here; {_NOT_WRITTEN[str(key)]}", hint="") if known else problem
+    if called := _as_others_call(problem, data):
+        return called
     if len(around) == 1 and key in sections:  # before `data` is asked, which has a `train` too
-        return problem._replace(message="unknown key here; it belongs at the left edge of the file", hint="")
+        return problem._replace(message=f"unknown key here; {AT_THE_EDGE}", hint="")
     homes = {
         name: keys for name, keys in _homes(str(around[0]) if around else "").items() if name != dotted(tuple(around))
     }
     elsewhere = [name for name, keys in homes.items() if key in keys]
     if elsewhere:  # rather than one that is near, and stands here
-        return problem._replace(message=f"unknown key here; it belongs in `{elsewhere[0]}`", hint="")
+        return _belongs(problem, elsewhere[0], data)
     return _probably(problem, homes) if known else problem
+
+
+def _belongs(problem: Problem, home: str, data: Plain) -> Problem:
+    """A problem with a key of another section; of one within its own, with how that is written then."""
+    *around, key = problem.path
+    section, _, inner = home.rpartition(".")
+    is_within = bool(section) and section == dotted(tuple(around))
+    hint = with_in_it(section, inner, str(key), value_at(data, tuple(around))) if is_within else ""
+    return problem._replace(message=f"unknown key here; it belongs in `{home}`", hint=hint)
+
+
+def _as_others_call(problem: Problem, data: Plain) -> Problem | None:
+    """A problem with a key that other tools have for one that is known here; None of others."""
+    *around, key = problem.path
+    section = dotted(tuple(around))
+    meant = key_meant(problem.path)
+    said = said_instead(str(key))
+    if meant is not None and value_at(data, tuple(meant.split("."))) is None:
+        home, _, name = meant.rpartition(".")
+        allowed = problem.hint.removeprefix("allowed here: ").split(", ")
+        if home == section and name in allowed:
+            return problem._replace(message=f"unknown key; did you mean '{name}'?")
+        if home != section and not said:
+            return problem._replace(message=f"unknown key here; did you mean '{meant}'?", hint="")
+    return problem._replace(message=f"unknown key here; {said}", hint="") if said else None
 
 
 def _probably(problem: Problem, homes: dict[str, Collection[str]]) -> Problem:
@@ -96,13 +194,9 @@ def _homes(section: str) -> dict[str, Collection[str]]:
         "data": (DataConfig,),
         "model": tuple(networks().values()),
         "train": (TrainConfig,),
-        "train.optimizer": (OptimizerConfig,),
-        "train.early_stopping": (EarlyStoppingConfig,),
-        "train.schedule": (ScheduleConfig,),
-        "train.augment": (AugmentConfig,),
+        **{f"train.{inner}": (kind,) for inner, kind in WITHIN["train"].items()},
         "study": (StudyConfig,),
-        "study.stop": (StopConfig,),
-        "study.confirm": (ConfirmConfig,),
+        **{f"study.{inner}": (kind,) for inner, kind in WITHIN["study"].items()},
         "run": (RunConfig,),
     }
     return {
@@ -110,6 +204,17 @@ def _homes(section: str) -> dict[str, Collection[str]]:
         for name, kinds in within.items()
         if "." not in name or name.startswith(f"{section}.")
     }
+
+
+def _beside_a_grid(problem: Problem, data: Plain) -> Problem:
+    """A problem with how a range is written, saying what else that needs where the sampler is the usual one."""
+    sampler = value_at(data, ("study", "sampler"))
+    is_grid = sampler in (None, "grid") or value_at(data, ("study", "sampler", "name")) == "grid"
+    if not problem.hint.startswith("write {low: ") or "step" in problem.hint or not is_grid:
+        return problem
+    return problem._replace(
+        hint=f"{problem.hint}, and `sampler: tpe` with `trials: 50` in `study`: a grid takes no such range"
+    )
 
 
 def _as_choices(problem: Problem, value: Plain) -> Problem:
@@ -126,6 +231,8 @@ def _as_choices(problem: Problem, value: Plain) -> Problem:
     several = _SEVERAL.fullmatch(value) if isinstance(value, str) else None
     is_unsaid = problem.message.startswith(("expected a number,", "expected a whole number,")) and not problem.hint
     named = several is not None and (is_unsaid or problem.message.startswith("unknown value"))
+    if is_unsaid and isinstance(value, str) and (meant := as_a_form(value, _kinds_wanted(problem))):
+        return problem._replace(hint=f"write {meant}")
     if not value or not (listed or named):
         return problem
     written = several[1] if several is not None else flow(value)[1:-1]
@@ -133,3 +240,7 @@ def _as_choices(problem: Problem, value: Plain) -> Problem:
     return problem._replace(
         message=message, hint=f"to try each, write {{choices: [{written if len(written) < _SHOWN else '...'}]}}"
     )
+
+
+def _kinds_wanted(problem: Problem) -> tuple[type, ...]:
+    return (int,) if problem.message.startswith("expected a whole number,") else (int, float)

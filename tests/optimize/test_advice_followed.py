@@ -1,15 +1,22 @@
 """Advice on a faulty sweep file, followed to the letter: it is accepted, and means what was meant."""
 
 import re
+from pathlib import Path
 
 import pytest
 from loading import loaded, refused
+
+from main.complaints import ConfigError
+from main.config import load
 
 GOOD = """\
 data: {source: digits}
 model:
   pooling: {choices: [max, average]}
 """
+
+
+TPE = "study: {sampler: tpe, trials: 5}\n"
 
 
 def follow(wrong: str, advice: str, mended: str) -> None:
@@ -111,3 +118,269 @@ def test_a_name_that_is_missing_is_told(wrong: str, advice: str, mended: str) ->
 def test_a_sampler_by_its_type_is_told_to_write_its_name() -> None:
     text = f"{GOOD}study: {{sampler: {{type: tpe}}, trials: 5}}\n"
     follow(text, "write `name: tpe`", text.replace("type", "name"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice"),
+    [
+        ("momentum: 0.9", "optimizer: {name: sgd, momentum: 0.9}"),
+        ("momentum: {choices: [0, 0.9]}", "optimizer: {name: sgd, momentum: {choices: [0, 0.9]}}"),
+        ("nesterov: true", "optimizer: {name: sgd, momentum: 0.9, nesterov: true}"),
+        ("beta_1: 0.8", "optimizer: {name: adam, beta_1: 0.8}"),
+        ("rho: 0.9", "optimizer: {name: rmsprop, rho: 0.9}"),
+        ("warmup: 1", "schedule: {name: cosine, warmup: 1}"),
+        ("decay: 0.9", "schedule: {name: exponential, decay: 0.9}"),
+        ("min_delta: 0.1", "early_stopping: {patience: 3, min_delta: 0.1}"),
+        ("patience: 2", "early_stopping: {patience: 2}"),
+        ("rotation: 10", "augment: {rotation: 10}"),
+    ],
+)
+def test_a_key_of_a_section_within_is_written_in_it(wrong: str, advice: str) -> None:
+    follow(f"{GOOD}train: {{{wrong}}}\n", f"write `{advice}`", f"{GOOD}train: {{{advice}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("own", "stray", "advice"),
+    [
+        ("optimizer: adam", "momentum: 0.9", "adam does not take it; write `optimizer: {name: sgd, momentum: 0.9}`"),
+        ("optimizer: sgd", "momentum: 0.9", "write `optimizer: {name: sgd, momentum: 0.9}`"),
+        (
+            "optimizer: {name: rmsprop, rho: 0.8}",
+            "momentum: 0.9",
+            "`optimizer: {name: rmsprop, rho: 0.8, momentum: 0.9}`",
+        ),
+        ("early_stopping: 4", "min_delta: 0.1", "write `early_stopping: {patience: 4, min_delta: 0.1}`"),
+        ("augment: {zoom: 0.1}", "shift: 0.1", "write `augment: {zoom: 0.1, shift: 0.1}`"),
+    ],
+)
+def test_what_is_written_of_the_section_within_stays(own: str, stray: str, advice: str) -> None:
+    mended = advice.split("`")[-2] if advice.count("`") > 1 else f"optimizer: {advice[:-1]}"
+    follow(f"{GOOD}train: {{{own}, {stray}}}\n", advice, f"{GOOD}train: {{{mended}}}\n")
+
+
+def test_a_key_beside_an_optimizer_that_is_swept_goes_among_its_choices() -> None:
+    wrong = f"{GOOD}train: {{optimizer: {{choices: [adam, lion]}}, momentum: 0.9}}\n"
+    mended = f"{GOOD}train: {{optimizer: {{choices: [adam, lion, {{name: sgd, momentum: 0.9}}]}}}}\n"
+    follow(wrong, "write it among the choices of `optimizer`: {name: sgd, momentum: 0.9}", mended)
+
+
+@pytest.mark.parametrize(
+    ("written", "advice"),
+    [
+        ("pooling: {values: [max, average]}", "{choices: [max, average]}"),
+        ("pooling: {choice: [max, average]}", "{choices: [max, average]}"),
+        ("pooling: {options: [max, average], distribution: categorical}", "{choices: [max, average]}"),
+        ("pooling: {max, average}", "{choices: [max, average]}"),
+        ("kernel_size: {value: 5}", "5"),
+        ("dropout: {min: 0.1, max: 0.5}", "{low: 0.1, high: 0.5}"),
+        ("dropout: {min: 0, max: 0.5, q: 0.1}", "{low: 0, high: 0.5, step: 0.1}"),
+        ("l2: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: {low: 1e-5, high: 1e-2, scale: log}", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: {loguniform: [1e-5, 1e-4]}", "{low: 1e-05, high: 0.0001, log: true}"),
+        ("l2: {from: 1e-5, to: 1e-2}", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: 1e-5..1e-2", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: 1e-5 to 1e-2", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: 1e-5-1e-2", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: between 1e-5 and 1e-2", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: tune.loguniform(1e-5, 1e-2)", "{low: 1e-05, high: 0.01, log: true}"),
+        ("l2: trial.suggest_float('l2', 1e-5, 1e-4, log=True)", "{low: 1e-05, high: 0.0001, log: true}"),
+        ("l2: tune.choice([0, 1e-4])", "{choices: [0, 0.0001]}"),
+        ("dropout: uniform(0.1, 0.5)", "{low: 0.1, high: 0.5}"),
+    ],
+)
+def test_choices_and_ranges_of_other_tools_are_written_in_the_forms_of_this_one(written: str, advice: str) -> None:
+    text = "data: {}\nmodel:\n  network: cnn\n  batch_norm: {choices: [true, false]}\n  " + written + "\n" + TPE
+    follow(text, f"write {advice}", text.replace(written.partition(": ")[2], advice))
+
+
+@pytest.mark.parametrize(
+    ("written", "advice"),
+    [
+        ("epochs: 1-10", "{low: 1, high: 10, step: 1}"),
+        ("epochs: range(1, 5)", "{low: 1, high: 4, step: 1}"),
+        ("epochs: range(2, 9, 2)", "{low: 2, high: 8, step: 2}"),
+        ("batch_size: {grid_search: [32, 64]}", "{choices: [32, 64]}"),
+        ("batch_size: {min: 32, max: 64, step: 16}", "{low: 32, high: 64, step: 16}"),
+        ("optimizer: {values: [sgd, adam]}", "{choices: [sgd, adam]}"),
+    ],
+)
+def test_what_a_grid_takes_is_written_so_that_it_does(written: str, advice: str) -> None:
+    key, _, value = written.partition(": ")
+    follow(f"{GOOD}train:\n  {written}\n", f"write {advice}", f"{GOOD}train:\n  {key}: {advice}\n")
+    assert value != advice
+
+
+def test_of_a_range_that_no_grid_takes_the_sampler_is_advised_too() -> None:
+    text = f"{GOOD}train:\n  learning_rate: 1e-5..1e-2\n"
+    advice = "{low: 1e-05, high: 0.01, log: true}"
+    mended = text.replace("1e-5..1e-2", advice) + "study: {sampler: tpe, trials: 50}\n"
+    follow(text, f"write {advice}, and `sampler: tpe` with `trials: 50` in `study`", mended)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{distribution: log_uniform, min: -9, max: -2}",
+        "{start: 1e-4, stop: 1e-2, num: 5}",
+        "{min: 1e-2, max: 1e-4}",
+        "{mean: 0, sigma: 1}",
+        "low/high",
+        "1e-2..1e-4",
+        "normal(0, 1)",
+    ],
+)
+def test_of_a_form_that_cannot_be_told_nothing_is_made_up(written: str) -> None:
+    for complaint in refused(f"{GOOD}train:\n  learning_rate: {written}\n"):
+        assert "write {low: 0" not in complaint.hint
+        assert "write {low: 1" not in complaint.hint
+
+
+@pytest.mark.parametrize(
+    ("written", "advice"),
+    [
+        ("filters: [[32], [32, 64]]", "{choices: [[32], [32, 64]]}"),
+        ("filters:\n  - [32]\n  - [32, 64]", "{choices: [[32], [32, 64]]}"),
+        ("filters: [32, [32, 64]]", "{choices: [[32], [32, 64]]}"),
+        ("dense_units: [[], [64]]", "{choices: [[], [64]]}"),
+    ],
+)
+def test_lists_of_which_each_is_tried_are_one_complaint(written: str, advice: str) -> None:
+    text = f"data: {{}}\nmodel:\n  {written}\n"
+    key = written.partition(":")[0]
+    follow(text, f"to try each, write {advice}", f"data: {{}}\nmodel:\n  {key}: {advice}\n")
+
+
+def test_a_list_in_a_list_by_itself_is_the_list() -> None:
+    follow(f"{GOOD}  filters: [[8, 16]]\n", "write [8, 16]", f"{GOOD}  filters: [8, 16]\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("data: {}\nmodle:\n  pooling: {choices: [max, average]}\n", ["unknown key; did you mean 'model'?"]),
+        ("data: {}\nmodel: {}\ntrian: {loss: {choices: [mse, mae]}}\n", ["unknown key; did you mean 'train'?"]),
+        ("data: {}\nmodel: {}\nstduy: {seeds: 5}\n", ["unknown key; did you mean 'study'?"]),
+        ("data: {}\nmodel: {}\nloss: {choices: [mse, mae]}\n", ["unknown key here; it belongs in `train`"]),
+        ('data: {}\nmodel: {pooling: "{choices: [max, blur]}"}\n', ["unknown value '{choices: [max, blur]}'"]),
+        ("dataset: mnist\nmodel: {l2: {choices: [0, 1]}}\n", ["unknown key here; did you mean 'data.source'?"]),
+        ("sweep:\n  data: {}\n  model: {l2: {choices: [0, 1]}}\n", ["unknown key"]),
+        (
+            "data:\n  source: digits\n  model:\n    pooling: {choices: [max, blur]}\n  train:\n    epochs: 3\n",
+            [
+                "unknown key here; it belongs at the left edge of the file",
+                "a section; it belongs at the left edge of the file",
+            ],
+        ),
+        (
+            "data:\nsource: digits\nmodel:\npooling: {choices: [max, blur]}\ntrain:\nepochs: 3\n",
+            [f"unknown key here; it belongs in `{section}`" for section in ("data", "model", "train")],
+        ),
+        (
+            "source: digits\npooling: {choices: [max, blur]}\nepochs: 3\n",
+            [f"unknown key here; it belongs in `{section}`" for section in ("data", "model", "train")],
+        ),
+        ("data.source: digits\nmodel.pooling: {choices: [max, blur]}\n", ["unknown key, a path"] * 2),
+    ],
+)
+def test_what_only_follows_from_another_mistake_is_not_told(text: str, messages: list[str]) -> None:
+    assert [complaint.message for complaint in refused(text)] == messages
+
+
+def test_what_is_wrong_by_itself_is_told_beside_another_mistake() -> None:
+    found = [complaint.message for complaint in refused("data: {}\nmodel: {}\ntrain: {epochs: two}\n")]
+    assert [message.partition(":")[0] for message in found] == [
+        "nothing is swept",
+        "expected a whole number, but read the word 'two'",
+    ]
+    assert [complaint.path for complaint in refused("data: {}\n")] == ["model"] * 2
+
+
+def test_a_file_without_its_indentation_is_told_where_each_key_goes() -> None:
+    lines = ["data:", "source: digits", "model:", "pooling: {choices: [max, blur]}", "study:", "seeds: 3"]
+    hints = [complaint.hint for complaint in refused("\n".join(lines) + "\n")]
+    assert hints == [f"write `{lines[n + 1]}` under `{lines[n]}`, further in" for n in (0, 2, 4)]
+    assert loaded("".join(f"{'' if line.endswith(':') else '  '}{line}\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("when", "advice", "mended"),
+    [
+        ("sgd", "write {train.optimizer: sgd}", "{train.optimizer: sgd}"),
+        ("train.optimizer == sgd", "write {train.optimizer: sgd}", "{train.optimizer: sgd}"),
+        ("optimizer is sgd", "write {train.optimizer: sgd}", "{train.optimizer: sgd}"),
+        ("[train.optimizer: sgd]", "write {train.optimizer: sgd}", "{train.optimizer: sgd}"),
+        ("max", "write {model.pooling: max}", "{model.pooling: max}"),
+        ("always", "write a path and a value, such as {model.pooling: max}", "{model.pooling: max}"),
+    ],
+)
+def test_a_condition_that_is_no_mapping_is_written_as_one(when: str, advice: str, mended: str) -> None:
+    text = f"{GOOD}train:\n  optimizer: {{choices: [sgd, adam]}}\n  batch_size: {{choices: [8, 16], when: WHEN}}\n"
+    follow(text.replace("WHEN", when), advice, text.replace("WHEN", mended))
+
+
+def test_the_name_within_what_is_swept_is_told_what_is_swept() -> None:
+    text = f"{GOOD}train:\n  optimizer: {{choices: [sgd, adam]}}\n  epochs: {{choices: [3, 6], when: {{PATH: sgd}}}}\n"
+    (complaint,) = refused(text.replace("PATH", "train.optimizer.name"))
+    assert complaint.message.endswith("; did you mean 'train.optimizer'?")
+    assert loaded(text.replace("PATH", "train.optimizer"))
+
+
+def test_a_condition_names_a_choice_that_is_a_mapping_by_the_whole_of_it() -> None:
+    text = f"{GOOD}train:\n  optimizer: {{choices: [{{name: sgd, momentum: 0.9}}, adam]}}\n"
+    text += "  batch_size: {choices: [8, 16], when: {train.optimizer: SAID}}\n"
+    advice = "{name: sgd, momentum: 0.9}"
+    follow(text.replace("SAID", "sgd"), f"write {advice}", text.replace("SAID", advice))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice", "mended"),
+    [
+        ("baseline: max", "write {model.pooling: max}", "baseline: {model.pooling: max}"),
+        ("start: {model.pooling: max}", "write [{model.pooling: max}]", "start: [{model.pooling: max}]"),
+        ("compare: pooling", "leave it out", ""),
+        ("seeds: {choices: [3]}", "write [3]", "seeds: [3]"),
+        ("seeds: {low: 0, high: 0}", "write [0]", "seeds: [0]"),
+    ],
+)
+def test_points_of_a_study_are_written_as_mappings_and_seeds_as_lists(wrong: str, advice: str, mended: str) -> None:
+    study = "study: {{sampler: tpe, trials: 5, {}}}\n"
+    follow(GOOD + study.format(wrong), advice, GOOD + study.format(mended))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice", "mended"),
+    [
+        ("target: 99.0", "write 0.99 for 99 %", "target: 0.99"),
+        ("target: 99.5", "write 0.995 for 99.5 %", "target: 0.995"),
+        ("target: 99%", "write 0.99", "target: 0.99"),
+        ("target: 1.5", "write 0.995 for 99.5 %", "target: 0.995"),
+    ],
+)
+def test_an_accuracy_in_per_cent_is_written_as_a_share(wrong: str, advice: str, mended: str) -> None:
+    follow(f"{GOOD}study: {{stop: {{{wrong}}}}}\n", advice, f"{GOOD}study: {{stop: {{{mended}}}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice", "mended"),
+    [
+        ("source: digits, validation: 5000", "left out, it is 237", "source: digits"),
+        ("source: digits, train: 60000", "left out, it is 1,200", "source: digits"),
+        ("source: mnist, validation: 60000", "left out, it is 5,000", "source: mnist"),
+        ("source: digits, validation: 0.2", "write 287: 0.2 of its 1,437 images", "source: digits, validation: 287"),
+        ("source: digits, validation: 20%", "write 287: 0.2 of its 1,437 images", "source: digits, validation: 287"),
+        ("source: images, validation: 0.2", "write how many images", "source: images, validation: 20"),
+        ("source: digits, validation: none", "write how many images", "source: digits, validation: 20"),
+        ("source: digits, split: random", "allowed: last, stratified", "source: digits, split: stratified"),
+        ("source: digits, split: 0.8", "how many images are held out is `validation`", "source: digits, validation: 9"),
+    ],
+)
+def test_how_many_images_validate_is_told_before_they_are_read(wrong: str, advice: str, mended: str) -> None:
+    model = "model: {pooling: {choices: [max, average]}}\n"
+    follow(f"data: {{{wrong}}}\n{model}", advice, f"data: {{{mended}}}\n{model}")
+
+
+def test_one_training_is_told_so_too(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("data: {source: digits, validation: 5000}\nmodel: {}\n")
+    with pytest.raises(ConfigError, match=rf"{file}:1:36: data.validation: digits has 1,437 images"):
+        load(file)

@@ -64,7 +64,8 @@ def test_a_key_of_another_section_is_no_misspelt_one_of_its_own() -> None:
         ('loss: "{choices: [mse, mae]}"', "write it without quotes"),
         ("epochs: 3,6", "to try each, write {choices: [3,6]}"),
         ("optimizer: SGD(lr=0.1, momentum=0.9)", "allowed: "),
-        ("optimizer.momentum: 0.9", "write optimizer: {momentum: ...}"),
+        ("optimizer.momentum: 0.9", "write `optimizer: {name: sgd, momentum: 0.9}`"),
+        ("optimizer.zzz: 0.9", "write optimizer: {zzz: ...}"),
         ("schedule: {cosine: {warmup: 1}}", "write {name: cosine, warmup: 1}"),
         ("schedule: {cosine: 1}", "write {name: cosine, ...}"),
         (

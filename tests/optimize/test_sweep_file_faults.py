@@ -67,7 +67,7 @@ def test_what_was_read_is_shown(written: str, said: str) -> None:
             "expected median, hyperband, asha or wilcoxon, but read the mapping {name: asha}", "",
         ),
         ("run", "workers: 1.5", "run.workers", "expected a whole number or auto, but read the number 1.5", ""),
-        ("run", "workers: all", "run.workers", "unknown value 'all'", "allowed: a whole number or auto"),
+        ("run", "workers: each", "run.workers", "unknown value 'each'", "allowed: a whole number or auto"),
         (
             "run", "engine: localhost:8786", "run.engine",
             "expected an address such as tcp://10.0.0.1:8786, but read 'localhost:8786'", "",
