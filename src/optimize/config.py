@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -18,6 +19,7 @@ from main.document import Document, read
 from main.names import Name, valid_name
 from main.yaml12 import Plain
 from optimize.combinations import check_combinations, substituted
+from optimize.commas import told_of_the_whole
 from optimize.conditions import conditioned
 from optimize.consequences import without_consequences
 from optimize.extraction import extract
@@ -191,8 +193,18 @@ def stored_sweep(results: Results) -> SweepConfig:
     return load_config(results.sweep_file, to_run=False)
 
 
-def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = True) -> SweepConfig:
-    """The sweep that a document describes; `stem` is its name where it names none. See `load_config`."""
+def sweep_of(
+    document: Document, stem: str, results: Path, *, to_run: bool = True, is_whole: bool = False
+) -> SweepConfig:
+    """The sweep that a document describes; `stem` is its name where it names none. See `load_config`.
+
+    Args:
+        document: What was read.
+        stem: Its file's name.
+        results: The parent of the other sweeps' folders.
+        to_run: Whether what its sampler needs must be installed here.
+        is_whole: Whether commas that ended a value within braces have been thought of.
+    """
     misplaced = _misplaced(document.data)
     file, problems = check(SweepFile, _without(document.data, misplaced))
     written = {problem.path for problem in misplaced}
@@ -210,7 +222,11 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
     if problems or file is None or swept.base is None:
         explained = [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems[:_MOST_EXPLAINED]]
         explained = without_consequences(explained, document.data, SweepFile.model_fields)
-        raise ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
+        told = ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
+        if is_whole or len(problems) > _MOST_EXPLAINED:
+            raise told
+        again = partial(sweep_of, stem=stem, results=results, to_run=to_run, is_whole=True)
+        raise told_of_the_whole(document, problems, told, again)
     return SweepConfig(
         file.name or stem,
         file.question or _question(swept.space),

@@ -9,7 +9,7 @@ from main.annotations import KeyPath, value_at
 from main.checking import REQUIRED, Problem
 from main.document import described
 from main.yaml12 import Plain, flow
-from optimize.forms import forms_within
+from optimize.forms import WinnerForm, form_of, forms_within
 from optimize.paths import SWEEPABLE
 
 NOTHING_SWEPT = "nothing is swept"
@@ -32,7 +32,7 @@ def without_consequences(problems: list[Problem], data: Plain, sections: Collect
     kept = [problem for problem in told if not _follows(problem, elsewhere, data)]
     if _may_sweep(kept, data):
         kept = [problem for problem in kept if not problem.message.startswith(NOTHING_SWEPT)]
-    return kept
+    return kept or told
 
 
 def _lists_at_once(problems: list[Problem], data: Plain) -> Iterator[Problem]:
@@ -119,7 +119,7 @@ def _follows(problem: Problem, elsewhere: Collection[str], data: Plain) -> bool:
 
 def _may_sweep(problems: list[Problem], data: Plain) -> bool:
     """Whether something is swept, or may be, once what else is wrong with a file is mended."""
-    if next(forms_within(data), None) is not None:
+    if any(form_of(value_at(data, path)) is not WinnerForm for path in forms_within(data)):
         return True
     return any(
         "choices: " in problem.hint

@@ -16,7 +16,7 @@ from models import networks
 from optimize.consequences import AT_THE_EDGE
 from optimize.forms import FORM_KEYS, USAGE, form_of
 from optimize.habits import key_meant, said_instead, words_meant
-from optimize.otherforms import as_a_form
+from optimize.otherforms import as_a_form, as_a_section
 from optimize.paths import SWEEPABLE
 from optimize.points import point_meant
 from optimize.sections import RunConfig, StudyConfig
@@ -26,6 +26,7 @@ _WHOLE_FORMS = ("choices", "winner")
 """Keys of what may stand in place of a mapping."""
 _SHOWN = 60
 _FEW = 20
+_CONDITIONS = ("if", "condition", "only_if", "where")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%")
 _SEVERAL = re.compile(r"(?:choice)?[(\[]?\s*(\w[\w.+-]*(?:\s*,\s*\w[\w.+-]*)+)\s*[)\]]?")
 _MEANT: dict[KeyPath, tuple[str, str | None]] = {
@@ -48,24 +49,39 @@ def of_a_sweep(problem: Problem, data: Plain, sections: Collection[str]) -> Prob
     value = value_at(data, problem.path)
     if problem.message.startswith("only values under"):
         return _unswept(problem, value)
-    if not problem.at_key and (meant := _whole_meant(problem, value, data)):
+    if problem.at_key:
+        return _of_a_key(problem, data, sections)
+    if meant := _whole_meant(problem, value, data):
         return problem._replace(hint=meant)
-    if not problem.at_key:
-        return _beside_a_grid(_as_choices(_as_others_say(problem, value), value), data)
-    around = value_at(data, problem.path[:-1])
-    if problem.path[:1] in (("model",), ("train",)) and problem.hint.startswith("write {low: "):
+    return _beside_a_grid(_as_choices(_as_others_say(problem, value), value), data)
+
+
+def _of_a_key(problem: Problem, data: Plain, sections: Collection[str]) -> Problem:
+    *around, key = problem.path
+    beside = value_at(data, tuple(around))
+    if around[:1] in (["model"], ["train"]) and problem.hint.startswith("write {low: "):
         return _beside_a_grid(problem, data)
-    if form_of(around) is not None and problem.path[-1] in ("if", "condition", "only_if", "where"):
+    if form_of(beside) is not None and key in _CONDITIONS:
         return problem._replace(message="unknown key; did you mean 'when'?")
-    is_in_a_form = problem.hint == USAGE or form_of(around) is not None
-    if is_in_a_form:
+    if problem.hint == USAGE or form_of(beside) is not None:
         return problem
-    if problem.message == "unknown key, a path" and len(problem.path) == 2:
-        return _as_a_path(problem, around)
-    if len(problem.path) > 2 and problem.path[0] in SWEEPABLE and (meant := as_a_form(around, (str, dict))):
-        message, _ = unknown_key(str(problem.path[-1]), ["choices"])
-        return problem._replace(message=message, hint=f"write {meant}") if meant.startswith("{choices: ") else problem
+    if problem.message == "unknown key, a path" and len(around) == 1:
+        return _as_a_path(problem, beside)
+    is_within = len(around) > 1 and around[0] in SWEEPABLE and set(FORM_KEYS).isdisjoint(map(str, problem.path))
+    if is_within and problem.message.startswith("unknown key") and (listed := _as_a_list(problem, beside)):
+        return listed
     return _at_home(problem, data, sections)
+
+
+def _as_a_list(problem: Problem, beside: Plain) -> Problem | None:
+    """A problem with a key in place of an optimizer or the like, listed as other tools do; None of others."""
+    written = beside if isinstance(beside, dict) else {}
+    is_set = all(item is None for item in written.values())  # {sgd, adam}; but {shift, zoomm} is of two keys
+    if is_set and not problem.hint.startswith("write {name: "):
+        return None
+    meant = as_a_form(written, (str, dict))
+    message, _ = unknown_key(str(problem.path[-1]), ["choices"])
+    return problem._replace(message=message, hint=f"write {meant}") if meant.startswith("{choices: ") else None
 
 
 def _as_a_path(problem: Problem, around: Plain) -> Problem:
@@ -89,9 +105,18 @@ def _whole_meant(problem: Problem, value: Plain, data: Plain) -> str:
         return f"write [{flow(value)}]"
     if path in (("data", "validation"), ("data", "train")) and expected == "expected a whole number":
         return _images_meant(path[1], value, str(value_at(data, ("data", "source")) or "mnist"))
+    if problem.message.startswith("unknown value") and (meant := _call_meant(path, value)):
+        return meant
     if path == ("data", "split") and isinstance(value, int | float):
         return "how many images are held out is `validation`"
     return ""
+
+
+def _call_meant(path: KeyPath, value: Plain) -> str:
+    """How an optimizer or a schedule is written that stands there as a call of Python."""
+    kind = WITHIN["train"].get(str(path[1])) if len(path) > 1 and path[0] == "train" else None
+    meant = as_a_section(value, kind) if isinstance(value, str) and kind and "name" in kind.model_fields else ""
+    return f"write {meant}" if meant else ""
 
 
 def _images_meant(key: str | int, value: Plain, source: str) -> str:

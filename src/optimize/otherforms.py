@@ -7,7 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from pydantic import BaseModel
+
+from main.annotations import words
 from main.checking import check
+from main.nearest import nearest_to
 from main.yaml12 import NotANumber, Plain, flow, scalar
 from optimize.forms import ChoicesForm, RangeForm
 
@@ -120,3 +124,19 @@ def _read(text: str) -> Plain:
         return scalar(text)
     except NotANumber:
         return text
+
+
+def as_a_section(text: str, section: type[BaseModel]) -> str:
+    """How a call such as `SGD(lr=0.1)` is written, as a mapping with its name; empty of another text."""
+    call = _CALL.fullmatch(text.strip())
+    name = nearest_to(call[1], words(section.model_fields["name"].annotation)) if call else None
+    if call is None or name is None:
+        return ""
+    read: dict[str, Plain] = {"name": name}
+    for part in filter(None, (part.strip() for part in call[2].split(","))):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        known = nearest_to(key, section.model_fields) if equals else None
+        if known is None or known in read:
+            return ""
+        read[known] = _read(value)
+    return flow(read) if not check(section, read)[1] else ""

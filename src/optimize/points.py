@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from main.annotations import KeyPath, dotted, value_at
-from main.yaml12 import Plain, flow, scalar
+from main.yaml12 import NotANumber, Plain, flow, scalar
 from optimize.forms import forms_within
 from optimize.paths import SWEEPABLE
 
@@ -50,9 +50,13 @@ def _meant(text: str, choices: dict[str, tuple[Plain, ...]]) -> tuple[str, Plain
     """The path and the choice that a text says; None of another."""
     said = _SAID.fullmatch(text)
     name, word = (said[1], said[2]) if said else ("", text)
-    if not _WORD.fullmatch(word.strip("'\"")):
+    word = word.strip("'\"")
+    if not _WORD.fullmatch(word):
         return None
-    wanted = scalar(word.strip("'\""))
+    try:
+        wanted = scalar(word)
+    except NotANumber:
+        return None
     for path, listed in choices.items():
         if wanted in listed and (path == name or path.endswith(f".{name}") or not name):
             return path, wanted

@@ -202,6 +202,7 @@ def test_choices_and_ranges_of_other_tools_are_written_in_the_forms_of_this_one(
         ("batch_size: {grid_search: [32, 64]}", "{choices: [32, 64]}"),
         ("batch_size: {min: 32, max: 64, step: 16}", "{low: 32, high: 64, step: 16}"),
         ("optimizer: {values: [sgd, adam]}", "{choices: [sgd, adam]}"),
+        ("optimizer: {choice: [sgd, adam]}", "{choices: [sgd, adam]}"),
     ],
 )
 def test_what_a_grid_takes_is_written_so_that_it_does(written: str, advice: str) -> None:
@@ -384,3 +385,49 @@ def test_one_training_is_told_so_too(tmp_path: Path) -> None:
     file.write_text("data: {source: digits, validation: 5000}\nmodel: {}\n")
     with pytest.raises(ConfigError, match=rf"{file}:1:36: data.validation: digits has 1,437 images"):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice", "mended"),
+    [
+        ("train: {learning_rate: 0,001}", "write 0.001, with a point", "train: {learning_rate: 0.001}"),
+        ("train: {label_smoothing: 0,1, epochs: 3}", "write 0.1, with", "train: {label_smoothing: 0.1, epochs: 3}"),
+        ("study: {seeds: 1, 2, 3}", "write [1, 2, 3]", "study: {seeds: [1, 2, 3]}"),
+        ("train: {batch_size: 1,000}", "write 1000", "train: {batch_size: 1000}"),
+        ("train: {loss: mse, mae}", "{choices: [mse, mae]}", "train: {loss: {choices: [mse, mae]}}"),
+        ("train: {epochs: 3, 6}", "{choices: [3, 6]}", "train: {epochs: {choices: [3, 6]}}"),
+        ("train: {loss: {choices: mse, mae}}", "write [mse, mae]", "train: {loss: {choices: [mse, mae]}}"),
+        ("train: {epochs: {choices: 3, 6}}", "write [3, 6]", "train: {epochs: {choices: [3, 6]}}"),
+        ("train: {epochs: range(1, 4)}", "{low: 1, high: 3, step: 1}", "train: {epochs: {low: 1, high: 3, step: 1}}"),
+        (
+            "train: {optimizer: SGD(lr=0.1, momentum=0.9)}",
+            "write {name: sgd, learning_rate: 0.1, momentum: 0.9}",
+            "train: {optimizer: {name: sgd, learning_rate: 0.1, momentum: 0.9}}",
+        ),
+    ],
+)
+def test_what_a_comma_within_braces_cut_in_two_is_told_as_one(wrong: str, advice: str, mended: str) -> None:
+    follow(f"{GOOD}{wrong}\n", advice, f"{GOOD}{mended}\n")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["train: {epochs: 3, poolng}", "train: {epochs: 3, augment, zzz}", "data: {source: a, b}", "run: {x, y}"]
+)
+def test_a_key_without_a_value_is_no_piece_of_another(wrong: str) -> None:
+    rest = "model: {l2: {choices: [0, 1]}}\n" + ("" if wrong.startswith("data") else "data: {}\n")
+    assert all(complaint.message.startswith("unknown key") for complaint in refused(f"{wrong}\n{rest}"))
+
+
+@pytest.mark.parametrize("call", ["Adam(0.1)", "SGD(momentum=9)", "SGD(zzz=1)", "zzz(lr=1)"])
+def test_a_call_that_cannot_be_told_is_not_written(call: str) -> None:
+    assert not refused(f"{GOOD}train:\n  optimizer: {call}\n")[0].hint.startswith("write")
+
+
+def test_a_winner_by_itself_sweeps_nothing_and_is_told_so() -> None:
+    (complaint,) = refused("data: {}\nmodel: {pooling: {winner: other, otherwise: max}}\n")
+    assert complaint.message.startswith("nothing is swept")
+
+
+def test_what_stands_in_a_condition_is_no_form_of_another_tool() -> None:
+    text = "data: {}\nmodel: {choices: [{network: softmax}], when: {model.pooling: null}}\n"
+    assert "is not swept" in refused(text)[0].message

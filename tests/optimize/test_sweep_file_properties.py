@@ -22,6 +22,7 @@ SWEPT = r"(model|train)(\..+)?"
 WITHIN = r"(\..+)?"  # a choice, an end of a range, or what holds until another sweep decides
 CROSS_FIELD_RULES = (
     ("model", "nothing is swept: "),
+    (r"data\.(train|validation)", r"\w+ has [\d,]+ images outside its test set, too few for"),
     (r"study\.(folds|race|pruner|baseline|compare)", "a range test has no trials to do this with"),
     (r"train\.schedule", "a range test has a schedule of its own"),
     (r"study\.stop", "a range test has no search that could be stopped"),
