@@ -210,7 +210,8 @@ def _in_place_of_key(key: str, allowed: Mapping[str, FieldInfo], written: Mappin
     if "name" in allowed and "name" not in written:
         names = words(allowed["name"].annotation)
         if key in names:
-            own = written[key] if isinstance(written[key], dict) else {}
+            value = written[key]
+            own = value if isinstance(value, dict) else {}
             return "unknown key", f"write {flow({'name': key, **own})}" if own else f"write {{name: {key}, ...}}"
         if name := _name_in(written[key], names):
             return "unknown key", f"{_WRITE_A_NAME}{name}`"

@@ -222,11 +222,11 @@ def sweep_of(
     if problems or file is None or swept.base is None:
         explained = [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems[:_MOST_EXPLAINED]]
         explained = without_consequences(explained, document.data, SweepFile.model_fields)
-        told = ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
+        error = ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
         if is_whole or len(problems) > _MOST_EXPLAINED:
-            raise told
+            raise error
         again = partial(sweep_of, stem=stem, results=results, to_run=to_run, is_whole=True)
-        raise told_of_the_whole(document, problems, told, again)
+        raise told_of_the_whole(document, problems, error, again)
     return SweepConfig(
         file.name or stem,
         file.question or _question(swept.space),

@@ -215,9 +215,9 @@ class _Extractor:
     def _misspelt(self, value: dict[str, Plain], path: KeyPath) -> _Broken:
         """A mapping where none can stand, as the key of a form in it is misspelt."""
         if meant := as_a_form(value, self._kinds(path)):
-            wrong = next((key for key in value if key not in FORM_KEYS), next(iter(value)))
-            message, _ = unknown_key(wrong, [key for key in FORM_KEYS if f"{key}: " in meant])
-            return self._broken(path, Problem((*path, wrong), message, f"write {meant}", at_key=True))
+            other = next((key for key in value if key not in FORM_KEYS), next(iter(value)))
+            message, _ = unknown_key(other, [key for key in FORM_KEYS if f"{key}: " in meant])
+            return self._broken(path, Problem((*path, other), message, f"write {meant}", at_key=True))
         beside = "stands beside `choices`, or `low` and `high`"
         wrong = [key for key in value if key not in FORM_KEYS]
         messages = {key: unknown_key(key, FORM_KEYS)[0] for key in wrong} or dict.fromkeys(value, beside)
