@@ -49,19 +49,23 @@ def luck(card: Mapping[str, Any] | None) -> tuple[str, ...]:
     mean of n.
     """
     metrics = section_of(card, "metrics")
-    name = next((name for name in metrics if "mean" in section_of(metrics, name)), "")
-    judged, own = section_of(metrics, name), section_of(metrics, f"{name} of this file") or section_of(metrics, name)
+    name = next((name for name in DIRECTIONS if "mean" in section_of(metrics, name)), "")
+    judged, of_file = section_of(metrics, name), section_of(metrics, f"{name} of this file")
+    own = of_file or judged
     value, mean, low, high, n = map(_number, (own.get("value"), *(judged.get(k) for k in ("mean", "low", "high", "n"))))
     if value is None or mean is None or low is None or high is None or n is None or n < 2:
         return ()
     reach = max(high - mean, mean - low) * math.sqrt(n + 1)
     if not abs(value - mean) > reach:
         return ()
-    is_lucky = (value > mean) == (DIRECTIONS.get(name) != "minimize")
-    ends = " to ".join(_figure(name, end).removesuffix(" %") for end in (max(mean - reach, 0), mean + reach))
+    is_above = value > mean
+    is_lucky = is_above == (DIRECTIONS[name] == "maximize")
+    highest = 1.0 if "accuracy" in name else math.inf
+    ends = [_figure(name, end).removesuffix(" %") for end in (max(mean - reach, 0.0), min(mean + reach, highest))]
+    what = "file" if of_file else "training"
     return (
-        f"this file's {name}, {_figure(name, value)}, is far {'above' if value > mean else 'below'} where one training "
-        f"of its configuration ends, going by the {n:.0f} that were judged ({ends}): "
+        f"The exported {what}'s {name}, {_figure(name, value)}, is far {'above' if is_above else 'below'} where one "
+        f"training of its configuration ends, going by the {n:.0f} that were judged ({' to '.join(ends)}): "
         + ("it was lucky, and the test accuracy tells more." if is_lucky else "it was unlucky, and others do better."),
     )
 

@@ -53,8 +53,10 @@ def summarise_range_test(tested: RangeTested) -> None:
     say(f"chart    {tested.results.rates_chart}")
     say(f"tables   {tested.results.rates_file}  {tested.results.rate_curves_file}")
     for reading in tested.readings:
-        ends = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {counted(reading.seeds, 'seed')}"
-        say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({ends}), steepest at {reading.steepest:.2g}")
+        seeds = counted(reading.seeds, "seed")
+        if reading.seeds > 1:
+            seeds = f"{reading.suggested_low:.2g} to {reading.suggested_high:.2g} over {seeds}"
+        say(f"{reading.configuration}: {reading.suggested:.2g} suggested ({seeds}), steepest at {reading.steepest:.2g}")
         for warning in reading.warnings:
             warn(f"{reading.configuration}: {warning}")
 

@@ -74,7 +74,7 @@ def test_a_file_far_from_what_its_configuration_does_is_called_lucky_or_unlucky(
     reach = 0.02 * 6**0.5
     assert told("val_accuracy", 0.5, 0.5 + 0.99 * reach) == ""
     assert told("val_accuracy", 0.5, 0.5 + 1.01 * reach) == (
-        "this file's val_accuracy, 54.95 %, is far above where one training of its configuration ends, "
+        "The exported file's val_accuracy, 54.95 %, is far above where one training of its configuration ends, "
         "going by the 5 that were judged (45.10 to 54.90): it was lucky, and the test accuracy tells more."
     )
     assert "it was unlucky" in told("val_accuracy", 0.5, 0.5 - 1.01 * reach)

@@ -103,7 +103,7 @@ def test_the_terminal_says_why_a_reading_should_be_mistrusted(
     reading = read_curves([RateCurve("adam", 0, tuple(np.linspace(2.3, 0.3, 20).tolist()))], few)
     summarise_range_test(RangeTested(Results(tmp_path), (reading,)))
     said = capsys.readouterr().out.splitlines()
-    assert said[2].startswith("adam: 0.1 suggested (0.1 to 0.1 over 1 seed)")
+    assert said[2].startswith("adam: 0.1 suggested (1 seed), steepest at")
     assert [line.split(", ")[0] for line in said[3:]] == [
         "warning: adam: read from 20 steps alone", "warning: adam: the loss still falls at the highest rate",
     ]  # fmt: skip

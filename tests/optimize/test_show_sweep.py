@@ -126,4 +126,4 @@ def test_a_lucky_export_is_warned_of_by_run_and_by_show(tmp_path: Path, capsys: 
     text = io.StringIO()
     print_sweep(results, Console(file=text, width=120, color_system=None))
     for said in (capsys.readouterr().out, text.getvalue()):
-        assert said.splitlines()[-2].startswith("warning: this file's val_accuracy, 99.00 %, is far above")
+        assert said.splitlines()[-2].startswith("warning: The exported training's val_accuracy, 99.00 %, is far above")
