@@ -309,25 +309,25 @@ def _between_winners(entries: Sequence[_Entry], metric: str, direction: Directio
 
 def _differences(entries: Sequence[_Entry]) -> tuple[str, ...]:
     """Settings of model and train that are not the same in all sweeps, or that only some of them sweep."""
-    own = {entry.name: [keys_of(path) for path in entry.config.space.paths] for entry in entries}
-    swept = {keys for paths in own.values() for keys in paths}
+    swept = {keys_of(path) for entry in entries for path in entry.config.space.paths}
     flat = {entry.name: dict(_flat(_with_swept(entry.config))) for entry in entries}
     lines = []
     for path in dict.fromkeys(path for settings in flat.values() for path in settings):
         keys = keys_of(path)
         if keys[0] not in SWEEPABLE or any(keys[: len(other)] == other != keys for other in swept):
             continue
-        values = {
-            entry.name: label(flat[entry.name][path])
-            if path in flat[entry.name]
-            else SWEPT
-            if any(are_nested(keys, other) for other in own[entry.name])
-            else _written(entry.config, path)
-            for entry in entries
-        }
+        values = {entry.name: _told(entry.config, path, flat[entry.name]) for entry in entries}
         if len(set(values.values())) > 1:
             lines.append(f"{path}: {', '.join(f'{value} ({name})' for name, value in values.items())}")
     return tuple(lines)
+
+
+def _told(config: SweepConfig, path: str, settings: Mapping[str, Any]) -> str:
+    """What a sweep has at a path: a value, or the word for what it sweeps, there, above or below."""
+    if path in settings:
+        return label(settings[path])
+    is_swept = any(are_nested(keys_of(path), keys_of(own)) for own in config.space.paths)
+    return SWEPT if is_swept else _written(config, path)
 
 
 def _with_swept(config: SweepConfig) -> Mapping[str, Any]:
