@@ -129,8 +129,12 @@ def _dominated(trials: pd.DataFrame, verdict: Verdict) -> list[str]:
     means = ended[counted].groupby("configuration")[verdict.metric].mean()  # a lucky seed is no better configuration
     accuracy = wording.is_accuracy(verdict.metric)
     bad = values < means.max() - BAD_ACCURACY if accuracy else values > BAD_LOSS * means.min()
-    share = (int(bad.sum()) + int((~counted).sum())) / len(ended)
+    failed = int((~counted).sum())
+    share = (int(bad.sum()) + failed) / len(ended)
     if share <= MOST_BAD:
         return []
+    if not bad.any():  # which narrowing may not mend
+        return [f"{100 * share:.0f} % of trials failed or diverged; the column reason of trials.csv says why."]
     far = f"{100 * BAD_ACCURACY:.0f} points below" if accuracy else f"{BAD_LOSS:g} times"
-    return [f"{100 * share:.0f} % of trials failed or ended {far} the best: the search space is mostly bad; narrow it."]
+    ended_bad = f"failed or ended {far}" if failed else f"ended {far}"
+    return [f"{100 * share:.0f} % of trials {ended_bad} the best: the search space is mostly bad; narrow it."]

@@ -117,8 +117,13 @@ def test_a_space_of_mostly_bad_values_is_said() -> None:
 def test_a_loss_is_bad_at_twice_the_best() -> None:
     trials = scattered(0.1, 0.11, 0.12, *[0.5] * 6).rename(columns={METRIC: "val_loss"})
     assert judged(trials, metric="val_loss", direction="minimize")[1][0].startswith(
-        "67 % of trials failed or ended 2 times"
+        "67 % of trials ended 2 times the best: "
     )
+
+
+def test_where_trials_only_fail_no_space_is_called_bad() -> None:
+    _, found = judged(scattered(0.98, 0.97, 0.96, *["failed"] * 7))
+    assert found == ("70 % of trials failed or diverged; the column reason of trials.csv says why.",)
 
 
 def test_a_space_of_good_values_is_sound() -> None:
