@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from main.annotations import KeyPath, annotation_at, leaves, section_of, sections, tags, value_at, words
 from main.complaints import Complaint
 from main.document import Document, described
-from main.meant import how_to_write, share_of
+from main.meant import how_to_write, is_number_in_quotes, share_of
 from main.nearest import VERY_LIKE, did_you_mean, nearest_to
 from main.yaml12 import Plain, flow
 
@@ -80,10 +80,18 @@ def unknown_value(value: object, allowed: Iterable[object]) -> tuple[str, str]:
     """Message and hint about a value that is none of `allowed`."""
     choices = [flow(choice) for choice in allowed]
     if not isinstance(value, str):
-        return f"expected {_or(choices)}, but read {described(value)}", ""
+        return f"expected {_or(choices)}, but read {described(value)}", _only_one_of(value, choices)
     if value in choices:  # 3 or true, in quotes
         return f"expected {_or(choices)}, but read {described(value)}", f"write {value} without quotes"
     return f"unknown value '{value[:60]}'{did_you_mean(value, choices)}", f"allowed: {', '.join(choices)}"
+
+
+def _only_one_of(value: object, choices: Iterable[str]) -> str:
+    """What to write in place of a list of one word, or of a mapping that names one."""
+    if isinstance(value, dict):
+        value = tuple(item for key, item in value.items() if key == "name")
+    is_one = isinstance(value, tuple) and len(value) == 1 and value[0] in choices
+    return f"write {value[0]}" if is_one else ""  # type: ignore[index]
 
 
 def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path: KeyPath) -> Iterator[Problem]:
@@ -242,6 +250,12 @@ def _unknown_word(found: _Finding) -> Problem:
     kinds = [_EXPECTED[details["type"]] for details in found.group if details["type"] in _EXPECTED]
     if not kinds:
         return Problem(found.where, *unknown_value(found.value, allowed))
+    if isinstance(found.value, str) and any(is_number_in_quotes(found.value, kind) for kind in kinds):
+        return Problem(
+            found.where,
+            f"expected {_or([*kinds, *map(flow, allowed)])}, but read {described(found.value)}",
+            f"write {found.value} without quotes",
+        )
     message, hint = unknown_value(found.value, allowed)
     either = _or([*kinds, *map(flow, allowed)])
     if not hint:

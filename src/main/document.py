@@ -130,7 +130,9 @@ def parse(content: bytes, name: str, overrides: Iterable[str] = ()) -> Document:
     data = reader.read()
     if not isinstance(data, dict):
         message = "empty" if data is None else f"expected a mapping at the top, but read {described(data)}"
-        raise ConfigError([Complaint(source, reader.places[()].value, "", message)])
+        is_dashed = isinstance(data, tuple) and bool(data) and all(isinstance(item, dict) for item in data)
+        hint = "write its keys without '-', at the left edge" if is_dashed else ""
+        raise ConfigError([Complaint(source, reader.places[()].value, "", message, hint)])
     document = Document(source, data, {path: place for path, place in reader.places.items() if path})
     complaints: list[Complaint] = []
     for assignment in overrides:

@@ -97,6 +97,11 @@ def _number(value: Plain, *, whole: bool) -> Iterator[str]:
         yield f"write {value.replace(' ', '')}, without spaces"
 
 
+def is_number_in_quotes(text: str, kind: str) -> bool:
+    """Whether a word would have been of a kind, `a number` or `a whole number`, had it stood without quotes."""
+    return "number" in kind and _is_a_number(text, whole="whole" in kind)
+
+
 def share_of(percent: Decimal) -> str:
     """`0.5`, of 50 per cent."""
     return f"{(percent / 100).normalize():f}"

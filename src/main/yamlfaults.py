@@ -13,6 +13,8 @@ _UNQUOTED = "a value cannot begin with this character; quote it"
 _SPACELESS = "a ':' needs a space after it"
 _SECOND_COLON = "a second ':' in one value; quote the value, or begin what is within it in a line of its own"
 _SECOND_COLON_WITHIN = "a second ':' in one value; quote the value, or write it in braces, {...}"
+_PARENTHESES = "keys within one line stand in braces, {...}, not in parentheses"
+_IN_BRACKETS = "in YAML a section begins with its name and a ':', and what is in it stands further in"
 _INLINE_LIST = "a list begins in a line of its own; a value that begins with '-' is quoted"
 _ESCAPE = "a '\\' within double quotes begins an escape; use single quotes"
 _SAYINGS = {
@@ -45,8 +47,11 @@ _FIRST_CHARACTER = (
 )
 """Complaints of what follows a '&', '*', '|' or '>', which few who write a value mean to begin it with."""
 _UNCLOSED = ("did not find expected ',' or", "expected ',' or")
+_NO_DOCUMENT = ("did not find expected <document start>", "expected '<document start>'")
 _NO_KEY = ("did not find expected key", "expected <block end>")
 _KEY = re.compile(r"\s*(- +)*('[^']*'|\"[^\"]*\"|[^\s#:]+) *:([ \t]|$)")
+_IN_BRACKETS_ALONE = re.compile(r"\[\w+(\.\w+)*\]\s*")
+_IN_PARENTHESES = re.compile(r".*: +\(\s*\w+")
 _UP_TO_A_COLON = re.compile(r"\s*(- +)*[^\s:]+ *")
 _SPACELESS_KEY = re.compile(r"\s*[\w.]+:[^ ]")
 _BEFORE_BRACKETS = re.compile(r"\s*(?:- +)*(?P<key>[\w.]+)(?P<between>:| *= *| +)[\[{]")
@@ -84,7 +89,11 @@ class _Faulty:
         if self._begun and self._said.startswith("could not find expected ':'"):
             return self._keyless(self._begun.line)
         line = self._line(self._at.line)
+        if self._said.startswith(_NO_DOCUMENT) and self._lines_of_sections():
+            return Fault(self._lines_of_sections()[0], 0, _IN_BRACKETS)
         if self._said.startswith("mapping values are not allowed"):
+            if _IN_PARENTHESES.fullmatch(line[: self._at.column]):
+                return _at(self._at, _PARENTHESES)
             first = _UP_TO_A_COLON.fullmatch(line[: self._at.column])
             return self._misplaced_key() if first else _at(self._at, _SECOND_COLON)
         within = _KEYLESS_WITHIN.fullmatch(line[: self._at.column])
@@ -107,6 +116,10 @@ class _Faulty:
         if between == ":":
             return Fault(self._at.line, found.end("key"), _SPACELESS)
         return Fault(self._at.line, found.start("key"), _EQUALS if "=" in between else _KEYLESS)
+
+    def _lines_of_sections(self) -> list[int]:
+        """Lines such as `[data]`, as other formats begin a section."""
+        return [number for number, line in enumerate(self._lines) if _IN_BRACKETS_ALONE.fullmatch(line)]
 
     def _misplaced_key(self) -> Fault:
         """A key that can stand nowhere, as the line above was to be one and is none, or as it is too far in."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from main.checking import Mistake
 from main.config import Section
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -283,7 +284,7 @@ class ThresholdPruner(PrunerConfig):
     @model_validator(mode="after")
     def _bounded(self) -> ThresholdPruner:
         if self.lower is None and self.upper is None:
-            raise ValueError("threshold needs `lower`, `upper` or both")
+            raise Mistake("threshold needs `lower`, `upper` or both", "write, say, {name: threshold, lower: 0.5}")
         if self.lower is not None and self.upper is not None and self.lower >= self.upper:
             raise ValueError(f"`lower` must be less than `upper`, but they are {self.lower} and {self.upper}")
         return self

@@ -29,7 +29,8 @@ def without_consequences(problems: list[Problem], data: Plain, sections: Collect
     whole = [*_lists_at_once(problems, data)]
     told = [_at_the_edge(_under_its_section(problem, data, sections), data, sections) for problem in whole]
     elsewhere = {section for problem in told for section in _sections_meant(problem, data, sections)}
-    kept = [problem for problem in told if not _follows(problem, elsewhere, data)]
+    spelt = {(*p.path[:-1], _word_meant(p)) for p in told if p.at_key and p.message != REQUIRED}
+    kept = [p for p in told if not _follows(p, elsewhere, data) and not (p.message == REQUIRED and p.path in spelt)]
     if _may_sweep(kept, data):
         kept = [problem for problem in kept if not problem.message.startswith(NOTHING_SWEPT)]
     return kept or told
@@ -66,6 +67,8 @@ def _under_its_section(problem: Problem, data: Plain, sections: Collection[str])
         return problem
     (key,) = problem.path
     section, name = _home(problem)
+    if section == "model" and name == "network" and isinstance(data.get(str(key)), dict):
+        return problem._replace(message="unknown key; did you mean 'model'?")
     if section is not None:
         written = flow(data.get(str(key)))
         entry = f"{name}: {written if len(written) <= _LONGEST else '...'}"
@@ -106,7 +109,12 @@ def _sections_meant(problem: Problem, data: Plain, sections: Collection[str]) ->
     if len(problem.path) == 1:
         yield from _keys(value_at(data, problem.path)) & set(sections)
         home, _ = _home(problem)
-        yield home or problem.message.partition("did you mean '")[2].removesuffix("'?")
+        yield home or _word_meant(problem)
+
+
+def _word_meant(problem: Problem) -> str:
+    """The word that a problem asks whether it was meant; nothing of others."""
+    return problem.message.partition("did you mean '")[2].removesuffix("'?")
 
 
 def _follows(problem: Problem, elsewhere: Collection[str], data: Plain) -> bool:

@@ -117,6 +117,9 @@ class _Extractor:
         return {key: item for key, item in walked.items() if not isinstance(item, _Broken)}
 
     def _list(self, value: tuple[Plain, ...], path: KeyPath) -> Plain | _Broken:
+        if len(value) == 1 and form_of(value[0]) is not None and not self._takes_a_list(path):
+            message = "stands in brackets, and is no list"
+            return self._broken(path, Problem(path, message, f"write {flow(value[0])}"))
         items = [self.walk(item, (*path, index)) for index, item in enumerate(value)]
         whole = tuple(item for item in items if not isinstance(item, _Broken))
         if len(whole) == len(items):
@@ -163,7 +166,10 @@ class _Extractor:
         allowed = self._kinds(path)
         if allowed and not allowed & {int, float}:
             message = "takes no number, so that it has no range; write {choices: [...]}"
-            return self._broken(path, Problem(path, message))
+            of_numbers = {int, float} & self._kinds((*path, 0)) if tuple in allowed else set()
+            ends = f"{{choices: [[{flow(form.low)}], [{flow(form.high)}]]}}"
+            hint = f"each of them a list, such as {ends}" if of_numbers else ""
+            return self._broken(path, Problem(path, message, hint))
         integer = bool(allowed) and float not in allowed
         if integer and form.step is not None and not isinstance(form.step, int):
             message = f"takes whole numbers, but the step is {flow(form.step)}"
@@ -238,6 +244,9 @@ class _Extractor:
     def _takes_no_mapping(self, path: KeyPath) -> bool:
         allowed = self._kinds(path)
         return bool(allowed) and dict not in allowed
+
+    def _takes_a_list(self, path: KeyPath) -> bool:
+        return tuple in self._kinds(path)
 
     def _kinds(self, path: KeyPath) -> frozenset[type]:
         """The types that the value at `path` may have, in any network that the file may mean."""

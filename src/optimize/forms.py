@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from main.annotations import KeyPath
+from main.checking import Mistake
 from main.config import Section
 from main.names import Name
 from main.yaml12 import Plain, flow
@@ -53,7 +54,8 @@ class RangeForm(Section):
     def _above_low(cls, value: float, info: ValidationInfo) -> float:
         low = info.data.get("low")
         if low is not None and not low < value:
-            raise ValueError(f"`low` must be less than `high`, but they are {flow(low)} and {flow(value)}")
+            hint = f"write `low: {flow(value)}` and `high: {flow(low)}`" if low != value else "write it without a range"
+            raise Mistake(f"`low` must be less than `high`, but they are {flow(low)} and {flow(value)}", hint)
         return value
 
     @field_validator("log")

@@ -9,6 +9,7 @@ from optimize.forms import FORM_KEYS
 
 _MEANT: Mapping[str, Mapping[str, str]] = {
     "data": {
+        "otherwise": "fallback alternative backup",
         "source": "dataset name path dir directory folder file root",
         "validation": "validation_split val_split val_size valid_size validation_size validation_fraction",
     },
@@ -57,6 +58,7 @@ _SAID: Mapping[str, str] = {
         "what is swept stands in its own place under `model` and `train`",
     ),
     "betas": "it is `beta_1` and `beta_2`",
+    "config": "what is in it stands beside `name`",
     "callbacks": "what they do is said by `early_stopping` and `schedule`",
 }
 """Keys that none has, and what says or does the same."""

@@ -16,9 +16,9 @@ from models import networks
 from optimize.consequences import AT_THE_EDGE
 from optimize.forms import FORM_KEYS, USAGE, form_of
 from optimize.habits import key_meant, said_instead, words_meant
-from optimize.otherforms import as_a_form, as_a_section
+from optimize.instead import instead
+from optimize.otherforms import as_a_form
 from optimize.paths import SWEEPABLE
-from optimize.points import point_meant
 from optimize.sections import RunConfig, StudyConfig
 from optimize.within import WITHIN, with_in_it
 
@@ -27,7 +27,6 @@ _WHOLE_FORMS = ("choices", "winner")
 _SHOWN = 60
 _FEW = 20
 _CONDITIONS = ("if", "condition", "only_if", "where")
-_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%")
 _SEVERAL = re.compile(r"(?:choice)?[(\[]?\s*(\w[\w.+-]*(?:\s*,\s*\w[\w.+-]*)+)\s*[)\]]?")
 _MEANT: dict[KeyPath, tuple[str, str | None]] = {
     ("study", "seed"): ("unknown key", "write `seeds: [...]`; a sampler's own is {name: ..., seed: ...}"),
@@ -51,8 +50,8 @@ def of_a_sweep(problem: Problem, data: Plain, sections: Collection[str]) -> Prob
         return _unswept(problem, value)
     if problem.at_key:
         return _of_a_key(problem, data, sections)
-    if meant := _whole_meant(problem, value, data):
-        return problem._replace(hint=meant)
+    if meant := instead(problem, data):
+        return _beside_a_grid(problem._replace(hint=meant), data)
     return _beside_a_grid(_as_choices(_as_others_say(problem, value), value), data)
 
 
@@ -63,6 +62,14 @@ def _of_a_key(problem: Problem, data: Plain, sections: Collection[str]) -> Probl
         return _beside_a_grid(problem, data)
     if form_of(beside) is not None and key in _CONDITIONS:
         return problem._replace(message="unknown key; did you mean 'when'?")
+    if around == ["model"] and (network := _as_a_network(str(key))):
+        return problem._replace(hint=network)
+    if around == ["model", "network"] and problem.hint == USAGE:
+        return problem._replace(
+            hint="write one word, such as `network: cnn`, and the other keys beside it, under `model`"
+        )
+    if len(around) == 1 and around[0] in SWEEPABLE and key == "when":
+        return problem._replace(hint="indent it under the key that it is for, beside its choices")
     if problem.hint == USAGE or form_of(beside) is not None:
         return problem
     if problem.message == "unknown key, a path" and len(around) == 1:
@@ -71,6 +78,10 @@ def _of_a_key(problem: Problem, data: Plain, sections: Collection[str]) -> Probl
     if is_within and problem.message.startswith("unknown key") and (listed := _as_a_list(problem, beside)):
         return listed
     return _at_home(problem, data, sections)
+
+
+def _as_a_network(key: str) -> str:
+    return f"write `network: {key}`, and what is in it beside that" if key in networks() else ""
 
 
 def _as_a_list(problem: Problem, beside: Plain) -> Problem | None:
@@ -94,41 +105,6 @@ def _as_a_path(problem: Problem, around: Plain) -> Problem:
         return problem
     hint = with_in_it(section, inner, below, {**written, below: written.get(key)})
     return problem._replace(hint=hint or problem.hint)
-
-
-def _whole_meant(problem: Problem, value: Plain, data: Plain) -> str:
-    """What to write in place of a value of another kind, where the whole file says what was meant."""
-    path, expected = problem.path, problem.message.partition(", but read")[0]
-    if expected == "expected a mapping" and (path[-1:] == ("when",) or path == ("study", "baseline")):
-        return point_meant(value, data, path[:-1])
-    if expected == "expected a list" and path == ("study", "start") and isinstance(value, dict):
-        return f"write [{flow(value)}]"
-    if path in (("data", "validation"), ("data", "train")) and expected == "expected a whole number":
-        return _images_meant(path[1], value, str(value_at(data, ("data", "source")) or "mnist"))
-    if problem.message.startswith("unknown value") and (meant := _call_meant(path, value)):
-        return meant
-    if path == ("data", "split") and isinstance(value, int | float):
-        return "how many images are held out is `validation`"
-    return ""
-
-
-def _call_meant(path: KeyPath, value: Plain) -> str:
-    """How an optimizer or a schedule is written that stands there as a call of Python."""
-    kind = WITHIN["train"].get(str(path[1])) if len(path) > 1 and path[0] == "train" else None
-    meant = as_a_section(value, kind) if isinstance(value, str) and kind and "name" in kind.model_fields else ""
-    return f"write {meant}" if meant else ""
-
-
-def _images_meant(key: str | int, value: Plain, source: str) -> str:
-    """How many images a share of them is, as `validation: 0.2` and `20 %` say it."""
-    from main.data import as_a_number  # with NumPy
-
-    percent = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-    share = float(percent[1]) / 100 if percent else value
-    if isinstance(share, float) and 0 < share < 1:
-        return as_a_number(source, share)
-    is_none = key == "validation" and (value is False or str(value).lower() in ("none", "no", "off"))
-    return "write how many images; without any, nothing could be compared" if is_none else ""
 
 
 def _unswept(problem: Problem, value: Plain) -> Problem:
@@ -235,7 +211,7 @@ def _beside_a_grid(problem: Problem, data: Plain) -> Problem:
     """A problem with how a range is written, saying what else that needs where the sampler is the usual one."""
     sampler = value_at(data, ("study", "sampler"))
     is_grid = sampler in (None, "grid") or value_at(data, ("study", "sampler", "name")) == "grid"
-    if not problem.hint.startswith("write {low: ") or "step" in problem.hint or not is_grid:
+    if "{low: " not in problem.hint or not problem.hint.startswith("write ") or "step" in problem.hint or not is_grid:
         return problem
     return problem._replace(
         hint=f"{problem.hint}, and `sampler: tpe` with `trials: 50` in `study`: a grid takes no such range"
@@ -251,7 +227,7 @@ def _as_choices(problem: Problem, value: Plain) -> Problem:
         return problem
     one_wanted = problem.message.startswith("expected ") and not problem.message.startswith("expected a mapping,")
     listed = isinstance(value, tuple) and one_wanted
-    if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
+    if isinstance(value, str) and value.startswith("{") and value.endswith("}") and "{{" not in value:
         return problem._replace(hint="write it without quotes")
     several = _SEVERAL.fullmatch(value) if isinstance(value, str) else None
     is_unsaid = problem.message.startswith(("expected a number,", "expected a whole number,")) and not problem.hint

@@ -151,6 +151,8 @@ def test_refused_by_line(text: str, line: int, column: int, said: str) -> None:
         ("a = {'b': 'c'}\nd: 1\n", 1, 1, "a key has ':' after it, and a space; not '='"),
         ("a:\n  b: {c [1, 2]}\n", 2, 7, "a key without its ':'"),
         ("a: {b: 1, c {d: 2}}\n", 1, 11, "a key without its ':'"),
+        ("a: (b: 1)\n", 1, 6, "keys within one line stand in braces, {...}, not in parentheses"),
+        ("# c\n[a]\nb: 1\n", 2, 1, "in YAML a section begins with its name and a ':'"),
         ("a: {b: c: 1}\n", 1, 9, "a second ':' in one value; quote the value, or write it in braces, {...}"),
     ],
 )

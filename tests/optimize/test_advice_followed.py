@@ -431,3 +431,64 @@ def test_a_winner_by_itself_sweeps_nothing_and_is_told_so() -> None:
 def test_what_stands_in_a_condition_is_no_form_of_another_tool() -> None:
     text = "data: {}\nmodel: {choices: [{network: softmax}], when: {model.pooling: null}}\n"
     assert "is not swept" in refused(text)[0].message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice", "mended"),
+    [
+        ("  kernel_size: 3x3", "write 3", "  kernel_size: 3"),
+        ("  filters: {low: 8, high: 64}", "{choices: [[8], [64]]}", "  filters: {choices: [[8], [64]]}"),
+        ("  dropout: {choices: 0.1, 0.5}", "write [0.1, 0.5]", "  dropout: {choices: [0.1, 0.5]}"),
+        (
+            "train: {epochs: {choices: range(1, 5)}}",
+            "{low: 1, high: 4, step: 1}",
+            "train: {epochs: {low: 1, high: 4, step: 1}}",
+        ),
+        ("train: {loss: [choices: [mse, mae]]}", "write {choices: [mse, mae]}", "train: {loss: {choices: [mse, mae]}}"),
+        ("train: {ema: true}", "0.99", "train: {ema: 0.99}"),
+        ("train: {early_stopping: true}", "3", "train: {early_stopping: 3}"),
+        ("train: {augment: true}", "{shift: 0.1, rotation: 10}", "train: {augment: {shift: 0.1, rotation: 10}}"),
+        ("study: {metric: {name: val_loss, goal: minimize}}", "write val_loss", "study: {metric: val_loss}"),
+        ("study: {metric: [val_loss]}", "write val_loss", "study: {metric: val_loss}"),
+        ("study: {pruner: true}", "median", "study: {pruner: median}"),
+        (
+            "study: {pruner: threshold}",
+            "{name: threshold, lower: 0.5}",
+            "study: {pruner: {name: threshold, lower: 0.5}}",
+        ),
+        ("study: {folds: true}", "5", "study: {folds: 5}"),
+        ("study: {stop: true}", "{time: 2h}", "study: {stop: {time: 2h}}"),
+        ("study: {sampler: median}", "`pruner: median`", "study: {sampler: tpe, trials: 5, pruner: median}"),
+        ("study: {pruner: qmc}", "`sampler: qmc`", "study: {sampler: qmc, trials: 5}"),
+        ("run: {workers: -1}", "write auto", "run: {workers: auto}"),
+        ("run: {workers: '2'}", "write 2 without quotes", "run: {workers: 2}"),
+    ],
+)
+def test_what_a_place_says_of_what_was_meant_is_told(wrong: str, advice: str, mended: str) -> None:
+    follow(f"{GOOD}{wrong}\n", advice, f"{GOOD}{mended}\n")
+
+
+def test_ends_of_a_range_the_wrong_way_round_are_told_the_right_way() -> None:
+    text = f"{GOOD}  l2: {{low: LOW, high: HIGH}}\n{TPE}"
+    (complaint,) = refused(text.replace("LOW", "0.1").replace("HIGH", "0.01"))
+    assert complaint.hint == "write `low: 0.01` and `high: 0.1`"
+    assert loaded(text.replace("LOW", "0.01").replace("HIGH", "0.1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data: {}\nmodel: {mlp: {dropout: {choices: [0, 0.5]}}}\n", "write `network: mlp`"),
+        ("data: {}\nmodel: {network: {name: mlp}, l2: {choices: [0, 1]}}\n", "write one word, such as `network: cnn`"),
+        (f"{GOOD}  when: {{model.l2: 0}}\n", "indent it under the key that it is for, beside its choices"),
+        ("- data: {}\n- model: {}\n", "write its keys without '-', at the left edge"),
+    ],
+)
+def test_what_stands_one_level_off_is_told_where_it_goes(text: str, said: str) -> None:
+    (complaint,) = refused(text)
+    assert complaint.hint.startswith(said)
+
+
+def test_a_misspelt_end_of_a_range_is_not_also_said_to_be_missing() -> None:
+    (complaint,) = refused(f"{GOOD}  l2: {{low: 0, hihg: 1}}\n{TPE}")
+    assert complaint.message == "unknown key; did you mean 'high'?"
