@@ -204,6 +204,11 @@ def _unknown_key(found: _Finding) -> Problem:
     section = section_of(around.annotation, around.value)
     allowed = section.model_fields if section is not None else {}
     written = around.value if isinstance(around.value, dict) else {}
+    key = str(found.where[-1])
+    if section is not None and written == {key: None} and nearest_to(key, allowed, VERY_LIKE) is None:  # {mnist}
+        hint = as_a_key(key, section)
+        if hint:
+            return Problem(found.where, "unknown key", hint, at_key=True)
     return Problem(found.where, *_in_place_of_key(str(found.where[-1]), allowed, written), at_key=True)
 
 

@@ -21,6 +21,8 @@ _SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?/ ?([1-9][0-9]{0,8})")
 _SPACED = re.compile(r"[0-9]+(\.[0-9]+)? ?e ?[-+]? ?[0-9]+|[1-9][0-9]{0,2}( [0-9]{3})+", re.IGNORECASE)
 _SQUARE = re.compile(r"([0-9]+) ?[x×*] ?\1")
 _LISTED = re.compile(r"[(\[]?\s*(\w[\w.+-]*(?:(?:\s*,\s*|\s+)\w[\w.+-]*)*)(?:\s*,)?\s*[)\]]?")
+_CHAINED = re.compile(r"[0-9]+(?: ?(?:[x×;+|/-]|->|→) ?[0-9]+)+")
+"""Sizes of layers as they are drawn: `32-64`, `32 -> 64`."""
 _BETWEEN = re.compile(r"\s*,\s*|\s+")
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _NOTHING = ("none", "no", "off", "false")
@@ -55,7 +57,7 @@ def _guesses(expected: str, value: Plain, annotation: Any, allows: Callable[[Pla
     if "number" in expected:
         yield from _number(value, whole="whole number" in expected)
     if "a list" in expected:
-        yield from _list(expected, value, annotation)
+        yield from _list(expected, value, annotation, allows)
     if "a word" in expected and isinstance(value, int | float) and not isinstance(value, bool):
         yield f'write "{flow(value)}", in quotes'
 
@@ -125,10 +127,13 @@ def _is_a_number(text: str, *, whole: bool) -> bool:
     return isinstance(read, int if whole else (int, float)) and not isinstance(read, bool)
 
 
-def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
+def _list(expected: str, value: Plain, annotation: Any, allows: Callable[[Plain], bool]) -> Iterator[str]:
     allowed: frozenset[Any] = frozenset().union(*(kinds(element) for element in elements(annotation)))
     if isinstance(value, dict) and value and not any(item is not None for item in value.values()):  # {max, average}
         yield f"write [{', '.join(map(flow, value))}]"
+    is_nothing = value is False or value == 0 or str(value).lower() in _NOTHING
+    if is_nothing and expected == "a list" and Any not in allowed and allows(()):
+        yield "write [] for none"
     if isinstance(value, int | float) and (Any in allowed or (type(value) in allowed and value > 0)):
         yield f"write [{flow(value)}]"
     if not isinstance(value, str):
@@ -137,6 +142,8 @@ def _list(expected: str, value: Plain, annotation: Any) -> Iterator[str]:
         yield "write a space after each '-'"
     if value.startswith("(") != value.endswith(")"):  # the rest stands behind a comma of the mapping around it
         yield "write a list in brackets, [..., ...]"
+    if _CHAINED.fullmatch(value) and Any not in allowed:
+        yield f"write [{', '.join(re.findall('[0-9]+', value))}]"
     if listed := _LISTED.fullmatch(value):
         written = _BETWEEN.split(listed[1])
         parts = list(dict.fromkeys(written))

@@ -18,7 +18,14 @@ _MEANT: Mapping[str, Mapping[str, str]] = {
         "filters": "layers conv_layers channels n_filters num_filters out_channels conv_filters",
         "dense_units": "units neurons hidden hidden_size hidden_layers dense fc_units n_units",
     },
-    "train": {},
+    "train": {
+        "learning_rate": "lr",
+        "batch_size": "bs batchsize",
+        "epochs": "epoch n_epochs num_epochs max_epochs nb_epoch",
+        "optimizer": "optimiser optim",
+        "early_stopping": "early_stop earlystopping",
+        "schedule": "scheduler lr_schedule lr_scheduler",
+    },
     "train.augment": {
         "rotation": "rotate degrees rotation_range",
         "shift": "translate translation width_shift_range height_shift_range",
@@ -62,6 +69,12 @@ _SAID: Mapping[str, str] = {
     "callbacks": "what they do is said by `early_stopping` and `schedule`",
 }
 """Keys that none has, and what says or does the same."""
+_INITIALIZERS = {
+    "glorot_uniform": "xavier xavier_uniform glorot",
+    "glorot_normal": "xavier_normal",
+    "he_normal": "he kaiming kaiming_normal",
+    "he_uniform": "kaiming_uniform",
+}
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "model.activation": {"silu": "swish", "leaky_relu": "leaky"},
     "model.network": {
@@ -69,7 +82,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "mlp": "dense fc feedforward fully_connected perceptron",
         "softmax": "linear logistic logistic_regression",
     },
-    "model.pooling": {"average": "avg mean"},
+    "model.pooling": {"average": "avg mean avgpool avgpool2d avg_pool averagepooling2d"},
+    "model.initializer": _INITIALIZERS,
+    "model.dense_initializer": _INITIALIZERS,
     "train.loss": {
         "crossentropy": "ce cce xent nll nllloss",
         "mae": "l1 l1loss",

@@ -27,7 +27,11 @@ _WHOLE_FORMS = ("choices", "winner")
 _SHOWN = 60
 _FEW = 20
 _CONDITIONS = ("if", "condition", "only_if", "where")
-_SEVERAL = re.compile(r"(?:choice)?[(\[]?\s*(\w[\w.+-]*(?:\s*,\s*\w[\w.+-]*)+)\s*[)\]]?")
+_SEVERAL = re.compile(
+    r"(?:choices?\s*[=:]?\s*)?[(\[]?\s*(\w[\w.+-]*(?:\s*(?:[,|/;]|\bor\b)\s*\w[\w.+-]*)+)\s*[)\]]?|((?:\s*-\w+)+)"
+)
+"""`mse, mae`, `mse or mae`, `choices(mse, mae)`, and `-mse -mae`, as lines of a list without their spaces are read."""
+_BETWEEN = re.compile(r"\s*(?:[,|/;]|\bor\b)\s*|\s+-|^-")
 _MEANT: dict[KeyPath, tuple[str, str | None]] = {
     ("study", "seed"): ("unknown key", "write `seeds: [...]`; a sampler's own is {name: ..., seed: ...}"),
     ("study", "timeout"): (
@@ -90,9 +94,16 @@ def _as_a_list(problem: Problem, beside: Plain) -> Problem | None:
     is_set = all(item is None for item in written.values())  # {sgd, adam}; but {shift, zoomm} is of two keys
     if is_set and not problem.hint.startswith("write {name: "):
         return None
+    if is_set and len(written) == 1:
+        return problem._replace(hint=f"write {problem.path[-1]}")
     meant = as_a_form(written, (str, dict))
     message, _ = unknown_key(str(problem.path[-1]), ["choices"])
     return problem._replace(message=message, hint=f"write {meant}") if meant.startswith("{choices: ") else None
+
+
+def _listed(text: str) -> str:
+    """Several words with commas between them."""
+    return ", ".join(filter(None, _BETWEEN.split(text.strip())))
 
 
 def _as_a_path(problem: Problem, around: Plain) -> Problem:
@@ -236,7 +247,7 @@ def _as_choices(problem: Problem, value: Plain) -> Problem:
         return problem._replace(hint=f"write {meant}")
     if not value or not (listed or named):
         return problem
-    written = several[1] if several is not None else flow(value)[1:-1]
+    written = _listed(several[0] if several[1] is None else several[1]) if several is not None else flow(value)[1:-1]
     message = problem.message.partition("; did you mean")[0]
     return problem._replace(
         message=message, hint=f"to try each, write {{choices: [{written if len(written) < _SHOWN else '...'}]}}"

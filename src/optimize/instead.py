@@ -35,6 +35,7 @@ class _Found(NamedTuple):
     path: KeyPath
     expected: str
     """How the message begins: `expected a list`."""
+    hint: str
     value: Plain
     data: Plain
     """Of the whole file."""
@@ -42,7 +43,8 @@ class _Found(NamedTuple):
 
 def instead(problem: Problem, data: Plain) -> str:
     """What to write in place of a value, or empty where only its kind says so."""
-    found = _Found(problem.path, problem.message.partition(", but read")[0], value_at(data, problem.path), data)
+    expected = problem.message.partition(", but read")[0]
+    found = _Found(problem.path, expected, problem.hint, value_at(data, problem.path), data)
     return next(filter(None, (guess(found) for guess in _GUESSES)), "")
 
 
@@ -107,9 +109,16 @@ def _call(found: _Found) -> str:
     return f"write {meant}" if meant else ""
 
 
+def _all(found: _Found) -> str:
+    """Every word that may stand there, of somebody who wrote `all`."""
+    allowed = found.hint.removeprefix("allowed: ")
+    is_all = found.path[:1] in (("model",), ("train",)) and found.value in ("all", "any", "*") and allowed != found.hint
+    return f"to try each, write {{choices: [{allowed}]}}" if is_all and "choices" not in found.path else ""
+
+
 def _workers(found: _Found) -> str:
     is_all = found.path == ("run", "workers") and found.value == -1
     return "write auto for as many as there are cores" if is_all else ""
 
 
-_GUESSES: tuple[Callable[[_Found], str], ...] = (_example, _point, _images, _algorithm, _range, _call, _workers)
+_GUESSES: tuple[Callable[[_Found], str], ...] = (_example, _point, _images, _algorithm, _range, _call, _all, _workers)

@@ -60,7 +60,8 @@ def as_a_form(value: Plain, takes: Collection[type], when: Plain = None) -> str:
 def _of_a_mapping(written: Mapping[str, Plain], *, whole: bool) -> Plain:
     """Plain data of a form, or the one value that is written; None where either is a guess."""
     if written and all(item is None for item in written.values()):  # {max, average}
-        return {"choices": tuple(map(_read, written))}
+        several = tuple(map(_read, written))
+        return {"choices": several} if len(several) > 1 else several[0]
     for key in _LISTS:
         if isinstance(listed := written.get(key), tuple) and listed:
             return {"choices": listed}

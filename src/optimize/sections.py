@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from main.checking import Mistake
 from main.config import Section, named
 from main.history import DIRECTIONS, Direction, Metric
 from optimize.algorithms import AnyPruner, AnySampler, GridSampler, PrunerName, SamplerName
@@ -181,7 +182,9 @@ _ADDRESS = r"^(tcp|tls)://[^\s/@:]+:[0-9]{1,5}$"
 
 def _address(value: str) -> str:
     if not re.fullmatch(_ADDRESS, value):
-        raise ValueError(f"expected an address such as tcp://10.0.0.1:8786, but read '{value[:60]}'")
+        meant = f"tcp://{value}"
+        hint = f"write {meant}" if re.fullmatch(_ADDRESS, meant) else ""
+        raise Mistake(f"expected an address such as tcp://10.0.0.1:8786, but read '{value[:60]}'", hint)
     return value
 
 

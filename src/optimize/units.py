@@ -33,7 +33,7 @@ def seconds(value: object) -> object:
     found = re.match(_DURATION, value)
     if not found:
         message = f"expected seconds, or a duration such as 90s, 30m or 2h, but read '{value[:60]}'"
-        raise Mistake(message, _written(duration(_meant_seconds(value))))
+        raise Mistake(message, _written(_nothing(value) or duration(_meant_seconds(value))))
     return float(found[1]) * _SECONDS[found[3]]
 
 
@@ -54,7 +54,7 @@ def n_bytes(value: object) -> object:
     found = re.match(_SIZE, value)
     if not found:
         message = f"expected bytes, or a size such as 512MB, 4GB or 2GiB, but read '{value[:60]}'"
-        raise Mistake(message, _written(_meant_size(value)))
+        raise Mistake(message, _written(_nothing(value) or _meant_size(value)))
     amount = float(found[1]) * _BYTES[found[3]]
     if not math.isfinite(amount):
         raise ValueError(f"no memory is so large, but read '{value[:60]}'")
@@ -89,6 +89,10 @@ def _meant_size(text: str) -> str | None:
         return None
     amount, prefix, binary = found.groups()
     return f"{amount}{prefix if prefix == 'k' else prefix.upper()}{'i' if binary else ''}B"
+
+
+def _nothing(text: str) -> str | None:
+    return "null" if text.lower() in ("none", "no", "off", "never", "unlimited") else None
 
 
 def _written(meant: str | None) -> str:

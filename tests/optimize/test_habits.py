@@ -53,6 +53,8 @@ def test_what_is_meant_is_a_word_that_may_stand_there() -> None:
         ("train: {shuffle: true}", "unknown key here; training images are shuffled anew every epoch"),
         ("train: {early_stopping: {patience: 3, monitor: x}}", "unknown key here; what is watched is `study.metric`"),
         ("train: {loss: {choices: [mse, nll]}}", "unknown value 'nll'; did you mean 'crossentropy'?"),
+        ("  initializer: xavier", "unknown value 'xavier'; did you mean 'glorot_uniform'?"),
+        ("lr: 0.1", "unknown key here; did you mean 'train.learning_rate'?"),
         ("  type: cnn", "unknown key; did you mean 'network'?"),
         ("parameters: {}", "unknown key here; what is swept stands in its own place under `model` and `train`"),
     ],

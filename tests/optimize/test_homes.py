@@ -62,7 +62,7 @@ def test_a_key_of_another_section_is_no_misspelt_one_of_its_own() -> None:
         ("loss: (mse, mae)", "to try each, write {choices: [mse, mae]}"),
         ('loss: "[mse, mae]"', "to try each, write {choices: [mse, mae]}"),
         ('loss: "{choices: [mse, mae]}"', "write it without quotes"),
-        ("epochs: 3,6", "to try each, write {choices: [3,6]}"),
+        ("epochs: 3,6", "to try each, write {choices: [3, 6]}"),
         ("optimizer: SGD(lr=0.1, momentum=0.9)", "write {name: sgd, learning_rate: 0.1, momentum: 0.9}"),
         ("optimizer: SGD(lr=0.1, m=0.9)", "allowed: "),
         ("optimizer.momentum: 0.9", "write `optimizer: {name: sgd, momentum: 0.9}`"),
