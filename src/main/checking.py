@@ -90,8 +90,9 @@ def _only_one_of(value: object, choices: Iterable[str]) -> str:
     """What to write in place of a list of one word, or of a mapping that names one."""
     if isinstance(value, dict):
         value = tuple(item for key, item in value.items() if key == "name")
-    is_one = isinstance(value, tuple) and len(value) == 1 and value[0] in choices
-    return f"write {value[0]}" if is_one else ""  # type: ignore[index]
+    one = value[0] if isinstance(value, tuple) and len(value) == 1 else None
+    meant = nearest_to(one, choices) if isinstance(one, str) else None
+    return f"write {meant}" if meant is not None else ""
 
 
 def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path: KeyPath) -> Iterator[Problem]:

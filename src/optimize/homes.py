@@ -17,7 +17,7 @@ from optimize.consequences import AT_THE_EDGE
 from optimize.forms import FORM_KEYS, USAGE, form_of
 from optimize.habits import key_meant, said_instead, words_meant
 from optimize.instead import instead
-from optimize.otherforms import as_a_form
+from optimize.otherforms import as_a_form, read_scalar
 from optimize.paths import SWEEPABLE
 from optimize.sections import RunConfig, StudyConfig
 from optimize.within import WITHIN, with_in_it
@@ -101,9 +101,10 @@ def _as_a_list(problem: Problem, beside: Plain) -> Problem | None:
     return problem._replace(message=message, hint=f"write {meant}") if meant.startswith("{choices: ") else None
 
 
-def _listed(text: str) -> str:
-    """Several words with commas between them."""
-    return ", ".join(filter(None, _BETWEEN.split(text.strip())))
+def _several(value: Plain) -> list[str]:
+    """The words of a text that lists several; none of another value."""
+    found = _SEVERAL.fullmatch(value) if isinstance(value, str) else None
+    return list(filter(None, _BETWEEN.split((found[1] or found[2]).strip()))) if found is not None else []
 
 
 def _as_a_path(problem: Problem, around: Plain) -> Problem:
@@ -162,7 +163,7 @@ def _at_home(problem: Problem, data: Plain, sections: Collection[str]) -> Proble
     elsewhere = [name for name, keys in homes.items() if key in keys]
     if elsewhere:  # rather than one that is near, and stands here
         return _belongs(problem, elsewhere[0], data)
-    return _probably(problem, homes) if known else problem
+    return _probably(problem, homes, data) if known else problem
 
 
 def _belongs(problem: Problem, home: str, data: Plain) -> Problem:
@@ -185,19 +186,36 @@ def _as_others_call(problem: Problem, data: Plain) -> Problem | None:
         allowed = problem.hint.removeprefix("allowed here: ").split(", ")
         if home == section and name in allowed:
             return problem._replace(message=f"unknown key; did you mean '{name}'?")
-        if home != section and not said:
-            return problem._replace(message=f"unknown key here; did you mean '{meant}'?", hint="")
+        is_near = problem.message != "unknown key" and section  # one that may stand here, as `lr` of an optimizer
+        if home != section and not said and not is_near:
+            hint = _as_it_is_written(problem, meant, data)
+            return problem._replace(message=f"unknown key here; did you mean '{meant}'?", hint=hint)
     return problem._replace(message=f"unknown key here; {said}", hint="") if said else None
 
 
-def _probably(problem: Problem, homes: dict[str, Collection[str]]) -> Problem:
+def _probably(problem: Problem, homes: dict[str, Collection[str]], data: Plain) -> Problem:
     """A problem with a key that is near none which can stand here."""
     *around, key = problem.path
     if around[:1] in (["model"], ["train"]) and (form := nearest_to(str(key), _WHOLE_FORMS, VERY_LIKE)):
         return problem._replace(message=f"{problem.message}; did you mean '{form}'?", hint=USAGE)
     paths = {path: f"{name}.{path}" for name, keys in reversed(homes.items()) for path in keys}
     near = nearest_to(str(key), paths, VERY_LIKE)
-    return problem._replace(message=f"{problem.message} here; did you mean '{paths[near]}'?") if near else problem
+    if near is None:
+        return problem
+    hint = _as_it_is_written(problem, paths[near], data)
+    return problem._replace(message=f"{problem.message} here; did you mean '{paths[near]}'?", hint=hint or problem.hint)
+
+
+def _as_it_is_written(problem: Problem, meant: str, data: Plain) -> str:
+    """How a key is written that was meant for one of a section within its own; nothing of others."""
+    *around, key = problem.path
+    home, _, name = meant.rpartition(".")
+    section, _, inner = home.rpartition(".")
+    beside = value_at(data, tuple(around))
+    if not section or section != dotted(tuple(around)) or not isinstance(beside, dict):
+        return ""
+    renamed = {name if other == key else other: value for other, value in beside.items()}
+    return with_in_it(section, inner, name, renamed)
 
 
 def _homes(section: str) -> dict[str, Collection[str]]:
@@ -240,14 +258,15 @@ def _as_choices(problem: Problem, value: Plain) -> Problem:
     listed = isinstance(value, tuple) and one_wanted
     if isinstance(value, str) and value.startswith("{") and value.endswith("}") and "{{" not in value:
         return problem._replace(hint="write it without quotes")
-    several = _SEVERAL.fullmatch(value) if isinstance(value, str) else None
+    several = _several(value)
     is_unsaid = problem.message.startswith(("expected a number,", "expected a whole number,")) and not problem.hint
-    named = several is not None and (is_unsaid or problem.message.startswith("unknown value"))
+    are_numbers = all(isinstance(word, int | float) for word in map(read_scalar, several))
+    named = bool(several) and ((is_unsaid and are_numbers) or problem.message.startswith("unknown value"))
     if is_unsaid and isinstance(value, str) and (meant := as_a_form(value, _kinds_wanted(problem))):
         return problem._replace(hint=f"write {meant}")
     if not value or not (listed or named):
         return problem
-    written = _listed(several[0] if several[1] is None else several[1]) if several is not None else flow(value)[1:-1]
+    written = ", ".join(several) if several else flow(value)[1:-1]
     message = problem.message.partition("; did you mean")[0]
     return problem._replace(
         message=message, hint=f"to try each, write {{choices: [{written if len(written) < _SHOWN else '...'}]}}"

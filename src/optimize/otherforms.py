@@ -60,7 +60,7 @@ def as_a_form(value: Plain, takes: Collection[type], when: Plain = None) -> str:
 def _of_a_mapping(written: Mapping[str, Plain], *, whole: bool) -> Plain:
     """Plain data of a form, or the one value that is written; None where either is a guess."""
     if written and all(item is None for item in written.values()):  # {max, average}
-        several = tuple(map(_read, written))
+        several = tuple(map(read_scalar, written))
         return {"choices": several} if len(several) > 1 else several[0]
     for key in _LISTS:
         if isinstance(listed := written.get(key), tuple) and listed:
@@ -82,12 +82,12 @@ def _of_a_mapping(written: Mapping[str, Plain], *, whole: bool) -> Plain:
 def _of_a_word(text: str, *, whole: bool) -> Plain:
     text = text.strip()
     if found := _FROM_TO.fullmatch(text) or _BETWEEN.fullmatch(text.lower()):
-        return _range(map(_read, found.groups()), whole=whole, log=False)
+        return _range(map(read_scalar, found.groups()), whole=whole, log=False)
     call = _CALL.fullmatch(text)
     if not call:
         return None
     name, written = call[1].lower(), call[2]
-    arguments = [_read(part.strip(" []()")) for part in written.split(",") if "=" not in part]
+    arguments = [read_scalar(part.strip(" []()")) for part in written.split(",") if "=" not in part]
     if any(kind in name for kind in ("choice", "categorical", "grid_search", "sample")):
         listed = [part for part in arguments if part not in ("", None)]
         return {"choices": tuple(part for part in listed if not str(part).startswith(("'", '"')))} if listed else None
@@ -120,7 +120,8 @@ def _whole(number: Plain) -> Plain:
     return int(number) if is_whole and isinstance(number, float) else number
 
 
-def _read(text: str) -> Plain:
+def read_scalar(text: str) -> Plain:
+    """A plain scalar of YAML, or the text where it is no number that can be computed with."""
     try:
         return scalar(text)
     except NotANumber:
@@ -139,5 +140,5 @@ def as_a_section(text: str, section: type[BaseModel]) -> str:
         known = nearest_to(key, section.model_fields) if equals else None
         if known is None or known in read:
             return ""
-        read[known] = _read(value)
+        read[known] = read_scalar(value)
     return flow(read) if not check(section, read)[1] else ""

@@ -461,6 +461,17 @@ def test_what_stands_in_a_condition_is_no_form_of_another_tool() -> None:
         ("study: {sampler: median}", "`pruner: median`", "study: {sampler: tpe, trials: 5, pruner: median}"),
         ("study: {pruner: qmc}", "`sampler: qmc`", "study: {sampler: qmc, trials: 5}"),
         ("run: {workers: -1}", "write auto", "run: {workers: auto}"),
+        ("study: {metric: [accuracy]}", "write val_accuracy", "study: {metric: val_accuracy}"),
+        (
+            "train: {gamma: 0.9}",
+            "`schedule: {name: exponential, decay: 0.9}`",
+            "train: {schedule: {name: exponential, decay: 0.9}}",
+        ),
+        (
+            "train: {beta1: 0.8}",
+            "`optimizer: {name: adam, beta_1: 0.8}`",
+            "train: {optimizer: {name: adam, beta_1: 0.8}}",
+        ),
         ("run: {engine: localhost:8786}", "write tcp://localhost:8786", "run: {engine: tcp://localhost:8786}"),
         ("run: {timeout: none}", "write null", "run: {timeout: null}"),
         ("  dense_units: none", "write []", "  dense_units: []"),
@@ -508,3 +519,15 @@ def test_what_stands_one_level_off_is_told_where_it_goes(text: str, said: str) -
 def test_a_misspelt_end_of_a_range_is_not_also_said_to_be_missing() -> None:
     (complaint,) = refused(f"{GOOD}  l2: {{low: 0, hihg: 1}}\n{TPE}")
     assert complaint.message == "unknown key; did you mean 'high'?"
+
+
+def test_a_key_of_an_optimizer_among_choices_is_the_optimizers_own() -> None:
+    text = f"{GOOD}train: {{optimizer: {{choices: [adam, {{name: sgd, KEY: 0.1}}]}}}}\n"
+    (complaint,) = refused(text.replace("KEY", "lr"))
+    assert complaint.message == "unknown key; did you mean 'learning_rate'?"
+    assert loaded(text.replace("KEY", "learning_rate"))
+
+
+@pytest.mark.parametrize("written", ["low/high", "small, large", "one or two"])
+def test_words_in_place_of_a_number_are_not_to_be_tried(written: str) -> None:
+    assert refused(f"{GOOD}train:\n  learning_rate: {written}\n")[0].hint == ""
