@@ -222,6 +222,9 @@ def _assigned(data: Plain, path: KeyPath, keys: list[str], value: Plain, source:
         index = int(key)
         whole, item = _assigned(data[index], (*path, index), rest, value, source)
         return whole, (*data[:index], item, *data[index + 1 :])
+    if data is None and is_index(key) and path:
+        message = f"{dotted(path)} is no list in the file; set the whole of it, [...]"
+        raise ConfigError([Complaint(source, ROOT, dotted((*path, key)), message)])
     if data is not None and not isinstance(data, dict | str):
         message = f"{dotted(path)} is {described(data)}, which has no {key!r}"
         raise ConfigError([Complaint(source, ROOT, dotted((*path, key)), message)])

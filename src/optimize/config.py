@@ -21,7 +21,7 @@ from main.yaml12 import Plain
 from optimize.combinations import check_combinations, substituted
 from optimize.commas import told_of_the_whole
 from optimize.conditions import conditioned
-from optimize.consequences import without_consequences
+from optimize.consequences import as_an_override, without_consequences
 from optimize.extraction import extract
 from optimize.forms import forms_within
 from optimize.homes import of_a_sweep
@@ -222,7 +222,7 @@ def sweep_of(
     if problems or file is None or swept.base is None:
         explained = [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems[:_MOST_EXPLAINED]]
         explained = without_consequences(explained, document.data, SweepFile.model_fields)
-        error = ConfigError(complaints(document, [*explained, *problems[_MOST_EXPLAINED:]]))
+        error = ConfigError(map(as_an_override, complaints(document, [*explained, *problems[_MOST_EXPLAINED:]])))
         if is_whole or len(problems) > _MOST_EXPLAINED:
             raise error
         again = partial(sweep_of, stem=stem, results=results, to_run=to_run, is_whole=True)

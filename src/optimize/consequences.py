@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from main.annotations import KeyPath, value_at
 from main.checking import REQUIRED, Problem
+from main.complaints import Complaint
 from main.document import described
 from main.yaml12 import Plain, flow
 from optimize.forms import WinnerForm, form_of, forms_within
@@ -16,6 +19,7 @@ NOTHING_SWEPT = "nothing is swept"
 """How the message begins about a file of one training."""
 AT_THE_EDGE = "it belongs at the left edge of the file"
 _LONGEST = 60
+_UNDER = re.compile(r"write `([\w.]+): (.*)` under `(\w+):`, further in", re.DOTALL)
 
 
 def without_consequences(problems: list[Problem], data: Plain, sections: Collection[str]) -> list[Problem]:
@@ -34,6 +38,12 @@ def without_consequences(problems: list[Problem], data: Plain, sections: Collect
     if _may_sweep(kept, data):
         kept = [problem for problem in kept if not problem.message.startswith(NOTHING_SWEPT)]
     return kept or told
+
+
+def as_an_override(complaint: Complaint) -> Complaint:
+    """A complaint whose advice is of the lines of a file, as one of the command line where it is about that."""
+    found = None if complaint.source.is_file else _UNDER.fullmatch(complaint.hint)
+    return complaint if found is None else replace(complaint, hint=f"write {found[3]}.{found[1]}={found[2]}")
 
 
 def _lists_at_once(problems: list[Problem], data: Plain) -> Iterator[Problem]:

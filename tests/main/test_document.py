@@ -298,6 +298,8 @@ def test_an_element_of_an_empty_list_cannot_be_set() -> None:
         ("=3", "expected PATH=VALUE"),
         ("train..epochs=3", "expected PATH=VALUE"),
         ("model.filters.-1=8", "has 2 elements"),
+        ("model.padding.choices.0=same", "model.padding.choices is no list in the file; set the whole of it, [...]"),
+        ("model.kernel_size.0=3", "model.kernel_size is no list in the file; set the whole of it, [...]"),
         ("train.epochs=[1", ""),
         ("train.epochs=*a", "anchors and aliases"),
         ("question=Which\u200b?", "the invisible character U+200B does not belong"),

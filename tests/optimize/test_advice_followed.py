@@ -531,3 +531,13 @@ def test_a_key_of_an_optimizer_among_choices_is_the_optimizers_own() -> None:
 @pytest.mark.parametrize("written", ["low/high", "small, large", "one or two"])
 def test_words_in_place_of_a_number_are_not_to_be_tried(written: str) -> None:
     assert refused(f"{GOOD}train:\n  learning_rate: {written}\n")[0].hint == ""
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [("epochs=3", "train.epochs=3"), ("lr=0.1", "train.learning_rate=0.1"), ("seeds=[1, 2]", "study.seeds=[1, 2]")],
+)
+def test_an_override_of_a_key_at_the_left_edge_is_told_its_whole_path(override: str, meant: str) -> None:
+    (complaint,) = refused(GOOD, override)
+    assert complaint.hint == f"write {meant}"
+    assert loaded(GOOD, meant)
