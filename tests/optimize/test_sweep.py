@@ -462,6 +462,7 @@ def test_a_model_that_is_lost_is_exported_anew_by_the_next_run(
 ) -> None:
     config, first = done
     results, witness = Results(Path(shutil.copytree(first.results.folder, tmp_path / "rates"))), Witness()
+    results.write_sweep(config.resolved())  # another test has gone on under another
     judged, before = results.verdict_file.read_bytes(), read_card(results.model_file)
     if kept is None:
         results.model_file.unlink()
