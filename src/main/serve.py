@@ -21,6 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from main.connections import Connection, make_room
 from main.data import DataError
 from main.errors import UserError
 from main.live import Answer, LiveModel
@@ -217,6 +218,7 @@ def server(model: LiveModel) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             application(model),
+            http=Connection,
             ws="none",
             lifespan="off",
             log_level="warning",
@@ -236,6 +238,7 @@ def serve(path: Path, port: int, say: Callable[[str], None], preparation: Prepar
         PortTaken: The port is in use or not allowed.
         main.modelfile.ModelFileError: The model cannot be loaded.
     """
+    make_room()
     with listen(port) as listening:
         model = LiveModel(path, preparation)
         ready = server(model)

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -354,6 +355,59 @@ def test_a_body_that_comes_drop_by_drop_is_not_waited_for_without_end(port, monk
         answer = client.recv(4096)
     assert answer.split()[1] == b"408"
     assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["first request", "later request"])
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "], ids=["nothing", "drop by drop"])
+def test_headers_that_do_not_come_are_not_waited_for_without_end(port, monkeypatch, answered, sent) -> None:
+    """Connections that nobody speaks on would take all there are, and lock everybody out."""
+    monkeypatch.setattr("main.connections.HEADERS_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        if answered:
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += client.recv(4096)
+        client.sendall(sent)
+        drops = 0
+        while not select.select([client], [], [], 0.05)[0] and drops < 1_000:
+            drops += client.send(b"x" if sent else b"")
+            assert sent or select.select([client], [], [], 60)[0]
+        assert client.recv(4096) == b""
+        assert drops < 1_000
+
+
+def test_a_client_that_has_spoken_in_time_is_answered_however_long_that_takes(port, live, monkeypatch) -> None:
+    monkeypatch.setattr("main.connections.HEADERS_SECONDS", 0.2)
+    answer = live.answer
+    monkeypatch.setattr(live, "answer", lambda *given, **how: (time.sleep(0.6), answer(*given, **how))[1])
+    assert ask(port, "/api/predict", ring(), PNG)[0] == 200
+
+
+def test_of_connections_that_nobody_speaks_on_so_many_as_there_may_be_lock_nobody_out(port, monkeypatch) -> None:
+    """The oldest make room, at once; who is being answered is not among them."""
+    monkeypatch.setattr("main.connections.MOST_CONNECTIONS", 20)
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as speaker:
+        speaker.sendall(POST % 2 + b"x")
+        silent = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(40)]
+        assert ask(port, "/health")[0] == 200
+        assert [client.recv(1) for client in silent[:20]] == [b""] * 20
+        assert not select.select(silent[-15:], [], [], 0)[0]
+        speaker.sendall(b"x")
+        assert speaker.recv(4096).split()[1] == b"422"
+    for client in silent:
+        client.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
+def test_there_is_room_for_all_connections() -> None:
+    code = (
+        "import resource as r; from main.connections import OPEN_FILES, make_room; "
+        "most = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (256, most)); make_room(); "
+        "wanted = OPEN_FILES if most == r.RLIM_INFINITY else min(OPEN_FILES, most); "
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (wanted, most)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_who_is_still_sending_when_the_server_stops_is_told_so(live, monkeypatch) -> None:
