@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import uvicorn
 from anyio import CapacityLimiter, current_time, fail_after, move_on_after, to_thread
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -83,6 +84,7 @@ def application(model: LiveModel) -> FastAPI:
     app.add_middleware(_Limited)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     app.add_exception_handler(DataError, lambda _, error: JSONResponse({"detail": str(error)}, status_code=422))
+    app.add_exception_handler(RequestValidationError, lambda _, error: _refused_parameters(error))
     app.add_exception_handler(ModelFileError, lambda _, error: JSONResponse({"detail": str(error)}, status_code=500))
     app.add_exception_handler(ClientDisconnect, lambda *_: Response(status_code=400))  # nobody is there to read it
     waiting, working = CapacityLimiter(BODIES_AT_ONCE), CapacityLimiter(AT_ONCE)
@@ -172,6 +174,11 @@ class _Limited:
                 return
             answer = _closing(503, "the server was stopped")
         await answer(scope, receive, with_headers)
+
+
+def _refused_parameters(error: Any) -> JSONResponse:
+    said = (f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+    return JSONResponse({"detail": "; ".join(said)}, status_code=422)
 
 
 def _closing(status: int, detail: str) -> JSONResponse:

@@ -223,6 +223,15 @@ def test_what_is_not_there_is_said(port, method, path, status) -> None:
     assert ask(port, path, headers=PNG, method=method)[0] == status
 
 
+def test_a_parameter_that_is_wrong_is_refused_in_words_as_all_is(port) -> None:
+    """A page shows `detail` as it is, and the API's description says that it is a text."""
+    status, _, body = ask(port, "/api/predict?maps=perhaps", ring(), PNG)
+    detail = json.loads(body)["detail"]
+    assert status == 422
+    assert detail.startswith("query.maps: ")
+    assert "boolean" in detail
+
+
 def test_of_a_burst_none_is_lost(port) -> None:
     picture = ring()
     with ThreadPoolExecutor(50) as many:
