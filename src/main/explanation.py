@@ -131,9 +131,13 @@ def feature_maps(model: keras.Model, image: Images) -> tuple[Stage, ...]:
 
 
 def stage(layer: str, output: NDArray[np.float32]) -> Stage:
-    """The liveliest maps of a layer's output of one image, (height, width, maps)."""
+    """The liveliest maps of a layer's output of one image, (height, width, maps).
+
+    They vary most; those of a single pixel, which cannot vary, answer most.
+    """
     maps = np.moveaxis(output, -1, 0)
-    liveliest = np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:MAX_MAPS]
+    life = maps.std(axis=(1, 2)) if maps[0].size > 1 else maps[:, 0, 0]
+    liveliest = np.argsort(-life, kind="stable")[:MAX_MAPS]
     return Stage(layer, maps[liveliest], len(maps))
 
 

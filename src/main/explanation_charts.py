@@ -123,8 +123,10 @@ def feature_maps(stages: Sequence[Stage], seen: Saliency, what: str) -> Figure:
     for axes in grid[0, 1:]:
         axes.set_visible(False)
     for row, stage in enumerate(stages, start=1):
-        for axes, values in zip(grid[row], stage.maps, strict=False):
-            show_image(axes, as_pixels(values), cmap="cividis")
+        each = stage.maps[0].size > 1  # by itself a single pixel would always be dark
+        pixels = [as_pixels(values) for values in stage.maps] if each else as_pixels(stage.maps)
+        for axes, values in zip(grid[row], pixels, strict=False):
+            show_image(axes, values, cmap="cividis", vmin=0, vmax=1)
         for axes in grid[row, len(stage.maps) :]:
             axes.set_visible(False)
         height, width = stage.maps.shape[1:]

@@ -20,6 +20,7 @@ from main.explanation import (
     feature_maps,
     first_filters,
     saliency,
+    stage,
     typical,
 )
 from main.figures import RULES
@@ -128,12 +129,23 @@ def test_feature_maps_are_what_the_layer_gives_liveliest_first(predictor, evalua
     import keras
 
     image = evaluation.images[0]
-    stage = feature_maps(predictor.model, image)[0]
-    layer = keras.Model(predictor.model.inputs[0], predictor.model.get_layer(stage.layer).output)
+    first = feature_maps(predictor.model, image)[0]
+    layer = keras.Model(predictor.model.inputs[0], predictor.model.get_layer(first.layer).output)
     found = np.asarray(layer(image[np.newaxis].astype("float32") / 255))[0]
     spread = found.std(axis=(0, 1))
-    np.testing.assert_allclose(stage.maps[0], found[..., spread.argmax()], atol=1e-6)
-    assert (np.diff(stage.maps.std(axis=(1, 2))) <= 1e-6).all()
+    np.testing.assert_allclose(first.maps[0], found[..., spread.argmax()], atol=1e-6)
+    assert (np.diff(first.maps.std(axis=(1, 2))) <= 1e-6).all()
+
+
+def test_of_maps_of_one_pixel_those_that_answer_most_are_shown():
+    """None of them varies, and each by itself would be drawn dark."""
+    answers = np.array([0, 3, 0, 1, 0, 0, 0, 0, 0, 5], dtype=np.float32)
+    shown = stage("conv_2", answers.reshape(1, 1, -1))
+    assert shown.maps.ravel().tolist() == [5, 3, 1, 0, 0, 0, 0, 0]
+    seen = Saliency(np.zeros((4, 4, 1), np.uint8), np.zeros((4, 4)), "7", 0.9)
+    figure = explanation_charts.feature_maps([shown], seen, "an image")
+    pixels = [float(axes.images[0].norm(axes.images[0].get_array()).ravel()[0]) for axes in figure.axes[8:16]]
+    assert pixels == pytest.approx([1, 0.6, 0.2, 0, 0, 0, 0, 0])
 
 
 def test_saliency_is_the_gradient_of_the_logit(monkeypatch):
