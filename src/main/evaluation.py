@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from main.wording import accuracy_text
 
 CONFIDENCE = 0.95
+MOST_IN_SUMMARY = 100
+"""Classes up to which the summary has the confusion matrix, whose cells are their square."""
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 LEAST_PROBABILITY = float(np.finfo(np.float32).smallest_subnormal)
 """What a probability of 0 counts as, which has no logarithm: 103 nats."""
@@ -150,7 +152,7 @@ class Evaluation:
         return np.argsort(true, kind="stable")[:most]
 
     def summary(self) -> dict[str, Any]:
-        """The figures, JSON-able; what cannot be computed is None."""
+        """The figures, JSON-able; what cannot be computed is None, and so is a very large confusion matrix."""
         return {
             "model": self.model,
             "data": self.source,
@@ -159,7 +161,7 @@ class Evaluation:
             "crossentropy": self.crossentropy,
             "expected_calibration_error": self.calibration.error,
             "classes": [scores.row() for scores in self.per_class],
-            "confusion": self.confusion.tolist(),
+            "confusion": self.confusion.tolist() if len(self.classes) <= MOST_IN_SUMMARY else None,
         }
 
 

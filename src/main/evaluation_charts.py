@@ -116,7 +116,9 @@ def _most_confused(wrong: NDArray[np.int64], classes: Sequence[str]) -> str:
         return f"{true} is taken for {taken}"
     if wrong.max() == 1:
         return "no two of them are mistaken alike"
-    return f"most often {true} is taken for {taken} ({wrong.max():,} times)"
+    others = int((wrong == wrong.max()).sum()) - 1
+    also = {0: "", 1: ", and one other pair as often"}.get(others, f", and {others:,} other pairs as often")
+    return f"most often {true} is taken for {taken} ({wrong.max():,} times){also}"
 
 
 def _cell(row: int, column: int) -> Any:

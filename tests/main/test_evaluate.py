@@ -205,6 +205,18 @@ def test_of_very_many_classes_the_worst_are_named(monkeypatch):
     ("labels", "predicted", "count", "told"),
     [
         ([0, 0, 1], [1, 1, 1], "2 of 3 images are", "most often cat is taken for dog (2 times)"),
+        (
+            [0, 0, 1, 1],
+            [1, 1, 2, 2],
+            "4 of 4 images are",
+            "most often cat is taken for dog (2 times), and one other pair as often",
+        ),
+        (
+            [0, 0, 1, 1, 2, 2],
+            [1, 1, 2, 2, 0, 0],
+            "6 of 6 images are",
+            "most often cat is taken for dog (2 times), and 2 other pairs as often",
+        ),
         ([0, 1, 2], [1, 2, 2], "2 of 3 images are", "no two of them are mistaken alike"),
         ([0, 1, 2], [1, 1, 2], "1 of 3 images is", "cat is taken for dog"),
         ([0, 1, 2], [0, 1, 2], "0 of 3 images are", "no image is taken for another class"),
@@ -213,7 +225,15 @@ def test_of_very_many_classes_the_worst_are_named(monkeypatch):
 def test_confusions_are_counted_in_words(labels, predicted, count, told):
     figure = evaluation_charts.confusion(evaluation_of(labels, np.eye(3)[predicted]))
     said = " ".join(text.get_text() for text in figure.texts)
-    assert said == f"{count} taken for another class 3 test images of animals; {told}"
+    assert said == f"{count} taken for another class {len(labels)} test images of animals; {told}"
+
+
+def test_of_very_many_classes_the_confusion_matrix_is_in_its_table_alone(monkeypatch):
+    """Of thousands it would make a summary of hundreds of megabytes, nearly all of it zeros."""
+    labels = [0, 1, 2]
+    assert evaluation_of(labels, np.eye(3)).summary()["confusion"] == np.eye(3).tolist()
+    monkeypatch.setattr("main.evaluation.MOST_IN_SUMMARY", 2)
+    assert evaluation_of(labels, np.eye(3)).summary()["confusion"] is None
 
 
 def test_curves_run_from_nothing_to_everything(six):
