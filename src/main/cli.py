@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from main.errors import UserError
 from main.terminal import BAD_INPUT, Version, err, messages, out
 from main.wording import accuracy_of, counted, percent, printable
 
@@ -187,6 +188,8 @@ def predict(
     PNG, JPEG, TIFF and more, of any size, dark on light or light on dark.
     """
     with messages():
+        if as_json and as_csv:
+            raise UserError("--json and --csv are two forms of output: give one of them")
         from main.predict import Predictor, Refusal, csv_text, json_text
 
         predictor = Predictor(model, prepare.value if prepare else None)

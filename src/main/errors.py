@@ -7,8 +7,8 @@ from main.wording import printable
 
 def told(error: Exception) -> str:
     """An error's message for a person's terminal: of what the system refused, the file first and no number."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return printable(f"{error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and error.strerror:
+        return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     return printable(str(error))
 
 

@@ -144,7 +144,8 @@ class Predictor:
                 if name == PIPE:
                     yield self._from_pipe()
             except DataError as error:
-                yield name, Refusal(_in_utf8(name), _in_utf8(str(error)))
+                called = PIPE_NAME if name == PIPE else _in_utf8(name)
+                yield called, Refusal(called, _in_utf8(str(error)))
 
     def _one(self, file: Path, name: str) -> tuple[str, Images | Refusal]:
         try:
@@ -153,6 +154,8 @@ class Predictor:
             return name, Refusal(name, _in_utf8(str(error).replace(str(file), name)))
 
     def _from_pipe(self) -> tuple[str, Images | Refusal]:
+        if sys.stdin is None:  # as a shell's `<&-` leaves it
+            raise DataError(f"{PIPE_NAME}: is closed")
         data = sys.stdin.buffer.read(MAX_PIPE_BYTES + 1)
         if len(data) > MAX_PIPE_BYTES:
             raise DataError(f"{PIPE_NAME}: gives more than {MAX_PIPE_BYTES // 2**20} MiB")

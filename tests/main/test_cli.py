@@ -165,6 +165,12 @@ def test_prediction_as_text_csv_and_json(run, model_file, digit):
     assert rows[1].startswith(f"{digit},0,{entry['confidence']:.6g},")
 
 
+def test_two_forms_of_output_at_once_are_refused(run, here):
+    result = run("predict", "absent.h5", "digit.png", "--json", "--csv")
+    assert (result.exit_code, result.stdout) == (BAD_INPUT, "")
+    assert result.stderr == "error: --json and --csv are two forms of output: give one of them\n"
+
+
 @pytest.mark.training
 def test_picture_from_a_pipe_and_one_that_is_none(run, model_file, digit, here):
     (here / "torn.png").write_text("no image")

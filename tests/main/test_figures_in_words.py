@@ -21,3 +21,7 @@ def test_a_terminal_is_told_nothing_that_it_would_obey() -> None:
     kept = "Größe 数字\N{IDEOGRAPHIC SPACE}9.41\N{NARROW NO-BREAK SPACE}PM 🐕.png"
     assert printable(kept) == kept
     assert told(FileNotFoundError(2, "No such file", "\x1b[2J.h5")) == "\ufffd[2J.h5: No such file"
+
+
+def test_what_the_system_refuses_is_said_without_its_number() -> None:
+    assert told(OSError(28, "No space left on device")) == "No space left on device"

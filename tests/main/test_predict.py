@@ -133,6 +133,12 @@ def test_pipe_that_gives_no_image_or_too_much_is_refused(predictor, monkeypatch)
     assert refusal.reason.startswith(f"{PIPE_NAME}: gives more than")
 
 
+def test_a_pipe_that_is_closed_is_refused(predictor, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it of `<&-`
+    (refusal,) = predictor.predict(["-"])
+    assert refusal == Refusal(PIPE_NAME, f"{PIPE_NAME}: is closed")
+
+
 def test_json_and_csv_say_the_same(predictor, test_set, tmp_path):
     save_images(tmp_path, test_set.images[:2])
     (tmp_path / "torn.png").write_text("no image")
