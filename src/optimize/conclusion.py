@@ -70,7 +70,7 @@ class Conclusion:
             changed: Whether this run has trained anything.
         """
         results, facts = self._results, self._results.provenance()
-        if not changed and facts["ended"] is not None and results.report.exists():
+        if not changed and facts.get("ended") is not None and results.report.exists():
             verdict = self._judged_before()
             if verdict is not None:
                 self._mend_model(verdict)
@@ -175,7 +175,7 @@ def export_again(results: Results) -> Path:
         with Staff(config, run_trial, workers=0, trials=1) as staff:
             _export_again(config, results, staff)
         facts = results.provenance()
-        if facts["ended"] is None and facts.get("judged"):  # all that was wanting was this
+        if facts.get("ended") is None and facts.get("judged"):  # all that was wanting was this
             results.write_json(results.provenance_file, {**facts, "ended": now()})
     return results.model_file
 

@@ -30,6 +30,7 @@ from optimize.results import Results
 from optimize.rules import Draft, missing_packages, most_epochs, study_problems, sweep_problems
 from optimize.sections import RunConfig, StudyConfig
 from optimize.space import SearchSpace, Values, short_names
+from optimize.tables import DamagedFile
 from optimize.writing import block
 
 CONFIGS = "configs"
@@ -189,8 +190,16 @@ def load_config(
 
 
 def stored_sweep(results: Results) -> SweepConfig:
-    """The sweep whose results these are, as it was run; what running it needs may be missing here."""
-    return load_config(results.sweep_file, to_run=False)
+    """The sweep whose results these are, as it was run; what running it needs may be missing here.
+
+    Raises:
+        optimize.tables.DamagedFile: the file that was kept holds no sweep.
+    """
+    try:
+        return load_config(results.sweep_file, to_run=False)
+    except ConfigError as error:
+        first = error.complaints[0]
+        raise DamagedFile(results.sweep_file, f"line {first.line}: {first.message}") from None
 
 
 def sweep_of(

@@ -31,6 +31,7 @@ from optimize.traced import Traced
 from optimize.trial import TrialOutcome, TrialTask
 from optimize.upkeep import Upkeep
 from optimize.watch import Desertion, Ticks, Watch
+from optimize.wording import counted
 
 CHECK_SECONDS = 2.0  # how often the coordinator makes sure that the study is still its own
 AWAY_SECONDS = 5.0  # how long the study's database is away before it is said, and whoever stops the sweep need not wait
@@ -101,9 +102,13 @@ class Coordinator:
         with clear_damage(self._results):
             trials = [(trial, self._kept_outcome(trial)) for trial in self._study.get_trials(deepcopy=False)]
         self._trials = len(trials)
+        kept = {trial.number for trial, stored in trials if stored is not None}
         missing = (trial.number for trial, stored in trials if stored is None)
-        for number in filter(self._results.set_damaged_aside, missing):
-            self._observer.note(f"the outcome of trial {number} is damaged: what it trained is trained again")
+        damaged = list(filter(self._results.set_damaged_aside, missing))
+        for number in damaged:
+            self._observer.note(f"the outcome of trial {number} is damaged: another trial takes its place")
+        if gone := self._results.listed_trials() - kept.union(damaged):
+            self._observer.note(f"{counted(len(gone), 'outcome')} gone from trials/: as many trials are trained anew")
         with clear_faults(self._results):
             for trial, stored in trials:
                 if trial.state == TrialState.RUNNING and stored is None:

@@ -40,10 +40,24 @@ def from_json(text: str) -> Finished:
     """What `to_json` wrote.
 
     Raises:
-        ValueError, KeyError, TypeError: the text is not whole.
+        ValueError, KeyError, TypeError, AttributeError: the text is not whole, or somebody has changed it.
     """
     content = json.loads(text)
-    outcome = content.pop("outcome")
-    history = tuple(Epoch(**epoch) for epoch in outcome.pop("history"))
+    told = content.pop("outcome")
+    history = tuple(Epoch(**epoch) for epoch in told.pop("history"))
     values = {path: plain(value) for path, value in content.pop("values").items()}
-    return Finished(values=values, **content, outcome=TrialOutcome(history=history, **outcome))
+    outcome = TrialOutcome(history=history, **told)
+    if not (_is_sound(outcome) and isinstance(content["seed"], int)):
+        raise ValueError("no trial ends so")
+    return Finished(values=values, **content, outcome=outcome)
+
+
+def _is_sound(outcome: TrialOutcome) -> bool:
+    """Whether a trial can have ended so: what is read of an outcome is computed with."""
+    figures = [figure for epoch in outcome.history for figure in vars(epoch).values()]
+    best = outcome.best()
+    return (
+        outcome.state in ("complete", "pruned", "failed")
+        and all(isinstance(figure, int | float) for figure in (outcome.trial, outcome.seconds, *figures))
+        and ((best is not None) if outcome.state == "complete" else (best is None) == (outcome.best_epoch is None))
+    )

@@ -26,9 +26,9 @@ from optimize.tables import (
     append_rows,
     curve_columns,
     curve_rows,
+    listed_trials,
     mend_table,
     read_table,
-    rows_in,
     table_text,
     trial_columns,
     trial_row,
@@ -52,6 +52,14 @@ SHOWN_OF_THE_CARD: Needed = {
     "test.n": int,
 }
 """What commands and reports show of a card, and so need; anybody may have written it."""
+_OF_A_RUN: Needed = {
+    "data": Mapping,
+    "data.source": str,
+    "data.checksum": str,
+    "data.notice": (str, type(None)),
+    "data.train": int,
+    "data.validation": int,
+}
 
 
 class NoSweep(UserError):
@@ -190,8 +198,8 @@ class Results:
         self.sweep_file.unlink(missing_ok=True)
 
     def stored_text(self) -> str | None:
-        """The sweep file that was kept; None where there is none."""
-        return self.sweep_file.read_text(encoding="utf-8") if self.sweep_file.is_file() else None
+        """The sweep file that was kept, whatever has become of it; None where there is none."""
+        return self.sweep_file.read_text(encoding="utf-8", errors="replace") if self.sweep_file.is_file() else None
 
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write one of the folder's JSON files."""
@@ -205,7 +213,7 @@ class Results:
             DamagedFile: the file holds something else.
             OSError: it cannot be read.
         """
-        facts = _read_json(self.provenance_file, needed=("data",))
+        facts = _read_json(self.provenance_file, needed=_OF_A_RUN)
         if facts is None:
             raise MissingFile(self.provenance_file)
         return facts
@@ -216,7 +224,7 @@ class Results:
         Raises:
             DamagedFile: the file holds no mapping.
         """
-        return _read_json(self.verdict_file, needed=())
+        return _read_json(self.verdict_file, needed={})
 
     def card(self) -> SweepCard | None:
         """The exported model's card, of which what commands and reports show is known to be there; None while there
@@ -226,12 +234,8 @@ class Results:
             DamagedFile: the file holds something else.
         """
         remedy = f"make it anew: python -m optimize export {shlex.quote(str(self.folder))}"
-        found = _read_json(self.card_file, needed=(), remedy=remedy)
-        if found is None:
-            return None
-        if missing := lacking(found, SHOWN_OF_THE_CARD):
-            raise DamagedFile(self.card_file, f"without {', '.join(missing)}", remedy)
-        return cast(SweepCard, found)
+        found = _read_json(self.card_file, needed=SHOWN_OF_THE_CARD, remedy=remedy)
+        return cast(SweepCard, found) if found else None
 
     def remove_unfinished(self) -> None:
         """Remove the files that a killed run was writing; for whoever holds the folder's lock.
@@ -282,7 +286,7 @@ class Results:
             return None
         try:
             found = from_json(self._outcome_file(trial).read_text(encoding="utf-8"))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
         return found if found.outcome.trial == trial else None
 
@@ -301,7 +305,7 @@ class Results:
 
     def kept_hash(self) -> str | None:
         """The hash of what the folder's trials mean; None where no run came as far as to write it."""
-        kept = _read_json(self.provenance_file, needed=("config_hash",))
+        kept = _read_json(self.provenance_file, needed={"config_hash": str})
         return str(kept["config_hash"]) if kept else None
 
     def has_weights(self, trial: int) -> bool:
@@ -369,6 +373,10 @@ class Results:
         """incidents.csv: a row for each worker that died or was replaced; None where there was none."""
         return read_table(self.incidents_file) if self.incidents_file.exists() else None
 
+    def listed_trials(self) -> set[int]:
+        """The numbers of the trials in trials.csv, as far as it can be read."""
+        return listed_trials(self.trials_file)
+
     def trials(self) -> pd.DataFrame:
         """trials.csv: a row per trial."""
         return read_table(self.trials_file, needed=("trial", "configuration", "state"))
@@ -381,16 +389,16 @@ class Results:
         """
         if not self.trials_file.exists():
             return
-        lacking = len(self.finished_trials()) - rows_in(self.trials_file)
-        if lacking > 1:
-            raise DamagedFile(self.trials_file, f"without {lacking:,} of the trials that have ended")
+        lacking = set(self.finished_trials()) - self.listed_trials()
+        if len(lacking) > 1:
+            raise DamagedFile(self.trials_file, f"without {len(lacking):,} of the trials that have ended")
 
     def curves(self) -> pd.DataFrame:
         """curves.csv: a row per trial and epoch."""
         return read_table(self.curves_file, needed=("trial", "epoch"))
 
 
-def _read_json(path: Path, needed: Sequence[str], remedy: str = RUN_AGAIN) -> dict[str, Any] | None:
+def _read_json(path: Path, needed: Needed, remedy: str = RUN_AGAIN) -> dict[str, Any] | None:
     try:
         content = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -399,7 +407,6 @@ def _read_json(path: Path, needed: Sequence[str], remedy: str = RUN_AGAIN) -> di
         raise DamagedFile(path, "no mapping", remedy) from error
     except ValueError as error:
         raise DamagedFile(path, str(error), remedy) from error
-    missing = [key for key in needed if key not in content]
-    if missing:
+    if missing := lacking(content, needed):
         raise DamagedFile(path, f"without {', '.join(missing)}", remedy)
     return content

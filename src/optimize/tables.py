@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -143,14 +144,13 @@ def read_table(path: Path, needed: Collection[str] = ()) -> pd.DataFrame:
     return table
 
 
-def rows_in(path: Path) -> int:
-    """How many rows a table's file has below its header.
-
-    Raises:
-        OSError: it is missing or cannot be read.
-    """
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        return max(sum(1 for _ in csv.reader(file)) - 1, 0)
+def listed_trials(path: Path) -> set[int]:
+    """The numbers of the trials that a table's file lists, as far as it can be read."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {int(found[0]) for line in lines if (found := re.match(r"\d{1,9}(?=,)", line, re.ASCII))}
 
 
 def _parsed(content: bytes) -> pd.DataFrame:

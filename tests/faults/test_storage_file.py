@@ -109,6 +109,16 @@ def test_a_damaged_study_is_named_and_made_anew_from_what_the_folder_keeps(
     assert anew.witness.submitted == []
 
 
+@pytest.mark.parametrize("name", ["ä ö [x] {y} $z", "a?b=c#d", "100%25"])
+def test_a_study_is_where_its_folder_is_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    (tmp_path / "pooling.yaml").write_text(POOLING)
+    bench = Bench(load_config(tmp_path / "pooling.yaml"), Results(tmp_path / name / "pooling"))
+    bench.run(stubs.learn)
+    close_study(bench.results, bench.study)
+    assert bench.results.study_file.is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "pooling.yaml"])
+
+
 def test_a_study_lost_half_way_goes_on_with_what_it_had(reopen: Callable[..., Bench]) -> None:
     half = reopen()
 
@@ -475,15 +485,48 @@ def test_files_that_a_killed_run_was_writing_are_removed_by_the_next(stub_sweep:
     assert all(path.exists() for path in kept)
 
 
-def test_a_damaged_outcome_is_trained_again_and_said(reopen: Callable[..., Bench]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda text: '{"seed": 0', id="cut off"),
+        pytest.param(lambda text: "null", id="nothing"),
+        pytest.param(lambda text: text.replace('"values": {', '"values": null, "v": {'), id="no values"),
+        pytest.param(lambda text: text.replace('"complete"', '"splendid"'), id="no such state"),
+        pytest.param(lambda text: text.replace('"best_epoch": 3', '"best_epoch": 30'), id="no such epoch"),
+        pytest.param(lambda text: text.replace('"seed": 0', '"seed": "0"'), id="a seed in words"),
+        pytest.param(lambda text: text.replace('"val_loss": ', '"val_loss": null, "v": '), id="no figure"),
+    ],
+)
+def test_a_damaged_outcome_is_trained_again_and_said(
+    reopen: Callable[..., Bench], change: Callable[[str], str]
+) -> None:
     done = reopen()
     done.run(stubs.learn)
     close_study(done.results, done.study)
-    (done.results.trial_folder(2) / "outcome.json").write_text('{"seed": 0')
+    outcome = done.results.trial_folder(2) / "outcome.json"
+    outcome.write_text(change(outcome.read_text()))
     resumed = reopen()
-    assert resumed.witness.notes == ["the outcome of trial 2 is damaged: what it trained is trained again"]
+    assert resumed.witness.notes == ["the outcome of trial 2 is damaged: another trial takes its place"]
     resumed.run(stubs.learn)
     assert [(task.trial, task.configuration) for task in resumed.witness.submitted] == [(6, "blur")]
+    close_study(resumed.results, resumed.study)
+    assert reopen().witness.notes == []
+
+
+@pytest.mark.parametrize("study", ["kept", "lost"])
+def test_outcomes_that_somebody_removed_are_said_once(reopen: Callable[..., Bench], study: str) -> None:
+    done = reopen()
+    done.run(stubs.learn)
+    close_study(done.results, done.study)
+    for trial in (2, 5):
+        shutil.rmtree(done.results.trial_folder(trial))
+    if study == "lost":
+        done.results.study_file.unlink()
+    resumed = reopen()
+    assert resumed.witness.notes[-1] == "2 outcomes gone from trials/: as many trials are trained anew"
+    resumed.run(stubs.learn)
+    assert [task.configuration for task in resumed.witness.submitted] == ["blur", "max"]
+    assert len(resumed.results.trials()) == 6
     close_study(resumed.results, resumed.study)
     assert reopen().witness.notes == []
 

@@ -44,6 +44,10 @@ def other_columns(path: Path) -> None:
     path.write_text("a,b\n1,2\n")
 
 
+def words_for_data(path: Path) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data": "digits"}))
+
+
 def nothing_in_it(path: Path) -> None:
     path.write_text("{}")
 
@@ -56,6 +60,8 @@ def nothing_in_it(path: Path) -> None:
         ("curves.csv", other_columns), ("verdict.json", emptied),
         ("verdict.json", no_object), ("verdict.json", nothing_in_it), ("provenance.json", binary),
         ("provenance.json", nothing_in_it), ("cnn.json", no_object), ("cnn.json", nothing_in_it),
+        ("provenance.json", words_for_data),
+        ("sweep.yaml", emptied), ("sweep.yaml", binary), ("sweep.yaml", nothing_in_it),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_named_with_what_to_do(

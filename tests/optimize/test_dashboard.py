@@ -82,7 +82,8 @@ def test_a_sweep_of_a_group_is_found_by_the_name_that_its_study_has(tmp_path: Pa
     file.write_text(POOLING)
     sweep = Bench(load_config(file), Results(tmp_path / "results" / "study" / "pooling"))
     sweep.results.write_sweep(sweep.config.resolved())
-    sweep.results.write_json(sweep.results.provenance_file, {"study": "study/pooling", "data": {}})
+    data = {"source": "digits", "checksum": "ab" * 32, "notice": None, "train": 1200, "validation": 237}
+    sweep.results.write_json(sweep.results.provenance_file, {"study": "study/pooling", "data": data})
     sweep.run(stubs.learn)
     with served(sweep.results) as visitor:
         status, _, content = visitor.ask(f"/api/studies/{visitor.study}")

@@ -129,6 +129,19 @@ def test_a_second_run_trains_nothing_and_touches_nothing(done: tuple[SweepConfig
     assert result.results.report.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("name", ["verdict.json", "sweep.yaml", "provenance.json"])
+def test_what_is_damaged_of_a_finished_sweep_is_made_anew(
+    done: tuple[SweepConfig, SweepResult], tmp_path: Path, name: str
+) -> None:
+    config, result = done
+    folder = tmp_path / config.name
+    shutil.copytree(result.results.folder, folder)
+    (folder / name).write_bytes(b"\xff{")
+    again = run_sweep(config, results_dir=tmp_path, observer=Witness())
+    assert (again.ending, again.trained, again.verdict) == ("done", 0, result.verdict)
+    assert (folder / name).read_bytes() != b"\xff{"
+
+
 def test_a_changed_sweep_is_refused_with_what_changed(done: tuple[SweepConfig, SweepResult], tmp_path: Path) -> None:
     (tmp_path / "rates.yaml").write_text(RATES.replace("filters: [8, 16]", "filters: [8, 32]"))
     with pytest.raises(StudyChanged, match=r"model\.filters: was \[8, 16\], now \[8, 32\]"):
