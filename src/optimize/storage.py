@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
-from sqlalchemy import Engine, event
+from sqlalchemy import URL, Engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from main.errors import UserError
@@ -37,7 +37,8 @@ def storage_address(results: Results) -> str:
     """
     address = os.environ.get(STORAGE_VARIABLE)
     if not address:
-        return f"sqlite:///{results.study_file.resolve()}"
+        # Optuna fills in what stands in braces, and a question mark ends a path, unless they are written otherwise.
+        return URL.create("sqlite", database=str(results.study_file.resolve())).render_as_string()
     normalised = postgresql.normalised(address)
     postgresql.check_driver()
     return normalised
