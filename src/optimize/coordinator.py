@@ -18,7 +18,7 @@ from optimize.config import SweepConfig
 from optimize.engine import Engine, EpochEnded, Event, Slot, TrialBegan, TrialEnded, WorkerLost
 from optimize.export import Candidates
 from optimize.finished import Finished
-from optimize.marks import fold_of, keep_pruned, pruned_after, purpose_of, seed_of
+from optimize.marks import attempt_of, fold_of, keep_attempt, keep_pruned, pruned_after, purpose_of, seed_of
 from optimize.observer import Observer
 from optimize.proposals import Proposal, Proposals
 from optimize.results import Results
@@ -87,7 +87,8 @@ class Coordinator:
         self._stop: Stop | None = None
         self._told_to_stop = False
         self._desertion = Desertion(config.run.engine, observer.note)
-        self._elapsed = self._checked = self._away = 0.0
+        self._said_away = False
+        self._elapsed = self._checked = 0.0
 
     # Taking up what an earlier run left
 
@@ -184,7 +185,7 @@ class Coordinator:
         """
         ticks = Ticks()
         with first_asks_second_ends(self._on_signal), while_away(self._on_outage), clear_faults(self._results):
-            self._check()
+            self._make_sure()
             self._engine = start_engine()
             while True:
                 self._fill(proposals)
@@ -192,7 +193,7 @@ class Coordinator:
                     break
                 self._handle(self._engine.next_event(timeout=0.2), proposals)
                 self._tick(ticks())
-            self._check()
+            self._make_sure()
         self._results.write_tables(self.finished.values(), self._swept)
         return self._stop.ending if self._stop else "done"
 
@@ -246,6 +247,7 @@ class Coordinator:
             precision=self._settings.precision,
             data_checksum=self._settings.data_checksum,
             purpose=proposal.purpose,
+            attempt=attempt_of(self._live[trial]),
             fold=proposal.fold,
             folds=self._config.study.folds,
             checkpoint_folder=self._results.checkpoint_folder(trial) if self._settings.checkpoints else None,
@@ -319,6 +321,7 @@ class Coordinator:
             return  # stays running in the study; the next run goes on from its checkpoint
         again, why = self._blame.after_loss(running, lost)
         if again is not None:
+            keep_attempt(self._live[task.trial], again.attempt)
             said = f"trial {task.trial}: {why}; it runs again (attempt {again.attempt})"
             self._incident(running.slot, task.trial, said)
             self._again.insert(0, again)
@@ -358,7 +361,7 @@ class Coordinator:
         self._elapsed += seconds
         if self._elapsed - self._checked > CHECK_SECONDS:
             self._checked = self._elapsed
-            self._check()
+            self._make_sure()
         self._end(self._rules.after_seconds(self._elapsed))
         if self._stop and not self._told_to_stop:
             self._told_to_stop = True
@@ -367,6 +370,11 @@ class Coordinator:
                 self._observer.note(self._stop.why)
         self._desertion.after(seconds, self._engine)
         self._watch.after(seconds, self._running.values(), self._engine)
+
+    def _make_sure(self) -> None:
+        """That the study is still this run's, which its storage answers: an outage, if there was one, is over."""
+        self._check()
+        self._said_away = False
 
     def _end(self, stop: Stop | None) -> None:
         if stop is not None and self._stop is None:
@@ -378,12 +386,12 @@ class Coordinator:
 
         Nothing is lost by that: outcomes are on disk, and what runs can go on from its last epoch.
         """
-        before, self._away = self._away, seconds
         if seconds < AWAY_SECONDS:
             return
         if self._stop is not None and self._stop.ending in ("interrupted", "terminated"):
             raise StopNow(self._stop.ending)
-        if before < AWAY_SECONDS:
+        if not self._said_away:
+            self._said_away = True  # several calls wait in one outage, each from its own beginning
             self._observer.note("the study's database does not answer; waiting for it, ten minutes at most")
 
     def _on_signal(self, ending: Interruption) -> None:

@@ -1,4 +1,4 @@
-"""What the study keeps of a trial besides its values: its seed, fold and purpose, and where a pruner ended it."""
+"""What the study keeps of a trial besides its values: seed, fold, purpose, which attempt, and where it was pruned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from optimize.config import SweepConfig
 from optimize.trial import Purpose
 
-_SEED, _PURPOSE, _FOLD, _PRUNED = "seed", "purpose", "fold", "pruned after"
+_SEED, _PURPOSE, _FOLD, _PRUNED, _ATTEMPT = "seed", "purpose", "fold", "pruned after", "attempt"
 
 
 def seed_of(trial: FrozenTrial, config: SweepConfig) -> int:
@@ -43,3 +43,13 @@ def pruned_after(live: optuna.Trial) -> int | None:
     """The epoch after which a running trial was pruned, by an earlier attempt or run; None where it was not."""
     epoch = live.user_attrs.get(_PRUNED)
     return None if epoch is None else int(epoch)
+
+
+def keep_attempt(live: optuna.Trial, attempt: int) -> None:
+    """Write down that a trial has come to its `attempt`th attempt: another run may be the one that makes it."""
+    live.set_user_attr(_ATTEMPT, attempt)
+
+
+def attempt_of(live: optuna.Trial) -> int:
+    """Which attempt a running trial has come to, in this run or an earlier one."""
+    return int(live.user_attrs.get(_ATTEMPT, 1))

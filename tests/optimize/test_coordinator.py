@@ -599,6 +599,20 @@ def test_what_a_lost_attempt_says_late_is_not_taken_for_the_next(bench: Open) ->
     assert (0, 1) not in doubled.witness.epochs
 
 
+def test_a_trial_that_lost_its_worker_before_it_was_interrupted_still_counts_that_attempt(bench: Open) -> None:
+    def script(task: TrialTask) -> list[Event]:
+        if task.attempt == 1:
+            return [WorkerLost(task.trial, 1, "its worker process died")]
+        os.kill(os.getpid(), signal.SIGINT)
+        return [TrialEnded(task.trial, task.attempt, TrialOutcome(task.trial, "interrupted"))]
+
+    stopped = bench(POOLING)
+    assert stopped.coordinator.run(search_proposals(stopped.config), lambda: Scripted(script)) == "interrupted"
+    resumed = bench(POOLING)
+    resumed.run(stubs.learn)
+    assert list(resumed.results.trials()["attempts"]) == [2, 1, 1, 1, 1, 1]
+
+
 @pytest.mark.parametrize(("begins", "reason"), [(True, "ran longer than 0.5 s"), (False, "its worker did not begin")])
 def test_time_runs_from_a_trials_beginning_and_a_worker_that_never_begins_is_given_up(
     bench: Open, monkeypatch: pytest.MonkeyPatch, begins: bool, reason: str
@@ -701,6 +715,23 @@ def test_a_signal_while_the_database_is_away_ends_the_sweep_and_loses_nothing(
     resumed.run(stubs.learn)
     assert 0 not in [task.trial for task in resumed.witness.submitted]
     assert len(resumed.results.trials()) == 6
+
+
+def test_an_outage_is_said_once_however_often_it_is_waited_anew(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First for the database, then for the lock that it still keeps for the connection that broke; the next is news."""
+    monkeypatch.setattr("optimize.coordinator.CHECK_SECONDS", 0.0)
+    waits = iter([(), (0.1, 6.0, 0.1, 6.0, 7.0), (), (0.1, 6.0)])
+
+    def wait() -> None:
+        for seconds in next(waits, ()):
+            postgresql.while_away.get()(seconds)
+
+    waiting = bench(POOLING)
+    monkeypatch.setattr(waiting.coordinator, "_check", wait)
+    assert waiting.run(stubs.learn) == "done"
+    assert next(waits, None) is None
+    said = "the study's database does not answer; waiting for it, ten minutes at most"
+    assert waiting.witness.notes == [said, said]
 
 
 def test_it_is_said_when_no_worker_comes(bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
