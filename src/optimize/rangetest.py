@@ -56,7 +56,15 @@ def as_range_test(config: SweepConfig) -> list[str]:
     """What to set in a sweep's file to make it a range test, in a folder beside the sweep's.
 
     What is about trials is left out, and so are a schedule and swept rates, which the rising rate replaces.
+
+    Raises:
+        main.errors.UserError: the sweep is a search, whose configurations are not known before it is run.
     """
+    if (sampler := config.study.sampler.name) != "grid":
+        raise UserError(
+            f"a range test compares the configurations of a grid, and the sampler of {config.name} is {sampler}: write "
+            "a file for it without sampler and trials, with a value or choices in place of each range"
+        )
     changes = [f"study.{key}={value}" for key, value in OF_TRIALS.items() if getattr(config.study, key)]
     rates = swept_rates(config.space)
     changes += [f"{path}={flow(config.written(path))}" for path in rates]

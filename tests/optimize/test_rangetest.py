@@ -286,3 +286,14 @@ def test_a_rate_that_another_value_waits_for_stays_and_is_complained_of(tmp_path
     path.write_text(f"data: {{}}\nmodel: {{}}\ntrain: {{learning_rate: {{choices: [0.1, 0.2]}}, {waiting}}}\n")
     with pytest.raises(ConfigError, match=r"train\.learning_rate: has no effect in a range test"):
         load_config(path, as_range_test(load_config(path)))
+
+
+def test_a_search_is_refused_in_words_of_what_was_typed(tmp_path: Path) -> None:
+    path = tmp_path / "search.yaml"
+    path.write_text(
+        "data: {source: digits}\nmodel: {dropout: {low: 0, high: 1e-1}}\nstudy: {sampler: tpe, trials: 9}\n"
+    )
+    answer = CliRunner().invoke(app, ["lr-range", str(path), "--results", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert "a range test compares the configurations of a grid, and the sampler of search is tpe" in answer.output
+    assert "--set" not in answer.output
