@@ -74,4 +74,5 @@ def _hint(name: str) -> str:
     names = [*KNOWN, *WITHOUT_FILES, *registered_names()]
     if near := nearest_to(name, names):
         return f"did you mean '{near}'?"
-    return f"expected {', '.join(names)}, or a path: {', '.join(FILE_READERS)}, or a folder"
+    formats = ", ".join(FILE_READERS)
+    return f"expected {', '.join(names)}, or a path from the folder in which the command runs: {formats}, or a folder"

@@ -184,6 +184,7 @@ def test_refuses_a_folder_that_lacks_a_file(tmp_path, refuses):
         ("digit", "did you mean 'digits'?"),
         ("fashion-mnist", "did you mean 'fashion_mnist'?"),
         ("zzz", "expected mnist, fashion_mnist, digits"),
+        ("zzz", "or a path from the folder in which the command runs"),
         ("x" * 5_000, "unknown source"),
         ("a\0b", "unknown source"),
         ("", "unknown source"),  # and not the folder one is in
