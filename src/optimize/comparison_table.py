@@ -27,7 +27,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     if console.width >= WIDE:
         console.print(winners_table(comparison))
     else:
-        console.print(*winner_lines(comparison), sep="\n")
+        console.print(*winner_lines(comparison), sep="\n", soft_wrap=True)
     for sweep in comparison.sweeps:
         console.print(Text.assemble((sweep.name, "bold"), f": {sweep.sentence}"), soft_wrap=True)
     if len(comparison.shared):

@@ -198,7 +198,7 @@ def print_plan(config: SweepConfig, console: Console) -> None:
         console.print(Text(_network_title(plan, number, network), "bold"), soft_wrap=True)
         console.print(_network_table(network))
     for line in _total_lines(plan):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _data_line(data: DataInfo) -> str:

@@ -54,10 +54,17 @@ def stored(tmp_path: Path) -> Maker:
     return write
 
 
-def shown(comparison: Comparison) -> str:
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+def shown(comparison: Comparison, width: int = 160) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     print_comparison(comparison, console)
     return console.export_text()
+
+
+def test_what_a_sweep_cost_is_not_broken_where_the_terminal_is_narrow(stored: Maker) -> None:
+    comparison = compare([stored("a", noisy(POOLING)), stored("b", noisy(POOLING))])
+    costs = [line for line in shown(comparison, width=40).splitlines() if "regret" in line]
+    assert len(costs) == 2
+    assert all(line.endswith(" of training") for line in costs)
 
 
 # What is refused

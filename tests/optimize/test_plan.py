@@ -45,6 +45,15 @@ def shown(text: str, *overrides: str) -> str:
     return console.file.getvalue()
 
 
+def test_sentences_are_not_broken_where_the_terminal_is_narrow() -> None:
+    text = GRID + "train: {learning_rate: {choices: [0.01, 0.1]}}\nstudy: {compare: model.pooling}\n"
+    console = Console(file=io.StringIO(), width=40)
+    print_plan(loaded(text), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert any("too few configurations to tell" in line and line.endswith("of each.") for line in lines)
+
+
 def test_a_grid_has_its_cells_times_its_seeds() -> None:
     plan = make_plan(loaded(GRID, "study.seeds=3", "study.folds=4"))
     assert (plan.configurations, plan.search_trials, plan.confirm_trials, plan.trials) == (2, 24, 0, 24)
