@@ -17,6 +17,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import fake_results
+import pandas as pd
 import pytest
 from fake_results import FAKES, HOSTILE, NOTICE
 from PIL import Image
@@ -243,6 +244,19 @@ def test_a_factor_is_reported_at_its_best_and_the_finalists_too(made: Made) -> N
     assert counts is not None
     added = re.findall(r">pooling<.*?>\w+<.*?>(\d+)<", counts[0])
     assert sum(map(int, added)) == searched
+
+
+def test_effects_without_intervals_have_the_same_digits(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    effects = pd.DataFrame(
+        [("model.pooling", "max", 1, 0.0042), ("model.kernel_size", "3", 1, -1.5e-8)],
+        columns=["path", "level", "n", "effect"],
+    ).assign(standard_error=None, low=None, high=None)
+    monkeypatch.setattr("optimize.report.tables.marginal_effects", lambda *_, **__: effects)
+    page = made("joint", failed=0.0)[1]
+    table = re.search(r"What each value adds.*?</table>", page, re.DOTALL)
+    assert table is not None
+    assert ">0.42<" in table[0]
+    assert ">0.00<" in table[0]
 
 
 def test_a_sweep_whose_trials_all_failed_still_has_a_report(made: Made) -> None:

@@ -172,7 +172,8 @@ def _effects_table(evidence: Evidence) -> Iterable[Table]:
     if effects["path"].nunique() < 2:
         return
     names = {parameter.path: parameter.name for parameter in evidence.parameters}
-    precision = _usual(list(effects[["low", "high"]].dropna().itertuples(index=False)))
+    # Where too few trials leave no intervals, the largest effect says how many digits all of them have.
+    precision = _usual(list(effects[["low", "high"]].dropna().itertuples(index=False))) or effects["effect"].abs().max()
     yield Table(
         "What each value adds, all others held as they are",
         ("parameter", "value", "trials", f"effect{evidence.metric.unit}", "standard error", "95 % interval"),
@@ -182,9 +183,9 @@ def _effects_table(evidence: Evidence) -> Iterable[Table]:
     )
 
 
-def _effect_row(row: Any, name: str, evidence: Evidence, precision: float | None) -> tuple[str, ...]:
+def _effect_row(row: Any, name: str, evidence: Evidence, precision: float) -> tuple[str, ...]:
     effect, error, low, high = (
-        NOTHING if is_empty(x) else evidence.metric.bare(x, precision or abs(row.effect))
+        NOTHING if is_empty(x) else evidence.metric.bare(x, precision)
         for x in (row.effect, row.standard_error, row.low, row.high)
     )
     return name, row.level, f"{row.n:,}", effect, error, NOTHING if low == NOTHING else f"{low} to {high}"
