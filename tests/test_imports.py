@@ -160,3 +160,8 @@ def test_the_architecture_says_where_every_module_belongs() -> None:
         names = {f"{name}/" if (SOURCE / package / name).is_dir() else f"{name}.py" for name in inside}
         missing = {name for name in names - {"__init__.py", "__main__.py"} if not any(fnmatch(name, n) for n in named)}
         assert not missing, f"docs/architecture.md does not name {sorted(missing)} of src/{package}"
+
+
+def test_what_is_imported_when_it_is_first_used_is_offered_before() -> None:
+    program = "import optimize; print(set(optimize.__all__) <= set(dir(optimize)))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "True\n"
