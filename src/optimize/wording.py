@@ -256,7 +256,7 @@ def _others(labels: Sequence[str], every: str) -> str:
     if len(labels) > 1:
         return f"{every} of the {len(labels):,} others"
     name = short(labels[0])
-    return name if len(name) <= _LONGEST_NAME else "the third"
+    return name if len(name) <= _LONGEST_NAME else "the one other choice"
 
 
 def _difference(metric: str, difference: float, precision: float) -> tuple[str, str]:

@@ -106,7 +106,7 @@ def test_long_labels_are_shortened_and_not_repeated() -> None:
     sentence = say(winner=first, better=first, **OPEN | {"worse": second}, open_=(third,))
     assert sentence == (
         "pooling=max learning_rate=0.002549 and pooling=blur learning_rate=0.002549 are not separable at 3 seeds; "
-        "8 more would probably decide; the first is not separable from the third either"
+        "8 more would probably decide; the first is not separable from the one other choice either"
     )
 
 
