@@ -68,7 +68,8 @@ class DataConfig(Section):
     """Which images, and which of them train and validate."""
 
     source: str = "mnist"
-    """`mnist`, `fashion_mnist`, `digits`, a name that an installed package registers, or a path."""
+    """`mnist`, `fashion_mnist`, `digits`, a name that an installed package registers, or a path; a relative one
+    starts in the folder in which the command runs."""
     otherwise: str | None = None
     """The source used, loudly, where `source` can be neither found nor downloaded."""
     train: Annotated[int, Field(ge=1)] | None = None
