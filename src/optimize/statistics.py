@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 ABOUT_ONE = 1.5
 """A difference of fewer images than this is that of one."""
+LAST_BITS = 0.01
+"""Images by which equal means may differ, accuracies being of 32 bits."""
 
 __all__ = ["ChoiceSummary", "FactorVerdict", "PairComparison", "Verdict", "judge", "judge_sweep"]
 
@@ -96,7 +98,7 @@ def judge(
             *_trial_warnings(judged, metric, by, noun),
             *_comparison_warnings(choices, contest, noun),
             *_baseline_warnings(baseline, choices, contest),
-            *_step_warnings(metric, choices, validation_images),
+            *_step_warnings(metric, choices, validation_images, noun),
         ),
     )
 
@@ -165,12 +167,12 @@ def _of_factor(
     path = str(study.compare)
     column = trials[path].map(partial(own_label, config.space[path]), na_action="ignore")
     factor = factor_verdict(trials.assign(**{path: column}), path, metric=study.metric, direction=study.direction)
-    of_steps = _step_warnings(study.metric, verdict.choices, validation_images)
+    noun = "fold" if study.folds else "seed"
+    of_steps = _step_warnings(study.metric, verdict.choices, validation_images, noun)
     rest = tuple(said for said in verdict.warnings if said not in of_steps)
     if verdict.purpose == "search":  # which says nothing of single configurations
         return replace(verdict, factor=factor, decided=factor.decided, sentence=factor.sentence, warnings=rest)
     searched = trials[trials["purpose"] == "search"]
-    noun = "fold" if study.folds else "seed"
     pruned = _survivors(searched, study.metric, "configuration", noun)
     of_search = _conditions_of(searched, study.folds, validation_images, notice)
     of_finalists = [said for said in verdict.conditions if said not in of_search]
@@ -349,16 +351,25 @@ def _comparison_warnings(choices: Sequence[ChoiceSummary], contest: Contest | No
     return found
 
 
-def _step_warnings(metric: str, choices: Sequence[ChoiceSummary], images: int | None) -> list[str]:
-    """Whether no more than about one of the images that an accuracy counts is between the best two choices."""
+def _step_warnings(metric: str, choices: Sequence[ChoiceSummary], images: int | None, noun: str) -> list[str]:
+    """Whether no more than about one of the images that an accuracy counts is between the best two choices.
+
+    They are compared over the seeds or folds that both have, as pairs are.
+    """
     if images is None or len(choices) < 2 or not wording.is_accuracy(metric):
         return []
-    between = images * abs(choices[0].mean - choices[1].mean)
-    if not 0.001 < between < ABOUT_ONE:  # equal means may differ in their last bits
+    best, next_best = choices[:2]
+    shared = best.values.keys() & next_best.values.keys()
+    if not shared:
         return []
-    best = wording.listed([wording.short(choice.choice) for choice in choices[:2]])
+    between = images * abs(math.fsum(best.values[block] - next_best.values[block] for block in shared)) / len(shared)
+    if not LAST_BITS < between < ABOUT_ONE:
+        return []
+    both = wording.listed([wording.short(choice.choice) for choice in (best, next_best)])
+    counted = f"{images:,} validation images" if noun == "seed" else f"a fold's {images:,} validation images"
+    on_average = " on average" if len(shared) > 1 else ""
     return [
-        f"The best two, {best}, differ by {between:.2g} of {images:,} validation images: an accuracy moves in steps of "
+        f"The best two, {both}, differ by {between:.2g} of {counted}{on_average}: an accuracy moves in steps of "
         f"{100 / images:.2g} points."
     ]
 

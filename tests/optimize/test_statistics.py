@@ -292,13 +292,39 @@ def test_a_difference_of_one_validation_image_is_called_that() -> None:
 
     one_more = {"blur": [0.9902, 0.99, 0.99], "max": [0.99, 0.9898, 0.9898], "stride": [0.9, 0.9, 0.9]}
     assert steps(one_more) == [
-        "The best two, blur and max, differ by 1 of 5,000 validation images: an accuracy moves in steps of 0.02 points."
+        "The best two, blur and max, differ by 1 of 5,000 validation images on average: an accuracy moves in steps of "
+        "0.02 points."
     ]
-    assert steps({"blur": [0.9902], "max": [0.99]})[0].startswith("The best two, blur and max, differ by 1 of 5,000")
+    (of_one_seed,) = steps({"blur": [0.9902], "max": [0.99]})
+    assert of_one_seed.startswith("The best two, blur and max, differ by 1 of 5,000 validation images: ")
     assert not steps({"blur": [0.9904], "max": [0.99]})
     assert not steps({"blur": [0.99, 0.98], "max": [0.98, 0.99]})
     assert not steps(one_more, images=None)
     assert not steps({"blur": [0.0302], "max": [0.0301]}, metric="val_loss")
+
+
+def test_a_difference_in_images_is_that_over_the_seeds_that_both_have() -> None:
+    trials = grid({"blur": [0.9902, 0.9902, 0.98], "max": [0.99, 0.99, 0.9798]})
+    missed = trials[(trials["configuration"] == "blur") | (trials["seed"] < 2)]  # max, its hard seed
+    said = [warning for warning in verdict(missed, validation_images=5000).warnings if "images" in warning]
+    assert [warning.split(":")[0] for warning in said] == [
+        "The best two, blur and max, differ by 1 of 5,000 validation images on average"
+    ]
+    apart = grid({"blur": [0.9902], "max": [0.99]}).assign(seed=[0, 1])
+    assert not any("validation images" in said for said in verdict(apart, validation_images=5000).warnings)
+
+
+def test_equal_means_of_many_images_do_not_differ_in_their_last_bits() -> None:
+    halves = {"blur": [59_001, 59_006, 59_004], "max": [59_003, 59_003, 59_005]}
+    single = {name: [float(np.float32(right / 60_000)) for right in counts] for name, counts in halves.items()}
+    assert np.mean(single["blur"]) != np.mean(single["max"])
+    assert not any("images" in said for said in verdict(grid(single), validation_images=60_000).warnings)
+
+
+def test_a_difference_of_one_image_of_a_fold_is_said_to_be_a_fold_s() -> None:
+    trials = grid({"blur": [0.92, 0.9, 0.9], "max": [0.91, 0.89, 0.89]})
+    found = verdict(trials.assign(fold=trials["seed"], seed=0), validation_images=100, folds=3)
+    assert found.warnings[0].startswith("The best two, blur and max, differ by 1 of a fold's 100 validation images on")
 
 
 def test_a_baseline_that_beats_the_search_is_said() -> None:
