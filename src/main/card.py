@@ -141,6 +141,8 @@ class SweepCard(OneTraining):
     trial: int
     fold: int | None
     """Which one validated, from 0; None in a sweep without folds."""
+    folds: NotRequired[int]
+    """Into how many each seed's images were cut, in a sweep with folds."""
 
 
 class EnsembleCard(Card):

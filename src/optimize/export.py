@@ -136,7 +136,7 @@ def model_card(
     assert best is not None
     assert parameters is not None  # complete trials have both
     chosen = next(choice for choice in verdict.choices if choice.choice == verdict.winner)
-    return {
+    card: SweepCard = {
         "name": config.name,
         "question": config.question,
         "configuration": winner.configuration,
@@ -165,6 +165,9 @@ def model_card(
         "versions": versions(),
         "created": now(),
     }
+    if config.study.folds is not None:
+        card["folds"] = config.study.folds
+    return card
 
 
 def _usable(finished: Finished) -> bool:

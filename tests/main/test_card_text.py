@@ -84,6 +84,27 @@ def test_a_file_far_from_what_its_configuration_does_is_called_lucky_or_unlucky(
         "low": 0.48, "high": 0.51, "n": 5}}}))  # fmt: skip
 
 
+def test_what_folds_share_widens_the_interval_of_their_mean_and_not_that_of_a_training() -> None:
+    n, folds, deviation, quantile = 10, 5, 0.01, 2.2621571627409915
+    half = quantile * deviation * (1 / n + 1 / (folds - 1)) ** 0.5
+    reach = quantile * deviation * (1 / n + 1) ** 0.5
+
+    def told(value: float, **card: object) -> tuple[str, ...]:
+        judged = {"value": value, "mean": 0.5, "low": 0.5 - half, "high": 0.5 + half, "n": n}
+        return luck({"metrics": {"val_accuracy": judged}, **card})
+
+    assert not told(0.5 + 0.99 * reach, fold=2, folds=folds)
+    assert told(0.5 + 1.01 * reach, fold=2, folds=folds)
+    assert not told(0.9, fold=2)  # an older card, which does not say into how many
+    assert not told(0.9, fold=0, folds=1)
+
+
+def test_a_training_like_all_others_is_not_lucky_by_its_last_bits() -> None:
+    mean = (0.1 + 0.1 + 0.1) / 3
+    assert mean != 0.1
+    assert not luck({"metrics": {"val_loss": {"value": 0.1, "mean": mean, "low": mean, "high": mean, "n": 3}}})
+
+
 def test_of_a_card_without_an_interval_no_luck_is_told() -> None:
     for metric in ({}, {"mean": 0.5}, {"mean": 0.5, "low": None, "high": None, "n": 1}, {"mean": 10**400}, "odd"):
         assert luck({"metrics": {"val_accuracy": metric}}) == ()

@@ -1,6 +1,7 @@
 """What is written of a model, key by key: what its type says, in the order in which the committed card has it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,17 @@ def test_a_sweeps_card_has_the_keys_of_the_committed_one_in_their_order(
     }
 
 
+def test_a_card_of_a_sweep_with_folds_says_into_how_many(
+    config: SweepConfig, data: TrainingData, winner: Finished
+) -> None:
+    folded = replace(config, study=config.study.model_copy(update={"folds": 3}))
+    of_fold = replace(winner, fold=1)
+    card = model_card(folded, config.concrete(winner.values), of_fold, Exported(b"", 0.89, SCORE), data, verdict())
+    assert (card["fold"], card["folds"]) == (1, 3)
+
+
 def test_what_the_types_say_is_what_the_committed_card_holds() -> None:
-    assert keys(SweepCard) == set(COMMITTED)
+    assert keys(SweepCard) - {"folds"} == set(COMMITTED)
     assert keys(DataFacts) == set(COMMITTED["data"])
     assert keys(Score) == set(COMMITTED["test"])
     assert keys(Measured) == set(COMMITTED["metrics"]["val_accuracy"])
