@@ -231,11 +231,15 @@ def given_points(study: StudyConfig) -> list[Values]:
     return [*baseline, *(point for point in study.start if point not in baseline)]
 
 
-def beyond(study: StudyConfig, trained: Collection[Finished]) -> list[Finished]:
-    """Of an earlier run's trials those that the study, changed since to be smaller, no longer asks for."""
+def beyond(study: StudyConfig, trained: Iterable[Finished]) -> list[Finished]:
+    """Of an earlier run's trials those that the study, changed since to be smaller, no longer asks for.
+
+    Failed ones are none of them: they may have been trained again.
+    """
     confirming = study.confirm.seeds if study.confirm is not None else ()
-    search = [finished for finished in trained if finished.purpose == "search"]
-    extra = [finished for finished in trained if finished.purpose == "confirm" and finished.seed not in confirming]
+    whole = [finished for finished in trained if finished.outcome.state != "failed"]
+    search = [finished for finished in whole if finished.purpose == "search"]
+    extra = [finished for finished in whole if finished.purpose == "confirm" and finished.seed not in confirming]
     if study.sampler.name == "grid":
         return [*extra, *(finished for finished in search if finished.seed not in study.seeds)]
     return [*extra, *search[study.trials or 0 :]]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -467,6 +468,26 @@ def test_trials_beyond_what_is_asked_for_are_said_to_be_judged(
         )
         said = [note for note in witness.notes if "more than the sweep file asks for" in note]
         assert said == [f"earlier runs trained {extra} more than the sweep file asks for: all are judged"] * notes
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_failed_trial_that_was_trained_again_is_none_beyond_what_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("optimize.conclusion.export_winner", lambda *_: True)
+
+    def first_fails(task: TrialTask, *args: Any) -> TrialOutcome:
+        return (stubs.fails if task.trial == 0 else stubs.learn)(task, *args)
+
+    (tmp_path / "rates.yaml").write_text(LEARNING_RATE)
+    witness = Witness()
+    for retry_failed in (False, True, False):
+        result = run_sweep(
+            load_config(tmp_path / "rates.yaml"), results_dir=tmp_path, observer=witness, workers=0, run=first_fails,
+            retry_failed=retry_failed,
+        )  # fmt: skip
+    assert len(result.results.trials()) == 7
+    assert not any("more than the sweep file asks for" in note for note in witness.notes)
 
 
 @pytest.mark.parametrize("kept", [None, 1000], ids=["removed", "truncated"])
