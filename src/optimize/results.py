@@ -389,7 +389,8 @@ class Results:
         """
         if not self.trials_file.exists():
             return
-        lacking = set(self.finished_trials()) - self.listed_trials()
+        ended = set(self.finished_trials())  # first: a sweep that runs adds rows meanwhile
+        lacking = ended - self.listed_trials()
         if len(lacking) > 1:
             raise DamagedFile(self.trials_file, f"without {len(lacking):,} of the trials that have ended")
 

@@ -99,6 +99,14 @@ def test_a_table_that_was_cut_off_between_lines_is_damaged(sweep: Results, rows:
     assert (told in said) is bool(lacking)  # a single one may be about to be added
 
 
+def test_a_table_with_a_quote_that_nothing_closes_is_damaged(sweep: Results) -> None:
+    with sweep.trials_file.open("a") as file:
+        file.write(f'3,"{"x" * 200_000}\n')
+    status, said = ask("show", sweep.folder, columns=1000)
+    assert status == 2
+    assert f"error: {sweep.trials_file} is damaged (" in said
+
+
 @pytest.mark.parametrize("command", ["show", "report"])
 @pytest.mark.parametrize(
     ("damage", "lacking"),
