@@ -101,7 +101,7 @@ def labels(array: NDArray[Any], where: str) -> Labels:
         raise DataError(f"{where}: expected whole numbers as labels, but found {_first_not_whole(array)}")
     low, high = array.min(), array.max()
     if low < 0 or high > MAX_CLASSES:
-        raise DataError(f"{where}: labels must lie in 0 to n_classes - 1, but found {low} to {high}")
+        raise DataError(f"{where}: labels must lie in 0 to {MAX_CLASSES:,}, but found {low} to {high}")
     return array.astype(np.int64)
 
 

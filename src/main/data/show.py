@@ -209,8 +209,8 @@ def _write_heading(figure: Figure, data: TrainingData, drawn: Sheet, notice: lis
     facts = [
         f"{len(data.train):,} images train, {len(data.validation):,} validate",
         f"{width} × {height} pixels, {'greyscale' if channels == 1 else 'colour'}",
-        f"{data.n_classes} classes" if len(drawn.names) == data.n_classes
-        else f"the first {len(drawn.names)} of {data.n_classes} classes",
+        f"{data.n_classes:,} classes" if len(drawn.names) == data.n_classes
+        else f"the first {len(drawn.names)} of {data.n_classes:,} classes",
     ]  # fmt: skip
     _write(figure, 38, Path(data.source).absolute().name, size=16, weight="bold")
     _write(figure, 78, "   ·   ".join(facts), size=10, colour=MUTED)

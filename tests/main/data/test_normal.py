@@ -138,7 +138,8 @@ def test_labels_people_store(stored):
 
 @pytest.mark.parametrize(
     ("stored", "words"),
-    [([0.5, 1], "0.5 at 0"), ([0, np.nan], "nan at 1"), ([0, np.inf], "inf"), ([-1, 2], "-1 to 2"),
+    [([0.5, 1], "0.5 at 0"), ([0, np.nan], "nan at 1"), ([0, np.inf], "inf"),
+     ([-1, 2], "labels must lie in 0 to 65,536, but found -1 to 2"),
      ([0, 10**6], "1000000"),
      (["a", "b"], "whole numbers"), ([[0, 1], [1, 1]], "one-hot"), ([[[1]]], "1 × 1 × 1"), (3, "a single number")],
 )  # fmt: skip

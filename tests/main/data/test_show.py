@@ -41,11 +41,11 @@ def test_a_class_with_few_images_leaves_its_row_blank():
 
 
 def test_of_many_classes_the_first_are_shown_and_that_is_said():
-    data = made(make_split(300, n_classes=100), 100)
+    data = made(make_split(1200, n_classes=1200), 1200)
     drawn = sheet(data)
     assert len(drawn.names) == len(drawn.train) == MAX_CLASSES
     texts = [text.get_text() for text in draw(data, drawn).texts]
-    assert any("the first 40 of 100 classes" in text for text in texts)
+    assert any("the first 40 of 1,200 classes" in text for text in texts)
 
 
 def test_large_images_are_thinned_out():
