@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -12,6 +14,7 @@ from typing import Any, Literal
 Interruption = Literal["interrupted", "terminated"]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_AGAIN_SECONDS = 0.05  # until what Python has swallowed is raised anew
 
 
 class StopNow(KeyboardInterrupt):
@@ -78,11 +81,39 @@ def _handling(handle: Callable[[Interruption], None]) -> Iterator[None]:
 
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name) and not _is_nohup(name)]
     before: dict[int, Any] = {number: signal.signal(number, on_signal) for number in numbers}
+    swallowed, sys.unraisablehook = sys.unraisablehook, _raised_again(sys.unraisablehook)
     try:
         yield
     finally:
+        sys.unraisablehook = swallowed
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def _raised_again(otherwise: Callable[[Any], object]) -> Callable[[Any], None]:
+    """What Python calls where it swallows an exception, as while it collects garbage: ours is raised a moment later."""
+
+    def swallowed(unraisable: Any) -> None:
+        stop = unraisable.exc_value
+        if not isinstance(stop, StopNow):
+            otherwise(unraisable)
+            return
+        number = signal.SIGINT if stop.ending == "interrupted" else signal.SIGTERM
+        again = threading.Timer(_AGAIN_SECONDS, _deliver, [number])
+        again.daemon = True
+        again.start()
+
+    return swallowed
+
+
+def _deliver(number: signal.Signals) -> None:
+    """Have the main thread hear of a signal, wherever it waits, unless nobody here listens any more."""
+    if getattr(signal.getsignal(number), "__module__", None) != __name__:
+        return
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(number)
 
 
 def _is_nohup(name: str) -> bool:

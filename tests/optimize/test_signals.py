@@ -1,4 +1,6 @@
+import gc
 import signal
+import time
 
 import pytest
 
@@ -52,3 +54,28 @@ def test_where_nothing_can_be_asked_the_first_ends_and_whoever_asks_within_hands
         within_and_after()
     assert raised.value.ending == ending
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("asked_before", [False, True], ids=["the first", "the second"])
+def test_a_signal_that_comes_while_garbage_is_collected_is_not_lost(heard_elsewhere: None, asked_before: bool) -> None:
+    """Python prints what is raised in what a collection calls, such as Dask's look at its time, and goes on."""
+    heard: list[str] = []
+
+    def collecting(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and not heard:
+            heard.append("signal")
+            signal.raise_signal(signal.SIGTERM)
+
+    def collect() -> None:
+        with first_asks_second_ends(lambda _: None) if asked_before else first_ends():
+            if asked_before:
+                signal.raise_signal(signal.SIGTERM)
+            gc.callbacks.append(collecting)
+            gc.collect()
+            time.sleep(60)
+
+    try:
+        with pytest.raises(StopNow, match="terminated"):
+            collect()
+    finally:
+        gc.callbacks.remove(collecting)
