@@ -226,7 +226,8 @@ class TestLearningCurves:
         assert "lowest to the highest" in numbers.caption
 
     def test_one_seed_says_that_it_has_no_interval(self, read: Read) -> None:
-        assert "no interval" in learning_curves(read("pooling", study={"seeds": 1})).caption
+        single = learning_curves(read("pooling", study={"seeds": 1})).caption
+        assert single == "Lines: the one seed of each, with which no interval can be given."
 
     def test_curves_cut_short_are_in_no_mean(self, read: Read) -> None:
         evidence = read("pooling", pruned=0.3, study={"seeds": 8})
@@ -740,6 +741,9 @@ class TestProgress:
         )
         assert intermediate_values(evidence).caption.endswith("Thick: the best. Grey ×: pruned. Orange ×: failed.")
         assert "×" not in intermediate_values(read("pooling")).caption
+        failed = evidence.trials.loc[evidence.trials["state"] == "failed", "trial"]
+        at_once = replace(evidence, curves=evidence.curves[~evidence.curves["trial"].isin(failed)])
+        assert intermediate_values(at_once).caption.endswith("Thick: the best. Grey ×: pruned.")
 
     def test_a_pruned_trial_would_have_trained_its_own_epochs(self, read: Read) -> None:
         swept = {"train.epochs": {"choices": [5, 12]}, "model.dropout": {"low": 0.0, "high": 0.6}}

@@ -71,12 +71,12 @@ def learning_curves(evidence: Evidence) -> LearningCurves:
         Panel(metric, tuple(_curve(choice, curves, metric.name, banded, overlap) for choice in evidence.choices))
         for metric in (Metric("val_accuracy", True), Metric(loss, False))
     )
-    over = f"trials{evidence.of_search}" if evidence.factor else f"{evidence.noun}s"
+    noun, where = ("trial", evidence.of_search) if evidence.factor else (evidence.noun, "")
     return LearningCurves(
         panels,
         evidence.compared,
         _says(panels, evidence),
-        _caption(banded, max(curve.seeds for curve in panels[0].curves), over),
+        _caption(banded, max(curve.seeds for curve in panels[0].curves), noun, where),
     )
 
 
@@ -115,9 +115,10 @@ def _says(panels: tuple[Panel, ...], evidence: Evidence) -> str:
     return f"At the last epoch {first} leads {second} by {gap} of {panel.metric.text}"
 
 
-def _caption(fewest: int, most: int, over: str) -> str:
+def _caption(fewest: int, most: int, noun: str, where: str) -> str:
     if most == 1:
-        return f"Lines: one of the {over} each, with which no interval can be given."
+        return f"Lines: the one {noun} of each{where}, with which no interval can be given."
+    over = f"{noun}s{where}"
     if not fewest:
         return f"Lines: mean over {over}; bands of so many would hide one another."
     if fewest >= 3:

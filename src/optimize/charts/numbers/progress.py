@@ -130,7 +130,7 @@ def intermediate_values(evidence: Evidence) -> IntermediateValues:
     )  # fmt: skip
     best = int(evidence.best["trial"]) if evidence.best is not None else None
     return IntermediateValues(
-        evidence.metric, paths, evidence.choices, best, _saved(evidence), _paths_caption(evidence)
+        evidence.metric, paths, evidence.choices, best, _saved(evidence), _paths_caption(paths, evidence.of_search)
     )
 
 
@@ -197,9 +197,8 @@ def epochs_saved(evidence: Evidence) -> Saved:
     return Saved(saved, saved / max(saved + int(evidence.search["epochs"].sum()), 1), exact=usual == 1)
 
 
-def _paths_caption(evidence: Evidence) -> str:
-    states = set(evidence.search["state"])
+def _paths_caption(paths: tuple[Path, ...], of_search: str) -> str:
+    states = {path.state for path in paths}  # one that failed in its first epoch has no line
     marks = {"Grey ×: pruned.": "pruned" in states, "Orange ×: failed.": "failed" in states}
-    return " ".join(
-        [f"A line per trial{evidence.of_search}. Thick: the best.", *(m for m, shown in marks.items() if shown)]
-    )
+    shown = (text for text, is_there in marks.items() if is_there)
+    return " ".join([f"A line per trial{of_search}. Thick: the best.", *shown])
