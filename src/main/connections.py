@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_SECONDS = 10
-"""In which the headers of a request are there."""
-MOST_CONNECTIONS = 512
-"""Of more, the one that has waited longest for a request is closed."""
+"""In which the headers of a request are there: connections that nobody speaks on would take all there are."""
 OPEN_FILES = 8192
-"""What the system is asked for: room for all connections, and for a burst of 2,048 that is accepted in one go.
+"""What the system is asked for: room for thousands of connections that wait.
 
 Where it has no room for one more, asyncio logs that without end.
 """
 
 
 class Connection(H11Protocol):
-    """A connection that is closed where the headers of a request do not all come in time, or others need its place.
+    """A connection that is closed where the headers of a request do not all come in time.
 
     Between two requests uvicorn itself closes it; before the first, and while headers come drop by drop, it would not.
     """
@@ -33,9 +30,6 @@ class Connection(H11Protocol):
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait()
-        if len(self.connections) > MOST_CONNECTIONS:
-            silent = [(other._waiting.when(), id(other), other) for other in self._others() if other._waiting]
-            min(silent)[-1].give_up()
 
     def data_received(self, data: bytes) -> None:
         """Wait no longer once the headers are there."""
@@ -50,16 +44,8 @@ class Connection(H11Protocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
-    def give_up(self) -> None:
-        """Close it, without an answer: there is no request."""
-        self._stop_waiting()
-        self.transport.close()
-
-    def _others(self) -> set[Connection]:
-        return cast("set[Connection]", self.connections)
-
     def _wait(self) -> None:
-        self._waiting = self.loop.call_later(HEADERS_SECONDS, self.give_up)
+        self._waiting = self.loop.call_later(HEADERS_SECONDS, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:
@@ -68,7 +54,7 @@ class Connection(H11Protocol):
 
 
 def make_room() -> None:
-    """Ask the system for as many open files as all connections need, where it counts them and allows more."""
+    """Ask the system for as many open files as many connections need, where it counts them and allows more."""
     if os.name != "posix":
         return
     import resource

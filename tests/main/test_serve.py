@@ -393,21 +393,6 @@ def test_a_client_that_has_spoken_in_time_is_answered_however_long_that_takes(po
     assert ask(port, "/api/predict", ring(), PNG)[0] == 200
 
 
-def test_of_connections_that_nobody_speaks_on_so_many_as_there_may_be_lock_nobody_out(port, monkeypatch) -> None:
-    """The oldest make room, at once; who is being answered is not among them."""
-    monkeypatch.setattr("main.connections.MOST_CONNECTIONS", 20)
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as speaker:
-        speaker.sendall(POST % 2 + b"x")
-        silent = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(40)]
-        assert ask(port, "/health")[0] == 200
-        assert [client.recv(1) for client in silent[:20]] == [b""] * 20
-        assert not select.select(silent[-15:], [], [], 0)[0]
-        speaker.sendall(b"x")
-        assert speaker.recv(4096).split()[1] == b"422"
-    for client in silent:
-        client.close()
-
-
 @pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
 def test_there_is_room_for_all_connections() -> None:
     code = (
