@@ -309,12 +309,12 @@ def _between_winners(entries: Sequence[_Entry], metric: str, direction: Directio
 
 def _differences(entries: Sequence[_Entry]) -> tuple[str, ...]:
     """Settings of model and train that are not the same in all sweeps, or that only some of them sweep."""
-    swept = {keys_of(path) for entry in entries for path in entry.config.space.paths}
     flat = {entry.name: dict(_flat(_with_swept(entry.config))) for entry in entries}
-    lines = []
-    for path in dict.fromkeys(path for settings in flat.values() for path in settings):
+    lines, paths = [], dict.fromkeys(path for settings in flat.values() for path in settings)
+    whole = {keys_of(path) for path in paths}
+    for path in paths:
         keys = keys_of(path)
-        if keys[0] not in SWEEPABLE or any(keys[: len(other)] == other != keys for other in swept):
+        if keys[0] not in SWEEPABLE or any(keys[:n] in whole for n in range(1, len(keys))):  # told with what is above
             continue
         values = {entry.name: _told(entry.config, path, flat[entry.name]) for entry in entries}
         if len(set(values.values())) > 1:

@@ -358,3 +358,13 @@ def test_a_thousand_trials_are_compared_without_tensorflow_or_optuna(stored: Mak
     )
     done = subprocess.run([sys.executable, "-c", script, *folders], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "set()"), done.stderr
+
+
+def test_what_one_has_as_a_mapping_and_another_not_at_all_is_told_once(stored: Maker) -> None:
+    plain, shift = stored("b", noisy(POOLING)), "epochs: 3, augment: {shift: %s}"
+    found = compare([stored("a", noisy(POOLING), train=shift % 0.1), plain])
+    assert [line.split(", ")[0] for line in found.differences] == ["train.augment: {shift: 0.1"]
+    trials = noisy({"0.0": 0.98, "0.2": 0.96}, path="train.augment.shift")
+    within = {"swept": "model: {network: cnn, pooling: max}", "train": shift % "{choices: [0, 0.2]}"}
+    found = compare([stored("c", trials, **within), plain])
+    assert found.differences == ("model.pooling: max (c), swept (b)", "train.augment: swept (c), null (b)")
