@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from fake_results import made
 from typer.testing import CliRunner
 
 from optimize.cli import app
 from optimize.results import Results
+from optimize.tables import rows_in
 
 READERS = ("show", "plot", "report", "export")
 
@@ -97,6 +99,14 @@ def test_a_table_that_was_cut_off_between_lines_is_damaged(sweep: Results, rows:
     said = ask("show", sweep.folder, columns=1000)[1]
     told = f"error: {sweep.trials_file} is damaged (without {lacking} of the trials that have ended); move it away and"
     assert (told in said) is bool(lacking)  # a single one may be about to be added
+
+
+def test_a_failure_of_many_lines_and_quotes_is_one_row_however_long(sweep: Results) -> None:
+    whole = rows_in(sweep.trials_file)
+    cells = pd.read_csv(sweep.trials_file).assign(reason='one\n"two", ' + "x" * 200_000)
+    cells.to_csv(sweep.trials_file, index=False)
+    assert rows_in(sweep.trials_file) == whole == len(cells)
+    assert ask("show", sweep.folder)[0] == 0
 
 
 def test_a_table_with_a_quote_that_nothing_closes_is_damaged(sweep: Results) -> None:
