@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from scipy import stats
 from trial_tables import METRIC, as_read, grid, noisy, row
 
+from main.card_text import luck
 from main.history import Direction
+from optimize.paired import mean_interval
 from optimize.statistics import judge
 from optimize.verdict import Verdict
 
@@ -446,3 +448,13 @@ def test_choices_of_which_some_folds_were_pruned_are_named() -> None:
 def test_where_no_number_of_folds_would_decide_the_verdict_says_so() -> None:
     trials = over_folds(noisy({"max": 0.9801, "average": 0.98}, seeds=5))
     assert "not separable at 5 folds; probably not even 1,000 would decide" in verdict(trials, folds=5).sentence
+
+
+@pytest.mark.parametrize(("seeds", "share"), [(10, 0.01), (30, 0.43)])  # as docs/statistics.md says
+def test_the_best_of_few_seeds_is_hardly_ever_called_lucky_and_of_many_often(seeds: int, share: float) -> None:
+    lucky = 0
+    for sample in np.random.default_rng(0).normal(0.5, 0.01, (1_000, seeds)):
+        _, low, high = mean_interval(sample)
+        judged = {"value": float(sample.max()), "mean": float(sample.mean()), "low": low, "high": high, "n": seeds}
+        lucky += bool(luck({"metrics": {"val_accuracy": judged}}))
+    assert lucky / 1_000 == pytest.approx(share, abs=0.02)
