@@ -147,10 +147,11 @@ def read_table(path: Path, needed: Collection[str] = ()) -> pd.DataFrame:
 def listed_trials(path: Path) -> set[int]:
     """The numbers of the trials that a table's file lists, as far as it can be read."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return set()
-    return {int(found[0]) for line in lines if (found := re.match(r"\d{1,9}(?=,)", line, re.ASCII))}
+    without_words = re.sub(r'"[^"]*"', "", text)  # a reason may have many lines
+    return {int(number) for number in re.findall(r"^\d{1,9}(?=,)", without_words, re.ASCII | re.MULTILINE)}
 
 
 def _parsed(content: bytes) -> pd.DataFrame:
