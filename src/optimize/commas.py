@@ -19,7 +19,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def told_of_the_whole(
-    document: Document, problems: Iterable[Problem], told: ConfigError, load: Callable[[Document], object]
+    document: Document, problems: Iterable[Problem], told: ConfigError, refused: Callable[[Document], ConfigError | None]
 ) -> ConfigError:
     """What is wrong with a document whose values are whole again, where that says what to write; `told` elsewhere.
 
@@ -27,7 +27,7 @@ def told_of_the_whole(
         document: What was read.
         problems: What is wrong with it, not yet explained.
         told: The same, explained.
-        load: Raises a ConfigError with what is wrong with a document.
+        refused: What is wrong with a document, explained; None where nothing is.
     """
     faulty = {problem.path for problem in problems if not problem.at_key}
     unknown = [p.path for p in problems if p.at_key and p.message.startswith("unknown key")]
@@ -39,33 +39,24 @@ def told_of_the_whole(
     for piece in pieces:
         value = _value_before(document, piece, pieces)
         text = _text(document, value, piece) if value is not None else ""
-        if value is not None and text and (value in faulty or _is_a_piece(document, value, text, piece, load)):
+        if value is not None and text and (value in faulty or _is_a_piece(document, value, text, piece, refused)):
             joined[value] = text
             data = removed(placed(data, value, text), piece)
     if not joined or not isinstance(data, dict):
         return told
-    return _refused(document, data, load) or told
+    return refused(replace(document, data=data)) or told
 
 
 def _is_a_piece(
-    document: Document, value: KeyPath, text: str, piece: KeyPath, load: Callable[[Document], object]
+    document: Document, value: KeyPath, text: str, piece: KeyPath, refused: Callable[[Document], ConfigError | None]
 ) -> bool:
     """Whether a key goes with the value before it: it is no word, or each part of the two could stand there."""
     if not _WORD.fullmatch(str(piece[-1])):
         return True
-    data: Plain = placed(document.data, value, {"choices": tuple(part.strip() for part in text.split(","))})
-    error = _refused(document, removed(data, piece), load)
-    return error is None or not any(complaint.path.startswith(dotted(value)) for complaint in error.complaints)
-
-
-def _refused(document: Document, data: Plain, load: Callable[[Document], object]) -> ConfigError | None:
-    """What is wrong with other data in the places of a document's."""
+    data = removed(placed(document.data, value, {"choices": tuple(part.strip() for part in text.split(","))}), piece)
     assert isinstance(data, dict)
-    try:
-        load(replace(document, data=data))
-    except ConfigError as error:
-        return error
-    return None
+    error = refused(replace(document, data=data))
+    return error is None or not any(complaint.path.startswith(dotted(value)) for complaint in error.complaints)
 
 
 def _value_before(document: Document, piece: KeyPath, pieces: Iterable[KeyPath]) -> KeyPath | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -202,9 +201,7 @@ def stored_sweep(results: Results) -> SweepConfig:
         raise DamagedFile(results.sweep_file, f"line {first.line}: {first.message}") from None
 
 
-def sweep_of(
-    document: Document, stem: str, results: Path, *, to_run: bool = True, is_whole: bool = False
-) -> SweepConfig:
+def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = True) -> SweepConfig:
     """The sweep that a document describes; `stem` is its name where it names none. See `load_config`.
 
     Args:
@@ -212,8 +209,23 @@ def sweep_of(
         stem: Its file's name.
         results: The parent of the other sweeps' folders.
         to_run: Whether what its sampler needs must be installed here.
-        is_whole: Whether commas that ended a value within braces have been thought of.
     """
+
+    def refused(other: Document) -> ConfigError | None:
+        sweep, problems = _checked(other, stem, results, to_run=to_run)
+        return _told(other, problems) if sweep is None else None
+
+    sweep, problems = _checked(document, stem, results, to_run=to_run)
+    if sweep is not None:
+        return sweep
+    told = _told(document, problems)
+    raise told if len(problems) > _MOST_EXPLAINED else told_of_the_whole(document, problems, told, refused)
+
+
+def _checked(
+    document: Document, stem: str, results: Path, *, to_run: bool
+) -> tuple[SweepConfig | None, list[Problem]]:
+    """The sweep that a document describes, or everything that is wrong with it, as it is found."""
     misplaced = _misplaced(document.data)
     file, problems = check(SweepFile, _without(document.data, misplaced))
     written = {problem.path for problem in misplaced}
@@ -229,13 +241,13 @@ def sweep_of(
             problems += sweep_problems(Draft(study, swept.space, swept.base))
     problems = [*misplaced, *(problem for problem in problems if problem.path not in written)]
     if problems or file is None or swept.base is None:
-        explained = [of_a_sweep(p, document.data, SweepFile.model_fields) for p in problems[:_MOST_EXPLAINED]]
-        explained = without_consequences(explained, document.data, SweepFile.model_fields)
-        error = ConfigError(map(as_an_override, complaints(document, [*explained, *problems[_MOST_EXPLAINED:]])))
-        if is_whole or len(problems) > _MOST_EXPLAINED:
-            raise error
-        again = partial(sweep_of, stem=stem, results=results, to_run=to_run, is_whole=True)
-        raise told_of_the_whole(document, problems, error, again)
+        return None, problems
+    return _sweep(document, stem, file, swept), []
+
+
+def _sweep(document: Document, stem: str, file: SweepFile, swept: _Swept) -> SweepConfig:
+    """The sweep of a file in which nothing is wrong."""
+    assert swept.base is not None
     return SweepConfig(
         file.name or stem,
         file.question or _question(swept.space),
@@ -247,6 +259,14 @@ def sweep_of(
         document=document,
         _sections=swept.sections,
     )
+
+
+def _told(document: Document, problems: list[Problem]) -> ConfigError:
+    """What is wrong with a document, in words for a person: explained, each mistake once."""
+    sections = SweepFile.model_fields
+    explained = [of_a_sweep(problem, document.data, sections) for problem in problems[:_MOST_EXPLAINED]]
+    explained = without_consequences(explained, document.data, sections)
+    return ConfigError(map(as_an_override, complaints(document, [*explained, *problems[_MOST_EXPLAINED:]])))
 
 
 class _Swept(NamedTuple):
