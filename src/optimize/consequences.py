@@ -13,6 +13,7 @@ from main.complaints import Complaint
 from main.document import described
 from main.yaml12 import Plain, flow
 from optimize.forms import WinnerForm, form_of, forms_within
+from optimize.habits import words_meant
 from optimize.paths import SWEEPABLE
 
 NOTHING_SWEPT = "nothing is swept"
@@ -43,7 +44,11 @@ def without_consequences(problems: list[Problem], data: Plain, sections: Collect
 def as_an_override(complaint: Complaint) -> Complaint:
     """A complaint whose advice is of the lines of a file, as one of the command line where it is about that."""
     found = None if complaint.source.is_file else _UNDER.fullmatch(complaint.hint)
-    return complaint if found is None else replace(complaint, hint=f"write {found[3]}.{found[1]}={found[2]}")
+    if found is None:
+        return complaint
+    below = complaint.source.text.strip().removeprefix(complaint.path)  # of a path into it, which leaves the rest be
+    assigned = below if below.startswith(".") else f"={found[2]}"
+    return replace(complaint, hint=f"write {found[3]}.{found[1]}{assigned}")
 
 
 def _lists_at_once(problems: list[Problem], data: Plain) -> Iterator[Problem]:
@@ -80,12 +85,18 @@ def _under_its_section(problem: Problem, data: Plain, sections: Collection[str])
     if section == "model" and name == "network" and isinstance(data.get(str(key)), dict):
         return problem._replace(message="unknown key; did you mean 'model'?")
     if section is not None:
-        written = flow(data.get(str(key)))
+        written = flow(_as_written_here(section, name, data.get(str(key))))
         entry = f"{name}: {written if len(written) <= _LONGEST else '...'}"
         return problem._replace(hint=f"write `{entry}` under `{section}:`, further in")
     if not set(sections).isdisjoint(_keys(data.get(str(key)))):
         return problem._replace(hint="write what stands in it at the left edge of the file")
     return problem
+
+
+def _as_written_here(section: str, name: str, value: Plain) -> Plain:
+    """A value that moves into a section, there the first of the words that another tool's word may mean."""
+    meant = words_meant((section, name), value) if isinstance(value, str) else []
+    return meant[0] if meant else value
 
 
 def _home(problem: Problem) -> tuple[str | None, str]:

@@ -541,3 +541,18 @@ def test_an_override_of_a_key_at_the_left_edge_is_told_its_whole_path(override: 
     (complaint,) = refused(GOOD, override)
     assert complaint.hint == f"write {meant}"
     assert loaded(GOOD, meant)
+
+
+@pytest.mark.parametrize(
+    ("override", "advice"),
+    [
+        ("epochs=3", "train.epochs=3"),
+        ("method=bayes", "study.sampler=tpe"),
+        ("optimizer.learning_rate=0.1", "train.optimizer.learning_rate=0.1"),
+        ("optimizer.name=sgd", "train.optimizer.name=sgd"),
+    ],
+)
+def test_an_override_of_a_key_that_belongs_in_a_section_is_told_whole(override: str, advice: str) -> None:
+    (complaint,) = refused(GOOD, override)
+    assert complaint.hint == f"write {advice}"
+    assert loaded(GOOD, advice, *(["study.trials=5"] if "sampler" in advice else []))

@@ -78,3 +78,15 @@ def test_names_of_many_things_are_those_of_their_own_section_alone() -> None:
     assert key_meant(("run", "path")) is None
     assert said_instead("zzz") == ""
     assert words_meant(("study", "sampler"), "zzz") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "advice"),
+    [
+        ("method: bayes", "write `sampler: tpe` under `study:`, further in"),
+        ("metric: accuracy", "write `metric: val_accuracy` under `study:`, further in"),
+        ("precision: fp16", "write `precision: bfloat16` under `run:`, further in"),
+    ],
+)
+def test_a_word_of_another_tool_moves_as_it_is_written_here(written: str, advice: str) -> None:
+    assert refused(f"{GOOD}{written}\n")[0].hint == advice
