@@ -26,9 +26,10 @@ _JOINED = re.compile(r"(\w+)\s*[:=\s]\s*(.*)", re.DOTALL)
 _LONGEST_HINT = 80
 _MOST_PER_CENT, _LEAST_PER_CENT = 100, 2
 _WRITE_A_NAME = "write `name: "
-_UNTAKEN = " does not take it"
 REQUIRED = "required, but not written"
 """The message about a key that is missing."""
+UNTAKEN = " does not take it"
+"""Within the message about an argument that what is named beside it does not take."""
 
 
 class Mistake(ValueError):
@@ -114,7 +115,7 @@ def _problems(error: ValidationError, model: type[BaseModel], data: Plain, path:
     ]
     nameless = {problem.path[:-1] for problem in problems if problem.hint.startswith(_WRITE_A_NAME)}
     for problem in problems:
-        if problem.path[:-1] not in nameless or _UNTAKEN not in problem.message:  # by the name that it has by default
+        if problem.path[:-1] not in nameless or UNTAKEN not in problem.message:  # by the name that it has by default
             yield problem._replace(path=path + problem.path)
 
 

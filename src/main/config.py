@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from main.annotations import KeyPath
-from main.checking import Mistake, Problem, as_a_key, check, complaints, unknown_key, unknown_value
+from main.checking import UNTAKEN, Mistake, Problem, as_a_key, check, complaints, unknown_key, unknown_value
 from main.complaints import ConfigError
 from main.document import described, read
 from main.names import valid_name
@@ -227,7 +227,7 @@ def _refuse_untaken(value: object, info: ValidationInfo, table: Mapping[str, fro
         takes = ", ".join(sorted(table[name])) or "no arguments"
         takers = [other for other, arguments in table.items() if info.field_name in arguments]
         hint = f"{' and '.join(takers)} take{'' if len(takers) > 1 else 's'} it: write `name: {takers[0]}`"
-        raise Mistake(f"{name} does not take it; it takes {takes}", hint)
+        raise Mistake(f"{name}{UNTAKEN}; it takes {takes}", hint)
     return value
 
 

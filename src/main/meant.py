@@ -142,7 +142,7 @@ def _list(expected: str, value: Plain, annotation: Any, allows: Callable[[Plain]
         yield "write a space after each '-'"
     if value.startswith("(") != value.endswith(")"):  # the rest stands behind a comma of the mapping around it
         yield "write a list in brackets, [..., ...]"
-    if _CHAINED.fullmatch(value) and Any not in allowed:
+    if expected == "a list" and _CHAINED.fullmatch(value) and Any not in allowed:
         yield f"write [{', '.join(re.findall('[0-9]+', value))}]"
     if listed := _LISTED.fullmatch(value):
         written = _BETWEEN.split(listed[1])

@@ -8,7 +8,7 @@ from itertools import combinations, islice, product
 from pydantic import BaseModel
 
 from main.annotations import KeyPath, dotted
-from main.checking import REQUIRED, Problem, check
+from main.checking import REQUIRED, UNTAKEN, Problem, check
 from main.config import TrainConfig, check_model
 from main.yaml12 import Plain
 from optimize.conditions import satisfied, shown
@@ -17,6 +17,7 @@ from optimize.space import Choices, Parameter, SearchSpace, Value, Values, label
 
 MOST_COMBINATIONS = 2_000
 _ENOUGH_PROBLEMS = 10
+_BESIDE_SOME = "write {{choices: [...], when: {{{}: ...}}}}, with those that take it"
 Sections = Mapping[str, Plain]
 
 
@@ -110,7 +111,9 @@ class _Checker:
         key = problem.path, problem.message
         others = {path: value for path, value in blamed.items() if path != swept}
         if others:
-            problem = problem._replace(message=f"{problem.message}, with {shown(others)}")
+            name = next((path for path in others if path.endswith(".name")), "")
+            hint = _BESIDE_SOME.format(name) if name and UNTAKEN in problem.message else problem.hint
+            problem = problem._replace(message=f"{problem.message}, with {shown(others)}", hint=hint)
         self.problems.setdefault(key, problem)
 
 

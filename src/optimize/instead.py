@@ -26,6 +26,9 @@ _EXAMPLES = {
 }
 """By path, what somebody may want who wrote true."""
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%")
+_ROW = re.compile(r"([0-9]{1,9}) ?(?:[-–:]|\.{2,3}|to) ?([0-9]{1,9})")
+_RANGE = re.compile(r"range\((?:([0-9]{1,9}), ?)?([0-9]{1,9})\)")
+_FEW = 20
 _WHOLE = re.compile(r"[^.eE]*|range\(.*")
 
 
@@ -79,6 +82,15 @@ def _images(found: _Found) -> str:
     return "write how many images; without any, nothing could be compared" if is_none and is_validation else ""
 
 
+def _seeds(found: _Found) -> str:
+    """A row of seeds, `1-5`, or as Python says it."""
+    if found.path[-1:] != ("seeds",) or not isinstance(found.value, str):
+        return ""
+    row, python = _ROW.fullmatch(found.value), _RANGE.fullmatch(found.value)
+    seeds = range(int(row[1]), int(row[2]) + 1) if row else range(int(python[1] or 0), int(python[2])) if python else ()
+    return f"write {flow(tuple(seeds))}" if 0 < len(seeds) <= _FEW else ""
+
+
 def _algorithm(found: _Found) -> str:
     """A pruner that is called a sampler, and the other way round."""
     if found.path == ("study", "sampler") and found.value in tags(AnyPruner):
@@ -121,4 +133,6 @@ def _workers(found: _Found) -> str:
     return "write auto for as many as there are cores" if is_all else ""
 
 
-_GUESSES: tuple[Callable[[_Found], str], ...] = (_example, _point, _images, _algorithm, _range, _call, _all, _workers)
+_GUESSES: tuple[Callable[[_Found], str], ...] = (
+    _example, _point, _images, _seeds, _algorithm, _range, _call, _all, _workers,
+)  # fmt: skip

@@ -25,6 +25,8 @@ _STEPS = ("step", "q", "quantum", "increment")
 _ONE = ("value", "const", "constant", "fixed", "default")
 _RANGES = ("range", "uniform", "between", "interval", "bounds", "randint", "suggest", "rand", "space")
 """Within the names of what stands for a range; those with `log` in them, of a logarithmic one."""
+_SPACED = ("num", "base", "steps", "count", "points", "n")
+"""Keys of what is spaced otherwise, or says how many values there are."""
 _EXCLUSIVE = ("range", "randint", "randrange")
 """Calls whose second number is left out."""
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
@@ -74,7 +76,7 @@ def _of_a_mapping(written: Mapping[str, Plain], *, whole: bool) -> Plain:
     ends = [next((written[key] for key in keys if key in written), None) for keys in (_LOWS, _HIGHS)]
     step = next((written[key] for key in _STEPS if key in written), None)
     log = written.get("log") is True or any("log" in str(item) for item in written.values())
-    if "num" in written or "base" in written:
+    if not written.keys().isdisjoint(_SPACED):
         return None
     return _range([*ends, step] if step is not None else ends, whole=whole, log=log)
 

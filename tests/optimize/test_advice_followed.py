@@ -556,3 +556,31 @@ def test_an_override_of_a_key_that_belongs_in_a_section_is_told_whole(override: 
     (complaint,) = refused(GOOD, override)
     assert complaint.hint == f"write {advice}"
     assert loaded(GOOD, advice, *(["study.trials=5"] if "sampler" in advice else []))
+
+
+@pytest.mark.parametrize(
+    ("written", "seeds"), [("1-5", "[1, 2, 3, 4, 5]"), ("0 to 2", "[0, 1, 2]"), ("range(3)", "[0, 1, 2]")]
+)
+def test_a_row_of_seeds_is_all_of_them(written: str, seeds: str) -> None:
+    follow(f"{GOOD}study: {{seeds: {written}}}\n", f"write {seeds}", f"{GOOD}study: {{seeds: {seeds}}}\n")
+
+
+@pytest.mark.parametrize("written", ["study: {seeds: 5-1}", "study: {seeds: 1-99999}", "train: {batch_size: 3x5}"])
+def test_of_a_row_that_is_none_nothing_is_made_up(written: str) -> None:
+    assert refused(f"{GOOD}{written}\n")[0].hint == ""
+
+
+def test_two_sizes_are_not_told_as_those_of_two_layers() -> None:
+    assert refused(f"{GOOD}  kernel_size: 3x5\n")[0].hint == ""
+
+
+def test_an_argument_that_only_some_names_take_is_swept_beside_them() -> None:
+    text = f"{GOOD}train: {{optimizer: {{name: {{choices: [sgd, adam]}}, momentum: MOMENTUM}}}}\n"
+    advice = "{choices: [...], when: {train.optimizer.name: ...}}"
+    mended = "{choices: [0.9], when: {train.optimizer.name: sgd}}"
+    follow(text.replace("MOMENTUM", "0.9"), f"write {advice}, with those that take it", text.replace("MOMENTUM", mended))
+
+
+def test_a_number_of_steps_is_not_left_out_of_a_range() -> None:
+    (complaint,) = refused(f"{GOOD}  dropout: {{low: 0, high: 0.5, steps: 5}}\n")
+    assert "write {low: 0, high: 0.5}" not in complaint.hint
