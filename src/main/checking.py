@@ -24,6 +24,7 @@ SectionT = TypeVar("SectionT", bound=BaseModel)
 _JOINED = re.compile(r"(\w+)\s*[:=\s]\s*(.*)", re.DOTALL)
 """A key with what was to be its value, for want of a ':' or of a space."""
 _LONGEST_HINT = 80
+_DEEPEST_PATH = 4
 _MOST_PER_CENT, _LEAST_PER_CENT = 100, 2
 _WRITE_A_NAME = "write `name: "
 REQUIRED = "required, but not written"
@@ -182,7 +183,9 @@ def as_a_key(value: Plain, section: type[BaseModel]) -> str:
             f"write {whole}" if 0 < len(whole) <= _LONGEST_HINT else "write its keys without '-' and without brackets"
         )
     if isinstance(value, str) and (joined := _JOINED.fullmatch(value)) and joined[1] in fields:
-        return f"write `{joined[1]}: {joined[2] or '...'}`, with a ':' and a space"
+        if more := [word for word in joined[2].split() if word in fields]:  # lines that YAML reads as one
+            return f"write a ':' and a space after {' and '.join([joined[1], *more])}"
+        return f"write {{{joined[1]}: {joined[2] or '...'}}}, with a ':' and a space"
     if isinstance(value, str) and value in fields:
         return f"write {{{value}: ...}}"
     if not isinstance(value, str | int | float) or isinstance(value, bool):
@@ -216,20 +219,15 @@ def _unknown_key(found: _Finding) -> Problem:
 
 def _in_place_of_key(key: str, allowed: Mapping[str, FieldInfo], written: Mapping[str, Plain]) -> tuple[str, str]:
     """A message about a key that nobody knows among those `written`, and what to write."""
-    first, _, below = key.partition(".")
-    if below and first in allowed:
-        return "unknown key, a path", f"write {first}: {{{below}: ...}}"
+    first, *below = key.split(".")
+    if all(below[:1]) and below and first in allowed and len(below) <= _DEEPEST_PATH:
+        return "unknown key, a path", f"write {first}: {': '.join(f'{{{part}' for part in below)}: ...{'}' * len(below)}"
     joined = _JOINED.fullmatch(key)
     if joined and joined[1] in allowed and written.get(key) is None:
         return "unknown key", f"write `{joined[1]}: {joined[2] or '...'}`, with a ':' and a space"
     if "name" in allowed and "name" not in written:
-        names = words(allowed["name"].annotation)
-        if key in names:
-            value = written[key]
-            own = value if isinstance(value, dict) else {}
-            return "unknown key", f"write {flow({'name': key, **own})}" if own else f"write {{name: {key}, ...}}"
-        if name := _name_in(written[key], names):
-            return "unknown key", f"{_WRITE_A_NAME}{name}`"
+        if meant := _name_meant(key, written[key], words(allowed["name"].annotation)):
+            return "unknown key", meant
     message, hint = unknown_key(key, allowed)
     near = nearest_to(key, allowed)
     if near and near in written and nearest_to(key, [near], VERY_LIKE) is None:  # a second one would be refused
@@ -237,9 +235,13 @@ def _in_place_of_key(key: str, allowed: Mapping[str, FieldInfo], written: Mappin
     return message, hint
 
 
-def _name_in(value: Plain, names: Iterable[Any]) -> str | None:
-    """Which of some names a word is, whatever its case."""
-    return next((name for name in names if isinstance(value, str) and value.lower() == name), None)
+def _name_meant(key: str, value: Plain, names: Iterable[Any]) -> str:
+    """How the name of a section is written that stands as a key, or under another one; empty where none does."""
+    if key in names:
+        own = value if isinstance(value, dict) else {}
+        return f"write {flow({'name': key, **own})}" if own else f"write {{name: {key}, ...}}"
+    name = next((name for name in names if isinstance(value, str) and value.lower() == name), None)
+    return f"{_WRITE_A_NAME}{name}`" if name is not None else ""
 
 
 def _missing(found: _Finding) -> Problem:
@@ -281,8 +283,8 @@ def _nameless(found: _Finding) -> Problem:
     names = tags(found.annotation)
     written = found.value if isinstance(found.value, dict) else {}
     for key, value in written.items():
-        if name := _name_in(value, names):
-            return Problem((*found.where, key), "unknown key", f"{_WRITE_A_NAME}{name}`", at_key=True)
+        if meant := _name_meant(key, value, names):
+            return Problem((*found.where, key), "unknown key", meant, at_key=True)
     return Problem(found.where, "`name` is required, but not written", f"one of {', '.join(names)}")
 
 

@@ -61,7 +61,7 @@ def test_a_word_in_place_of_a_section_is_told_which_key_it_is_the_value_of(
 def test_a_key_without_its_colon_or_space_is_written_out(section: str, wrong: str, mended: str) -> None:
     rest = "".join(f"{other}: {{}}\n" for other in ("data", "model") if other != section) + "study: {seeds: 3}\n"
     advice = mended.strip(" {").partition(",")[0].strip("}")
-    follow(f"{section}:\n{wrong}\n{rest}", f"write `{advice}`", f"{section}:\n{mended}\n{rest}")
+    follow(f"{section}:\n{wrong}\n{rest}", advice, f"{section}:\n{mended}\n{rest}")
 
 
 @pytest.mark.parametrize(
@@ -584,3 +584,25 @@ def test_an_argument_that_only_some_names_take_is_swept_beside_them() -> None:
 def test_a_number_of_steps_is_not_left_out_of_a_range() -> None:
     (complaint,) = refused(f"{GOOD}  dropout: {{low: 0, high: 0.5, steps: 5}}\n")
     assert "write {low: 0, high: 0.5}" not in complaint.hint
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice", "mended"),
+    [
+        ("train: {early_stopping: patience 3}", "write {patience: 3},", "train: {early_stopping: {patience: 3}}"),
+        ("train:\n  epochs 3", "write {epochs: 3},", "train:\n  {epochs: 3}"),
+        ("train:\n  epochs 3\n  loss mse", "a ':' and a space after epochs and loss", "train:\n  epochs: 3\n  loss: mse"),
+        (
+            "train.optimizer.learning_rate: 0.1",
+            "write train: {optimizer: {learning_rate: ...}}",
+            "train: {optimizer: {learning_rate: 0.1}}",
+        ),
+        (
+            "study: {sampler: {tpe: {seed: 3}}, trials: 5}",
+            "write {name: tpe, seed: 3}",
+            "study: {sampler: {name: tpe, seed: 3}, trials: 5}",
+        ),
+    ],
+)
+def test_advice_is_of_what_stands_there_in_whatever_manner(wrong: str, advice: str, mended: str) -> None:
+    follow(f"{GOOD}{wrong}\n", advice, f"{GOOD}{mended}\n")
