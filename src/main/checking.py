@@ -24,6 +24,7 @@ SectionT = TypeVar("SectionT", bound=BaseModel)
 _JOINED = re.compile(r"(\w+)\s*[:=\s]\s*(.*)", re.DOTALL)
 """A key with what was to be its value, for want of a ':' or of a space."""
 _LONGEST_HINT = 80
+_LONGEST_SHOWN = 400
 _DEEPEST_PATH = 4
 _MOST_PER_CENT, _LEAST_PER_CENT = 100, 2
 _WRITE_A_NAME = "write `name: "
@@ -70,7 +71,11 @@ def check(model: type[SectionT], data: Plain, path: KeyPath = ()) -> tuple[Secti
 
 def complaints(document: Document, problems: Iterable[Problem]) -> list[Complaint]:
     """What is wrong with a document's data, each problem at its line."""
-    return [document.complaint(p.path, p.message, p.hint, at_key=p.at_key) for p in problems]
+    return [document.complaint(p.path, p.message, _short(p.hint), at_key=p.at_key) for p in problems]
+
+
+def _short(hint: str) -> str:
+    return hint if len(hint) <= _LONGEST_SHOWN else f"{hint[: _LONGEST_SHOWN - 1]}…"
 
 
 def unknown_key(key: str, allowed: Iterable[str]) -> tuple[str, str]:
@@ -220,14 +225,15 @@ def _unknown_key(found: _Finding) -> Problem:
 def _in_place_of_key(key: str, allowed: Mapping[str, FieldInfo], written: Mapping[str, Plain]) -> tuple[str, str]:
     """A message about a key that nobody knows among those `written`, and what to write."""
     first, *below = key.split(".")
-    if all(below[:1]) and below and first in allowed and len(below) <= _DEEPEST_PATH:
-        return "unknown key, a path", f"write {first}: {': '.join(f'{{{part}' for part in below)}: ...{'}' * len(below)}"
+    if below and all(below) and first in allowed and len(below) <= _DEEPEST_PATH:
+        within = ": ".join(f"{{{part}" for part in below)
+        return "unknown key, a path", f"write {first}: {within}: ...{'}' * len(below)}"
     joined = _JOINED.fullmatch(key)
     if joined and joined[1] in allowed and written.get(key) is None:
         return "unknown key", f"write `{joined[1]}: {joined[2] or '...'}`, with a ':' and a space"
-    if "name" in allowed and "name" not in written:
-        if meant := _name_meant(key, written[key], words(allowed["name"].annotation)):
-            return "unknown key", meant
+    names = words(allowed["name"].annotation) if "name" in allowed and "name" not in written else ()
+    if meant := _name_meant(key, written[key], names):
+        return "unknown key", meant
     message, hint = unknown_key(key, allowed)
     near = nearest_to(key, allowed)
     if near and near in written and nearest_to(key, [near], VERY_LIKE) is None:  # a second one would be refused

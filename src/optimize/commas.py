@@ -15,11 +15,13 @@ from optimize.paths import placed, removed
 
 _MOST_PIECES = 12
 """Keys without a value that are looked at: for each the file is checked once more."""
+Refused = Callable[[Document], ConfigError | None]
+"""What is wrong with a document, explained; None where nothing is."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def told_of_the_whole(
-    document: Document, problems: Iterable[Problem], told: ConfigError, refused: Callable[[Document], ConfigError | None]
+    document: Document, problems: Iterable[Problem], told: ConfigError, refused: Refused
 ) -> ConfigError:
     """What is wrong with a document whose values are whole again, where that says what to write; `told` elsewhere.
 
@@ -27,7 +29,7 @@ def told_of_the_whole(
         document: What was read.
         problems: What is wrong with it, not yet explained.
         told: The same, explained.
-        refused: What is wrong with a document, explained; None where nothing is.
+        refused: The same of other documents.
     """
     faulty = {problem.path for problem in problems if not problem.at_key}
     unknown = [p.path for p in problems if p.at_key and p.message.startswith("unknown key")]
@@ -47,9 +49,7 @@ def told_of_the_whole(
     return refused(replace(document, data=data)) or told
 
 
-def _is_a_piece(
-    document: Document, value: KeyPath, text: str, piece: KeyPath, refused: Callable[[Document], ConfigError | None]
-) -> bool:
+def _is_a_piece(document: Document, value: KeyPath, text: str, piece: KeyPath, refused: Refused) -> bool:
     """Whether a key goes with the value before it: it is no word, or each part of the two could stand there."""
     if not _WORD.fullmatch(str(piece[-1])):
         return True

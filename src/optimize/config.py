@@ -222,9 +222,7 @@ def sweep_of(document: Document, stem: str, results: Path, *, to_run: bool = Tru
     raise told if len(problems) > _MOST_EXPLAINED else told_of_the_whole(document, problems, told, refused)
 
 
-def _checked(
-    document: Document, stem: str, results: Path, *, to_run: bool
-) -> tuple[SweepConfig | None, list[Problem]]:
+def _checked(document: Document, stem: str, results: Path, *, to_run: bool) -> tuple[SweepConfig | None, list[Problem]]:
     """The sweep that a document describes, or everything that is wrong with it, as it is found."""
     misplaced = _misplaced(document.data)
     file, problems = check(SweepFile, _without(document.data, misplaced))

@@ -36,9 +36,16 @@ def without_consequences(problems: list[Problem], data: Plain, sections: Collect
     elsewhere = {section for problem in told for section in _sections_meant(problem, data, sections)}
     spelt = {(*p.path[:-1], _word_meant(p)) for p in told if p.at_key and p.message != REQUIRED}
     kept = [p for p in told if not _follows(p, elsewhere, data) and not (p.message == REQUIRED and p.path in spelt)]
+    kept = list({_advice(problem): problem for problem in reversed(kept)}.values())[::-1]
     if _may_sweep(kept, data):
         kept = [problem for problem in kept if not problem.message.startswith(NOTHING_SWEPT)]
     return kept or told
+
+
+def _advice(problem: Problem) -> Problem | tuple[KeyPath, str]:
+    """What is the same of several problems with keys that one piece of advice mends: `{momentum, nesterov}`."""
+    is_of_all = problem.at_key and problem.hint.startswith(("write {", "write `"))
+    return (problem.path[:-1], problem.hint) if is_of_all else problem
 
 
 def as_an_override(complaint: Complaint) -> Complaint:

@@ -578,7 +578,8 @@ def test_an_argument_that_only_some_names_take_is_swept_beside_them() -> None:
     text = f"{GOOD}train: {{optimizer: {{name: {{choices: [sgd, adam]}}, momentum: MOMENTUM}}}}\n"
     advice = "{choices: [...], when: {train.optimizer.name: ...}}"
     mended = "{choices: [0.9], when: {train.optimizer.name: sgd}}"
-    follow(text.replace("MOMENTUM", "0.9"), f"write {advice}, with those that take it", text.replace("MOMENTUM", mended))
+    wrong = text.replace("MOMENTUM", "0.9")
+    follow(wrong, f"write {advice}, with those that take it", text.replace("MOMENTUM", mended))
 
 
 def test_a_number_of_steps_is_not_left_out_of_a_range() -> None:
@@ -591,7 +592,7 @@ def test_a_number_of_steps_is_not_left_out_of_a_range() -> None:
     [
         ("train: {early_stopping: patience 3}", "write {patience: 3},", "train: {early_stopping: {patience: 3}}"),
         ("train:\n  epochs 3", "write {epochs: 3},", "train:\n  {epochs: 3}"),
-        ("train:\n  epochs 3\n  loss mse", "a ':' and a space after epochs and loss", "train:\n  epochs: 3\n  loss: mse"),
+        ("train:\n  epochs 3\n  loss mse", "a space after epochs and loss", "train:\n  epochs: 3\n  loss: mse"),
         (
             "train.optimizer.learning_rate: 0.1",
             "write train: {optimizer: {learning_rate: ...}}",
@@ -606,3 +607,23 @@ def test_a_number_of_steps_is_not_left_out_of_a_range() -> None:
 )
 def test_advice_is_of_what_stands_there_in_whatever_manner(wrong: str, advice: str, mended: str) -> None:
     follow(f"{GOOD}{wrong}\n", advice, f"{GOOD}{mended}\n")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice", "mended"),
+    [
+        ("optimizer: {sgd, adam}", "write {choices: [sgd, adam]}", "optimizer: {choices: [sgd, adam]}"),
+        (
+            "momentum: 0.9, nesterov: true",
+            "write `optimizer: {name: sgd, momentum: 0.9, nesterov: true}`",
+            "optimizer: {name: sgd, momentum: 0.9, nesterov: true}",
+        ),
+    ],
+)
+def test_what_one_piece_of_advice_mends_is_told_once(wrong: str, advice: str, mended: str) -> None:
+    follow(f"{GOOD}train: {{{wrong}}}\n", advice, f"{GOOD}train: {{{mended}}}\n")
+
+
+@pytest.mark.parametrize("wrong", [f"study: {{trials: '{'1' * 9999}'}}", f"  filters: '{'1-' * 9999}1'"])
+def test_advice_is_no_longer_than_anybody_reads(wrong: str) -> None:
+    assert all(len(complaint.hint) < 500 for complaint in refused(f"{GOOD}{wrong}\n"))
