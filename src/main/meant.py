@@ -13,7 +13,7 @@ from main.yaml12 import NotANumber, Plain, flow, scalar
 
 _GROUPED = re.compile(r"[0-9]+(_[0-9]+)*|[1-9][0-9]{0,2}(,[0-9]{3})+")
 _DECIMAL_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
-_PERCENT = re.compile(r"([0-9]{1,3}(\.[0-9]+)?) ?%")
+PERCENT = re.compile(r"([0-9]{1,3}(\.[0-9]+)?) ?%")
 _WITH_A_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]{2,}|°)", re.IGNORECASE)
 _THOUSANDS = re.compile(r"([0-9]{1,9}) ?k", re.IGNORECASE)
 _POWER = re.compile(r"([0-9]{1,3}) ?(?:\*\*|\^) ?(-?[0-9]{1,2})")
@@ -41,13 +41,19 @@ def how_to_write(expected: str, value: Plain, annotation: Any, allows: Callable[
     return next(_guesses(expected, value, annotation, allows), "")
 
 
+def is_nothing(value: Plain) -> bool:
+    """Whether somebody wants none of something: `none`, `no`, false, null."""
+    return value is None or value is False or (isinstance(value, str) and value.lower() in _NOTHING)
+
+
 def _guesses(expected: str, value: Plain, annotation: Any, allows: Callable[[Plain], bool]) -> Iterator[str]:
-    is_nothing = value is False or str(value).lower() in _NOTHING
-    if is_nothing and "mapping" in expected and NoneType in leaves(annotation):  # of others null may be a default
+    if (
+        is_nothing(value) and "mapping" in expected and NoneType in leaves(annotation)
+    ):  # of others null may be a default
         yield "write null for none"
     if value is None and expected == "a mapping" and NoneType not in leaves(annotation):
         yield "write {} for its defaults"
-    if is_nothing and "number" in expected:
+    if is_nothing(value) and "number" in expected:
         if allows(0):
             yield "write 0 for none"
         elif NoneType in leaves(annotation):
@@ -82,7 +88,7 @@ def _number(value: Plain, *, whole: bool) -> Iterator[str]:
         yield f"write {value.replace('_', '').replace(',', '')}"
     if not whole and (decimals := _DECIMAL_COMMA.fullmatch(value)):
         yield f"write {decimals[1]}.{decimals[2]}, with a point"
-    if not whole and (percent := _PERCENT.fullmatch(value)):
+    if not whole and (percent := PERCENT.fullmatch(value)):
         yield f"write {share_of(Decimal(percent[1]))}"
     if unit := _WITH_A_UNIT.fullmatch(value):
         yield from _written(Decimal(unit[1]), whole=whole, remark=f", without '{unit[2]}'")
@@ -131,8 +137,7 @@ def _list(expected: str, value: Plain, annotation: Any, allows: Callable[[Plain]
     allowed: frozenset[Any] = frozenset().union(*(kinds(element) for element in elements(annotation)))
     if isinstance(value, dict) and value and not any(item is not None for item in value.values()):  # {max, average}
         yield f"write [{', '.join(map(flow, value))}]"
-    is_nothing = value is False or value == 0 or str(value).lower() in _NOTHING
-    if is_nothing and expected == "a list" and Any not in allowed and allows(()):
+    if (is_nothing(value) or value == 0) and expected == "a list" and Any not in allowed and allows(()):
         yield "write [] for none"
     if isinstance(value, int | float) and (Any in allowed or (type(value) in allowed and value > 0)):
         yield f"write [{flow(value)}]"

@@ -134,7 +134,7 @@ class _Extractor:
             return self._broken(path, beside)
         read, problems = check(form, value, path)
         if form is RangeForm and not any(isinstance(item, dict) for key, item in value.items() if key != "when"):
-            meant = as_a_form(value, self._kinds(path), value.get("when"))
+            meant = as_a_form(value, self._kinds(path))
             problems = [p._replace(hint=f"write {meant}") if meant and p.at_key else p for p in problems]
         message = "a choice holds no choices of its own; sweep it by itself, with `when`"
         choices = value.get("choices")

@@ -16,8 +16,8 @@ from models import networks
 from optimize.consequences import AT_THE_EDGE
 from optimize.forms import FORM_KEYS, USAGE, form_of
 from optimize.habits import key_meant, said_instead, words_meant
-from optimize.instead import instead
-from optimize.otherforms import as_a_form, read_scalar
+from optimize.instead import instead, row
+from optimize.otherforms import CONDITIONS, as_a_form, read_scalar
 from optimize.paths import SWEEPABLE
 from optimize.sections import RunConfig, StudyConfig
 from optimize.within import WITHIN, with_in_it
@@ -25,8 +25,6 @@ from optimize.within import WITHIN, with_in_it
 _WHOLE_FORMS = ("choices", "winner")
 """Keys of what may stand in place of a mapping."""
 _SHOWN = 60
-_FEW = 20
-_CONDITIONS = ("if", "condition", "only_if", "where")
 _SEVERAL = re.compile(
     r"(?:choices?\s*[=:]?\s*)?[(\[]?\s*(\w[\w.+-]*(?:\s*(?:[,|/;]|\bor\b)\s*\w[\w.+-]*)+)\s*[)\]]?|((?:\s*-\w+)+)"
 )
@@ -64,7 +62,7 @@ def _of_a_key(problem: Problem, data: Plain, sections: Collection[str]) -> Probl
     beside = value_at(data, tuple(around))
     if around[:1] in (["model"], ["train"]) and problem.hint.startswith("write {low: "):
         return _beside_a_grid(problem, data)
-    if form_of(beside) is not None and key in _CONDITIONS:
+    if form_of(beside) is not None and key in CONDITIONS:
         return problem._replace(message="unknown key; did you mean 'when'?")
     if around == ["model"] and (network := _as_a_network(str(key))):
         return problem._replace(hint=network)
@@ -129,8 +127,8 @@ def _unswept(problem: Problem, value: Plain) -> Problem:
         return problem._replace(hint="write one value")
     low, high = value.get("low"), value.get("high")
     seeds = value.get("choices")
-    if isinstance(low, int) and isinstance(high, int) and 0 <= high - low < _FEW:
-        seeds = tuple(range(low, high + 1))
+    if isinstance(low, int) and isinstance(high, int):
+        seeds = row(low, high)
     return problem._replace(hint=f"each choice is trained on every seed: write {flow(seeds) if seeds else '[...]'}")
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from main.annotations import KeyPath, dotted, tags, value_at
 from main.checking import Problem
+from main.meant import PERCENT, is_nothing
 from main.yaml12 import Plain, flow
 from optimize.algorithms import AnyPruner, AnySampler
 from optimize.otherforms import as_a_form, as_a_section
@@ -25,7 +26,6 @@ _EXAMPLES = {
     "study.range_test": "{}",
 }
 """By path, what somebody may want who wrote true."""
-_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%")
 _ROW = re.compile(r"([0-9]{1,9}) ?(?:[-–:]|\.{2,3}|to) ?([0-9]{1,9})")
 _RANGE = re.compile(r"range\((?:([0-9]{1,9}), ?)?([0-9]{1,9})\)")
 _FEW = 20
@@ -71,24 +71,31 @@ def _images(found: _Found) -> str:
     is_number = found.path in (("data", "validation"), ("data", "train"))
     if not is_number or found.expected != "expected a whole number":
         return ""
-    percent = _PERCENT.fullmatch(found.value) if isinstance(found.value, str) else None
+    percent = PERCENT.fullmatch(found.value) if isinstance(found.value, str) else None
     share = float(percent[1]) / 100 if percent else found.value
     if isinstance(share, float) and 0 < share < 1:
         from main.data import as_a_number  # with NumPy
 
         return as_a_number(str(value_at(found.data, ("data", "source")) or "mnist"), share)
-    is_none = found.value is False or str(found.value).lower() in ("none", "no", "off")
-    is_validation = found.path[-1] == "validation"
-    return "write how many images; without any, nothing could be compared" if is_none and is_validation else ""
+    is_none = is_nothing(found.value) and found.path[-1] == "validation"
+    return "write how many images; without any, nothing could be compared" if is_none else ""
 
 
 def _seeds(found: _Found) -> str:
     """A row of seeds, `1-5`, or as Python says it."""
     if found.path[-1:] != ("seeds",) or not isinstance(found.value, str):
         return ""
-    row, python = _ROW.fullmatch(found.value), _RANGE.fullmatch(found.value)
-    seeds = range(int(row[1]), int(row[2]) + 1) if row else range(int(python[1] or 0), int(python[2])) if python else ()
-    return f"write {flow(tuple(seeds))}" if 0 < len(seeds) <= _FEW else ""
+    seeds: tuple[int, ...] = ()
+    if ends := _ROW.fullmatch(found.value):
+        seeds = row(int(ends[1]), int(ends[2]))
+    elif ends := _RANGE.fullmatch(found.value):
+        seeds = row(int(ends[1] or 0), int(ends[2]) - 1)
+    return f"write {flow(seeds)}" if seeds else ""
+
+
+def row(low: int, high: int) -> tuple[int, ...]:
+    """Whole numbers from one to another, where they are few enough to be written out; none elsewhere."""
+    return tuple(range(low, high + 1)) if high - low < _FEW else ()
 
 
 def _algorithm(found: _Found) -> str:

@@ -23,6 +23,8 @@ _LOWS = ("low", "min", "lower", "from", "start", "minimum", "begin", "min_value"
 _HIGHS = ("high", "max", "upper", "to", "stop", "end", "maximum", "until", "max_value", "upper_bound")
 _STEPS = ("step", "q", "quantum", "increment")
 _ONE = ("value", "const", "constant", "fixed", "default")
+CONDITIONS = ("when", "if", "condition", "only_if", "where")
+"""What others call `when`."""
 _RANGES = ("range", "uniform", "between", "interval", "bounds", "randint", "suggest", "rand", "space")
 """Within the names of what stands for a range; those with `log` in them, of a logarithmic one."""
 _SPACED = ("num", "base", "steps", "count", "points", "n")
@@ -38,18 +40,20 @@ _FAR_APART = 100
 """From the least to the largest of numbers that differ in their decades."""
 
 
-def as_a_form(value: Plain, takes: Collection[type], when: Plain = None) -> str:
+def as_a_form(value: Plain, takes: Collection[type]) -> str:
     """How a mapping or a word of another tool is written here, a value, choices or a range; empty of others.
 
     Args:
         value: What was read.
         takes: The kinds of value that may stand there.
-        when: The condition that is written beside it.
     """
     whole = int in takes and float not in takes
     read = _of_a_word(value, whole=whole) if isinstance(value, str) else None
+    when: Plain = None
     if isinstance(value, dict):
-        read = _of_a_mapping({key.lower(): item for key, item in value.items() if key != "when"}, whole=whole)
+        written = {key.lower(): item for key, item in value.items()}
+        when = next((written.pop(key) for key in CONDITIONS if key in written), None)
+        read = _of_a_mapping(written, whole=whole)
     if isinstance(read, dict):
         form = ChoicesForm if "choices" in read else RangeForm
         if check(form, read)[1] or ("low" in read and not {int, float} & set(takes)):

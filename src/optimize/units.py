@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from main.checking import Mistake
+from main.meant import is_nothing
 
 _DURATION = r"^([0-9]+(\.[0-9]+)?)(s|m|h|d)$"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -92,7 +93,7 @@ def _meant_size(text: str) -> str | None:
 
 
 def _nothing(text: str) -> str | None:
-    return "null" if text.lower() in ("none", "no", "off", "never", "unlimited") else None
+    return "null" if is_nothing(text) or text.lower() in ("never", "unlimited") else None
 
 
 def _written(meant: str | None) -> str:

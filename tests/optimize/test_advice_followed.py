@@ -582,6 +582,13 @@ def test_an_argument_that_only_some_names_take_is_swept_beside_them() -> None:
     follow(wrong, f"write {advice}, with those that take it", text.replace("MOMENTUM", mended))
 
 
+@pytest.mark.parametrize("condition", ["when", "When", "if"])
+def test_a_condition_beside_a_form_of_another_tool_stays(condition: str) -> None:
+    wrong = f"{GOOD}  dropout: {{values: [0, 0.5], {condition}: {{model.pooling: max}}}}\n"
+    advice = "{choices: [0, 0.5], when: {model.pooling: max}}"
+    follow(wrong, f"write {advice}", f"{GOOD}  dropout: {advice}\n")
+
+
 def test_a_number_of_steps_is_not_left_out_of_a_range() -> None:
     (complaint,) = refused(f"{GOOD}  dropout: {{low: 0, high: 0.5, steps: 5}}\n")
     assert "write {low: 0, high: 0.5}" not in complaint.hint
