@@ -26,7 +26,7 @@ _JOINED = re.compile(r"(\w+)\s*[:=\s]\s*(.*)", re.DOTALL)
 _LONGEST_HINT = 80
 _LONGEST_SHOWN = 400
 _DEEPEST_PATH = 4
-_MOST_PER_CENT, _LEAST_PER_CENT = 100, 2
+_MOST_PER_CENT, _LEAST_PER_CENT = 100, 5  # less may be what a decimal comma left: 0,2
 _WRITE_A_NAME = "write `name: "
 REQUIRED = "required, but not written"
 """The message about a key that is missing."""

@@ -130,9 +130,13 @@ def _call(found: _Found) -> str:
 
 def _all(found: _Found) -> str:
     """Every word that may stand there, of somebody who wrote `all`."""
+    if found.path[:1] not in (("model",), ("train",)) or found.value not in ("all", "any", "*"):
+        return ""
+    if found.path[-1:] == ("choices",):
+        return "write each of them, [..., ...]"
     allowed = found.hint.removeprefix("allowed: ")
-    is_all = found.path[:1] in (("model",), ("train",)) and found.value in ("all", "any", "*") and allowed != found.hint
-    return f"to try each, write {{choices: [{allowed}]}}" if is_all and "choices" not in found.path else ""
+    is_one = allowed != found.hint and "choices" not in found.path
+    return f"to try each, write {{choices: [{allowed}]}}" if is_one else ""
 
 
 def _workers(found: _Found) -> str:

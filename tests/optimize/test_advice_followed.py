@@ -634,3 +634,12 @@ def test_what_one_piece_of_advice_mends_is_told_once(wrong: str, advice: str, me
 @pytest.mark.parametrize("wrong", [f"study: {{trials: '{'1' * 9999}'}}", f"  filters: '{'1-' * 9999}1'"])
 def test_advice_is_no_longer_than_anybody_reads(wrong: str) -> None:
     assert all(len(complaint.hint) < 500 for complaint in refused(f"{GOOD}{wrong}\n"))
+
+
+def test_all_in_place_of_choices_is_not_told_as_one_of_them() -> None:
+    (complaint,) = refused(f"{GOOD}  activation: {{choices: all}}\n")
+    assert complaint.hint == "write each of them, [..., ...]"
+
+
+def test_what_a_decimal_comma_left_in_a_list_is_not_told_as_a_share() -> None:
+    assert not any("%" in complaint.hint for complaint in refused(f"{GOOD}  dropout: {{choices: [0,1, 0,2]}}\n"))
