@@ -117,7 +117,7 @@ class _Extractor:
         return {key: item for key, item in walked.items() if not isinstance(item, _Broken)}
 
     def _list(self, value: tuple[Plain, ...], path: KeyPath) -> Plain | _Broken:
-        if len(value) == 1 and form_of(value[0]) is not None and not self._takes_a_list(path):
+        if len(value) == 1 and form_of(value[0]) is not None and self._takes_no_list(path):
             message = "stands in brackets, and is no list"
             return self._broken(path, Problem(path, message, f"write {flow(value[0])}"))
         items = [self.walk(item, (*path, index)) for index, item in enumerate(value)]
@@ -245,8 +245,9 @@ class _Extractor:
         allowed = self._kinds(path)
         return bool(allowed) and dict not in allowed
 
-    def _takes_a_list(self, path: KeyPath) -> bool:
-        return tuple in self._kinds(path)
+    def _takes_no_list(self, path: KeyPath) -> bool:
+        allowed = self._kinds(path)
+        return bool(allowed) and tuple not in allowed
 
     def _kinds(self, path: KeyPath) -> frozenset[type]:
         """The types that the value at `path` may have, in any network that the file may mean."""

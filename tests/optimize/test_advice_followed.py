@@ -643,3 +643,9 @@ def test_all_in_place_of_choices_is_not_told_as_one_of_them() -> None:
 
 def test_what_a_decimal_comma_left_in_a_list_is_not_told_as_a_share() -> None:
     assert not any("%" in complaint.hint for complaint in refused(f"{GOOD}  dropout: {{choices: [0,1, 0,2]}}\n"))
+
+
+def test_choices_in_brackets_under_a_key_of_another_network_are_not_told_to_lose_them() -> None:
+    found = refused("data: {}\nmodel: {network: {choices: [mlp]}, dense_units: [{choices: [1]}]}\n")
+    assert found[0].message.startswith("unknown key of network mlp")
+    assert not any("brackets" in complaint.message for complaint in found)
