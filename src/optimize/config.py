@@ -17,13 +17,13 @@ from main.config import SECTIONS, DataConfig, Section, TrainingConfig, check_tra
 from main.document import Document, read
 from main.names import Name, valid_name
 from main.yaml12 import Plain
+from optimize.advice.commas import told_of_the_whole
+from optimize.advice.consequences import as_an_override, without_consequences
+from optimize.advice.homes import of_a_sweep
 from optimize.combinations import check_combinations, substituted
-from optimize.commas import told_of_the_whole
 from optimize.conditions import conditioned
-from optimize.consequences import as_an_override, without_consequences
 from optimize.extraction import extract
 from optimize.forms import forms_within
-from optimize.homes import of_a_sweep
 from optimize.paths import SWEEPABLE, keys_of, placed, removed
 from optimize.results import Results
 from optimize.rules import Draft, missing_packages, most_epochs, study_problems, sweep_problems

@@ -14,8 +14,8 @@ from main.checking import Problem, check, unknown_key
 from main.config import Section, TrainConfig
 from main.yaml12 import Plain, flow, plain
 from models import CnnSpec, networks
+from optimize.advice.otherforms import as_a_form
 from optimize.forms import FORM_KEYS, FORMS, USAGE, ChoicesForm, RangeForm, WinnerForm, form_of, forms_within
-from optimize.otherforms import as_a_form
 from optimize.paths import SWEEPABLE, keys_of, removed
 from optimize.space import Choices, Parameter, Range, label
 

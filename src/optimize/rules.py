@@ -12,9 +12,9 @@ from main.checking import Problem, unknown_value
 from main.config import TrainingConfig
 from main.document import described
 from main.meant import share_of
+from optimize.advice.consequences import NOTHING_SWEPT
 from optimize.algorithms import GridSampler
 from optimize.conditions import not_swept, turned_off
-from optimize.consequences import NOTHING_SWEPT
 from optimize.paths import keys_of, removed
 from optimize.sections import StopConfig, StudyConfig
 from optimize.space import Choices, Range, SearchSpace, Value, is_on, label

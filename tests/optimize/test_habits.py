@@ -6,8 +6,8 @@ from loading import refused
 from main.annotations import annotation_at, words
 from main.config import DataConfig, TrainConfig
 from models import networks
-from optimize.habits import _KEYS, _VALUES, key_meant, said_instead, words_meant
-from optimize.homes import _homes
+from optimize.advice.habits import _KEYS, _VALUES, key_meant, said_instead, words_meant
+from optimize.advice.homes import _homes
 from optimize.sections import RunConfig, StudyConfig
 
 GOOD = """\

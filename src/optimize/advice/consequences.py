@@ -12,8 +12,8 @@ from main.checking import REQUIRED, Problem
 from main.complaints import Complaint
 from main.document import described
 from main.yaml12 import Plain, flow
+from optimize.advice.habits import words_meant
 from optimize.forms import WinnerForm, form_of, forms_within
-from optimize.habits import words_meant
 from optimize.paths import SWEEPABLE
 
 NOTHING_SWEPT = "nothing is swept"

@@ -10,10 +10,10 @@ from main.annotations import KeyPath, dotted, tags, value_at
 from main.checking import Problem
 from main.meant import PERCENT, is_nothing
 from main.yaml12 import Plain, flow
+from optimize.advice.otherforms import as_a_form, as_a_section
+from optimize.advice.points import point_meant
+from optimize.advice.within import WITHIN
 from optimize.algorithms import AnyPruner, AnySampler
-from optimize.otherforms import as_a_form, as_a_section
-from optimize.points import point_meant
-from optimize.within import WITHIN
 
 _EXAMPLES = {
     "train.ema": "0.99",

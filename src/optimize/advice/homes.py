@@ -13,14 +13,14 @@ from main.config import DataConfig, TrainConfig
 from main.nearest import VERY_LIKE, nearest_to
 from main.yaml12 import Plain, flow
 from models import networks
-from optimize.consequences import AT_THE_EDGE
+from optimize.advice.consequences import AT_THE_EDGE
+from optimize.advice.habits import key_meant, said_instead, words_meant
+from optimize.advice.instead import instead, row
+from optimize.advice.otherforms import CONDITIONS, as_a_form, read_scalar
+from optimize.advice.within import WITHIN, with_in_it
 from optimize.forms import FORM_KEYS, USAGE, form_of
-from optimize.habits import key_meant, said_instead, words_meant
-from optimize.instead import instead, row
-from optimize.otherforms import CONDITIONS, as_a_form, read_scalar
 from optimize.paths import SWEEPABLE
 from optimize.sections import RunConfig, StudyConfig
-from optimize.within import WITHIN, with_in_it
 
 _WHOLE_FORMS = ("choices", "winner")
 """Keys of what may stand in place of a mapping."""
