@@ -13,7 +13,7 @@ from main.config import TrainingConfig
 from main.document import described
 from main.meant import share_of
 from optimize.advice.consequences import NOTHING_SWEPT
-from optimize.algorithms import GridSampler
+from optimize.algorithms import GridSampler, ThresholdPruner
 from optimize.conditions import not_swept, turned_off
 from optimize.paths import keys_of, removed
 from optimize.sections import StopConfig, StudyConfig
@@ -125,13 +125,18 @@ def _range_test(study: StudyConfig) -> Iterator[Problem]:
         yield Problem(("study", "metric"), "a range test reads training losses, and no metric", "leave it out")
 
 
-def _target(study: StudyConfig) -> Iterator[Problem]:
-    target = study.stop.target
-    if target is not None and study.metric == "val_accuracy" and not 0 < target <= 1:
-        message = f"an accuracy is a fraction from 0 to 1, but read {described(target)}"
-        percent = target if 2 <= target <= 100 else 99.5
-        hint = f"write {share_of(Decimal(repr(percent)))} for {percent:g} %"
-        yield Problem(("study", "stop", "target"), message, hint)
+def _fractions(study: StudyConfig) -> Iterator[Problem]:
+    if study.metric != "val_accuracy":
+        return
+    figures = {("stop", "target"): study.stop.target}
+    if isinstance(study.pruner, ThresholdPruner):
+        figures |= {("pruner", "lower"): study.pruner.lower, ("pruner", "upper"): study.pruner.upper}
+    for path, figure in figures.items():
+        if figure is not None and not 0 <= figure <= 1:
+            message = f"an accuracy is a fraction from 0 to 1, but read {described(figure)}"
+            percent = figure if 2 <= figure <= 100 else 99.5
+            hint = f"write {share_of(Decimal(repr(percent)))} for {percent:g} %"
+            yield Problem(("study", *path), message, hint)
 
 
 def _finalists(study: StudyConfig) -> Iterator[Problem]:
@@ -333,7 +338,7 @@ def _point(space: SearchSpace, point: dict[str, Value], where: tuple[str | int, 
 
 
 _STUDY_RULES: tuple[Callable[[StudyConfig], Iterator[Problem]], ...] = (
-    _budget, _of_a_grid, _not_of_a_grid, _race, _range_test, _target, _finalists,
+    _budget, _of_a_grid, _not_of_a_grid, _race, _range_test, _fractions, _finalists,
 )  # fmt: skip
 _SWEEP_RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     _something, _images, _grid, _comparable, _rising_rate, _numeric, _factor, _baseline, _start, _pruned,

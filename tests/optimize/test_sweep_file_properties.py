@@ -61,7 +61,7 @@ CROSS_FIELD_RULES = (
     (r"study\.confirm", "a grid has trained every combination|its seeds must be fresh"),
     (r"study\.confirm\.top", r"[\d,]+ finalists of [\d,]+ trials"),
     (r"study\.race", "a race drops choices between seeds"),
-    (r"study\.stop\.target", "an accuracy is a fraction"),
+    (r"study\.(stop\.target|pruner\.(lower|upper))", "an accuracy is a fraction"),
     (r"study\.metric", "val_loss is not comparable between trials"),
     (
         r"study\.compare",
