@@ -109,7 +109,7 @@ def compare(results: Sequence[Results]) -> Comparison:
     """
     results = list({sweep.folder.resolve(): sweep for sweep in results}.values())
     if len(results) < 2:
-        raise IncomparableSweeps("a comparison needs two different sweeps at least")
+        raise IncomparableSweeps("a comparison needs two different sweeps at least, or a folder of them")
     entries = _read(results)
     _check_comparable(entries)
     metric, direction = entries[0].config.study.metric, entries[0].config.study.direction
