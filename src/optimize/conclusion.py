@@ -134,7 +134,9 @@ class Conclusion:
         """Export the winner anew where there is no whole cnn.h5 of it, as long as its weights are kept."""
         results = self._results
         if not holds_winner(results, verdict) and any(_kept_of_winner(results, self._finished, verdict)):
-            self._observer.note(f"{results.model_file} is missing, damaged or another's: it is made anew from {verdict.winner}")
+            self._observer.note(
+                f"{results.model_file} is missing, damaged or another's: made anew from {verdict.winner}"
+            )
             self._is_settled(partial(self._export, verdict), verdict)
 
     def _is_settled(self, export: Callable[[], bool], verdict: Verdict) -> bool:

@@ -506,7 +506,7 @@ def test_a_model_that_is_lost_is_exported_anew_by_the_next_run(
     assert (again.trained, again.exported) == (0, True)
     assert read_card(results.model_file)["metrics"] == before["metrics"]
     assert results.verdict_file.read_bytes() == judged
-    assert any("is missing, damaged or another's: it is made anew" in note for note in witness.notes)
+    assert any("is missing, damaged or another's: made anew" in note for note in witness.notes)
 
 
 def test_what_was_not_exported_for_want_of_workers_export_makes_and_the_sweep_has_ended(
