@@ -234,7 +234,7 @@ def test_what_a_pruned_trial_comes_to_before_it_hears_of_it_is_no_failure(bench:
         last = replace(learned.history[-1], loss=math.nan)
         return replace(learned, state="failed", reason="diverged", history=(*learned.history[:-1], last), weights=None)
 
-    pruned = bench(rates_with("pruner: {name: threshold, lower: 2.0}"))
+    pruned = bench(rates_with("pruner: {name: threshold, lower: 1.0}"))
     pruned.run(diverges)
     assert set(pruned.results.trials()["reason"]) == {"pruned after epoch 1"}
 
@@ -537,7 +537,7 @@ def _epoch(accuracy: float) -> Epoch:
 
 def test_confirmations_are_never_pruned(bench: Open) -> None:
     text = LEARNING_RATE.replace(
-        "confirm: null", "confirm: {top: 1, seeds: [7]}, pruner: {name: threshold, lower: 2.0}"
+        "confirm: null", "confirm: {top: 1, seeds: [7]}, pruner: {name: threshold, lower: 1.0}"
     )
     sweep = bench(text)
     sweep.run(stubs.fades)
