@@ -132,7 +132,8 @@ def _fractions(study: StudyConfig) -> Iterator[Problem]:
     if isinstance(study.pruner, ThresholdPruner):
         figures |= {("pruner", "lower"): study.pruner.lower, ("pruner", "upper"): study.pruner.upper}
     for path, figure in figures.items():
-        if figure is not None and not 0 <= figure <= 1:
+        is_reached_at_once = figure == 0 and path == ("stop", "target")
+        if figure is not None and (is_reached_at_once or not 0 <= figure <= 1):
             message = f"an accuracy is a fraction from 0 to 1, but read {described(figure)}"
             percent = figure if 2 <= figure <= 100 else 99.5
             hint = f"write {share_of(Decimal(repr(percent)))} for {percent:g} %"

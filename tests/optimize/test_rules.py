@@ -37,6 +37,7 @@ CASES = {
     "more finalists than trials": Case(TPE, "study.confirm={top: 21}", "study.confirm.top", "21 finalists of 20"),
     "confirm on seeds of the search": Case(TPE, "study.confirm={seeds: [0, 1]}", "study.confirm", "must be fresh"),
     "accuracy as a percentage": Case(GRID, "study.stop.target=99.5", "study.stop.target", "a fraction from 0 to 1"),
+    "a target of nothing": Case(GRID, "study.stop.target=0", "study.stop.target", "a fraction from 0"),
     "an accuracy below which trials are pruned, as a percentage": Case(
         GRID, "study.pruner={name: threshold, lower: 90}", "study.pruner.lower", "a fraction from 0 to 1"
     ),
