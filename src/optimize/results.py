@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from main.card import NUMBER, Needed, SweepCard, lacking
+from main.card import SweepCard
 from main.document import SUFFIXES
 from main.errors import UserError
 from main.files import UNFINISHED, write_atomically
 from main.nearest import nearest_to
 from optimize.finished import Finished, from_json, to_json
 from optimize.locks import held
+from optimize.records import OF_A_RUN, SHOWN_OF_THE_CARD, read_record
 from optimize.tables import (
-    RUN_AGAIN,
     DamagedFile,
     MissingFile,
     append_rows,
@@ -41,25 +41,6 @@ if TYPE_CHECKING:
 
 SET_ASIDE = ".before-"
 """Between a folder's name and the moment at which a fresh start renamed it."""
-SHOWN_OF_THE_CARD: Needed = {
-    "configuration": str,
-    "trial": int,
-    "seed": int,
-    "epoch": int,
-    "test.accuracy": NUMBER,
-    "test.low": NUMBER,
-    "test.high": NUMBER,
-    "test.n": int,
-}
-"""What commands and reports show of a card, and so need; anybody may have written it."""
-_OF_A_RUN: Needed = {
-    "data": Mapping,
-    "data.source": str,
-    "data.checksum": str,
-    "data.notice": (str, type(None)),
-    "data.train": int,
-    "data.validation": int,
-}
 
 
 class NoSweep(UserError):
@@ -213,7 +194,7 @@ class Results:
             DamagedFile: the file holds something else.
             OSError: it cannot be read.
         """
-        facts = _read_json(self.provenance_file, needed=_OF_A_RUN)
+        facts = read_record(self.provenance_file, needed=OF_A_RUN)
         if facts is None:
             raise MissingFile(self.provenance_file)
         return facts
@@ -224,7 +205,7 @@ class Results:
         Raises:
             DamagedFile: the file holds no mapping.
         """
-        return _read_json(self.verdict_file, needed={})
+        return read_record(self.verdict_file, needed={})
 
     def card(self) -> SweepCard | None:
         """The exported model's card, of which what commands and reports show is known to be there; None while there
@@ -234,7 +215,7 @@ class Results:
             DamagedFile: the file holds something else.
         """
         remedy = f"make it anew: python -m optimize export {shlex.quote(str(self.folder))}"
-        found = _read_json(self.card_file, needed=SHOWN_OF_THE_CARD, remedy=remedy)
+        found = read_record(self.card_file, needed=SHOWN_OF_THE_CARD, remedy=remedy)
         return cast(SweepCard, found) if found else None
 
     def remove_unfinished(self) -> None:
@@ -305,7 +286,7 @@ class Results:
 
     def kept_hash(self) -> str | None:
         """The hash of what the folder's trials mean; None where no run came as far as to write it."""
-        kept = _read_json(self.provenance_file, needed={"config_hash": str})
+        kept = read_record(self.provenance_file, needed={"config_hash": str})
         return str(kept["config_hash"]) if kept else None
 
     def has_weights(self, trial: int) -> bool:
@@ -397,17 +378,3 @@ class Results:
     def curves(self) -> pd.DataFrame:
         """curves.csv: a row per trial and epoch."""
         return read_table(self.curves_file, needed=("trial", "epoch"))
-
-
-def _read_json(path: Path, needed: Needed, remedy: str = RUN_AGAIN) -> dict[str, Any] | None:
-    try:
-        content = dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except TypeError as error:
-        raise DamagedFile(path, "no mapping", remedy) from error
-    except ValueError as error:
-        raise DamagedFile(path, str(error), remedy) from error
-    if missing := lacking(content, needed):
-        raise DamagedFile(path, f"without {', '.join(missing)}", remedy)
-    return content
