@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from main.card import section_of
-from main.history import DIRECTIONS
-from main.wording import accuracy_of, counted, percent, printable
+from main.luck import luck
+from main.wording import accuracy_of, counted, figure_of, printable
 
 LABEL_WIDTH = len("val_crossentropy")
 """Columns; that is the longest of the labels."""
@@ -31,7 +30,7 @@ def _result(card: Mapping[str, Any]) -> Iterator[str]:
     if "accuracy" in test:
         yield from _line("test accuracy", _accuracy(test))
         yield from _line("", test.get("note"))
-    if crossentropy := _figure("crossentropy", test.get("crossentropy")):
+    if crossentropy := figure_of("crossentropy", test.get("crossentropy")):
         yield from _line("crossentropy", f"{crossentropy} of the test set, in nats per image")
     for name, metric in section_of(card, "metrics").items():
         if isinstance(metric, Mapping):
@@ -40,54 +39,6 @@ def _result(card: Mapping[str, Any]) -> Iterator[str]:
     for said in luck(card):
         yield from _line("mind", said)
     yield from _line("verdict", card.get("verdict"))
-
-
-def luck(card: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """A sentence where a file is far better or worse than its configuration's trainings usually are; else none.
-
-    Far is outside the 95 % prediction interval of one training more.
-    """
-    metrics = section_of(card, "metrics")
-    name = next((name for name in DIRECTIONS if "mean" in section_of(metrics, name)), "")
-    judged, of_file = section_of(metrics, name), section_of(metrics, f"{name} of this file")
-    value, mean, n = map(_number, ((of_file or judged).get("value"), judged.get("mean"), judged.get("n")))
-    reach = _reach(card or {}, judged)
-    if value is None or mean is None or n is None or reach is None:
-        return ()
-    if abs(value - mean) <= reach or math.isclose(value, mean, rel_tol=1e-9):  # equal ones differ in their last bits
-        return ()
-    is_above = value > mean
-    is_lucky = is_above == (DIRECTIONS[name] == "maximize")
-    highest = 1.0 if "accuracy" in name else math.inf
-    ends = [_figure(name, end).removesuffix(" %") for end in (max(mean - reach, 0.0), min(mean + reach, highest))]
-    what = "file" if of_file else "training"
-    return (
-        f"The exported {what}'s {name}, {_figure(name, value)}, is far {'above' if is_above else 'below'} where one "
-        f"training of its configuration ends, going by the {n:.0f} that were judged ({' to '.join(ends)}): "
-        + ("it was lucky, and the test accuracy tells more." if is_lucky else "it was unlucky, and others do better."),
-    )
-
-
-def _reach(card: Mapping[str, Any], judged: Mapping[str, Any]) -> float | None:
-    """How far from the mean the 95 % prediction interval of one training more reaches; None where nothing tells.
-
-    The mean's own interval, of variance v (1 / n + overlap), is widened to v (1 / n + 1). Its end that lies farther
-    from the mean is taken: the other one may have been cut off where the metric ends.
-    """
-    mean, low, high, n = (_number(judged.get(key)) for key in ("mean", "low", "high", "n"))
-    folds = _number(card.get("folds"))
-    is_told = folds is None if card.get("fold") is None else folds is not None and folds > 1
-    if mean is None or low is None or high is None or n is None or n < 2 or not is_told:
-        return None
-    overlap = 0.0 if folds is None else 1 / (folds - 1)
-    return max(high - mean, mean - low) * math.sqrt((1 / n + 1) / (1 / n + overlap))
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-    except OverflowError:  # a whole number that no float holds
-        return None
 
 
 def _data(card: Mapping[str, Any]) -> Iterator[str]:
@@ -147,7 +98,7 @@ def _accuracy(test: Mapping[str, Any]) -> str:
 
 
 def _metric(name: str, metric: Mapping[str, Any], meaning: str) -> str:
-    figures = {key: _figure(name, metric.get(key)) for key in ("value", "mean", "low", "high")}
+    figures = {key: figure_of(name, metric.get(key)) for key in ("value", "mean", "low", "high")}
     n, has_mean = metric.get("n"), bool(figures["mean"])
     meaning = meaning or ("in training" if has_mean else "")
     words = [f"{figures['value']} {meaning}".strip() if figures["value"] else ""]
@@ -159,15 +110,6 @@ def _metric(name: str, metric: Mapping[str, Any], meaning: str) -> str:
     if n is not None and not has_mean:
         words.append(f"n = {n}")
     return ", ".join(word for word in words if word)
-
-
-def _figure(name: str, value: Any) -> str:
-    if not isinstance(value, int | float):
-        return ""
-    try:
-        return percent(value) if "accuracy" in name else f"{value:.6g}"
-    except OverflowError:  # a whole number that no float holds
-        return ""
 
 
 def _flow(value: Any) -> str:

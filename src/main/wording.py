@@ -39,3 +39,13 @@ def accuracy_text(accuracy: float, low: float, high: float, n: int) -> str:
 def accuracy_of(test: Mapping[str, Any]) -> str:
     """What a card's section `test` says of the accuracy."""
     return accuracy_text(test["accuracy"], test["low"], test["high"], test["n"])
+
+
+def figure_of(name: str, value: Any) -> str:
+    """A metric's value as cards and those who speak of them write it; nothing of what is no number."""
+    if not isinstance(value, int | float):
+        return ""
+    try:
+        return percent(value) if "accuracy" in name else f"{value:.6g}"
+    except OverflowError:  # a whole number that no float holds
+        return ""

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from main.card_text import luck
 from main.history import DIRECTIONS
+from main.luck import luck
 from main.wording import accuracy_of
 from optimize import wording
 from optimize.config import stored_sweep

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from main.card_text import luck
+from main.luck import luck
 from main.wording import accuracy_of, percent
 from optimize.terminal import err, out, say, warn
 from optimize.wording import counted

@@ -2,8 +2,9 @@ import json
 
 from typer.testing import CliRunner
 
-from main.card_text import card_lines, luck
+from main.card_text import card_lines
 from main.cli import app
+from main.luck import luck
 from main.terminal import BAD_INPUT, DONE
 
 CARD = {

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from scipy import stats
 from trial_tables import METRIC, as_read, grid, noisy, row
 
-from main.card_text import luck
 from main.history import Direction
+from main.luck import luck
 from optimize.paired import mean_interval
 from optimize.statistics import judge
 from optimize.verdict import Verdict

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from main.card_text import luck
 from main.data import sizes_in_trial
+from main.luck import luck
 from main.wording import accuracy_of
 from optimize import wording
 from optimize.charts.evidence import Evidence, read_evidence
